@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The RPC interfaces between command line, engine and compute hosts."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+
+from nova_failover_ext import results
+
+#: RPC namespace of the endpoint inside nova-compute.
+COMPUTE_NAMESPACE = 'failover'
+#: Nova's own topic of nova-compute (nova.compute.rpcapi.RPC_TOPIC).
+COMPUTE_TOPIC = 'compute'
+#: Topic on which the engines listen, on the API cell's bus.
+ENGINE_TOPIC = 'nova-failover-engine'
+
+
+class ComputeFailoverAPI:
+    """Client side of the endpoint that runs inside nova-compute.
+
+    API version history:
+
+    * 1.0 - Initial version: recover_server, ping
+    """
+
+    VERSION = '1.0'
+
+    def __init__(self, client: Any) -> None:
+        """Wrap a client of one cell's bus.
+
+        :param client: what ``nova.rpc.get_client`` returns for
+            :meth:`target`; it carries the cell's transport
+        """
+        self._client = client
+
+    @classmethod
+    def target(cls) -> messaging.Target:
+        """Return the target that the client must be made with."""
+        return messaging.Target(topic=COMPUTE_TOPIC, version=cls.VERSION,
+                                namespace=COMPUTE_NAMESPACE)
+
+    def recover_server(self, context: Any, host: str, server_id: str,
+                       failover_id: str,
+                       volumes: dict[str, str],
+                       timeout: float,
+                       heartbeat: float) -> results.ServerResult:
+        """Bring the connections of a server's volumes to the truth.
+
+        :param context: a nova RequestContext
+        :param host: the compute host that has the server
+        :param server_id: the instance's uuid
+        :param failover_id: request id of the failover, also that of the
+            instance action
+        :param volumes: the volumes to look at, volume id to the
+            active_backend_id of its backend ('' is the primary)
+        :param timeout: seconds until a living host is given up
+        :param heartbeat: seconds without a sign of life from the host
+            after which it is given up
+        :raises oslo_messaging.MessagingTimeout: if the host does not answer
+        """
+        client = self._client.prepare(
+            server=host, timeout=timeout, call_monitor_timeout=heartbeat)
+        return results.ServerResult.from_primitive(client.call(
+            context, 'recover_server', server_id=server_id,
+            failover_id=failover_id, volumes=volumes))
+
+    def ping(self, context: Any, host: str,
+             timeout: float) -> dict[str, Any]:
+        """Ask whether the host's nova-compute is extended.
+
+        :returns: ``{'host': str, 'version': str}``
+        :raises oslo_messaging.MessagingTimeout: if it is not, or is down
+        """
+        client = self._client.prepare(server=host, timeout=timeout)
+        return dict(client.call(context, 'ping'))

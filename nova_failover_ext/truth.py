@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is stale: the stamp and the comparison, as pure decisions.
+
+The stamp is the ``active_backend_id`` under which a block device mapping was
+last brought to the truth. It is kept inside the mapping's connection_info,
+next to what Nova itself keeps there (``serial``, ``multiattach``).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Key of the stamp in a block device mapping's connection_info.
+STAMP = 'failover_active_backend_id'
+
+# With several paths, drivers may name a different one first each time they
+# are asked; any of the known ones is as good.
+_PLURAL = {'target_portal': 'target_portals', 'target_iqn': 'target_iqns',
+           'target_lun': 'target_luns'}
+
+
+def stamp_value(active_backend_id: str | None) -> str:
+    """Return the stamp for a backend's active_backend_id ('' = primary)."""
+    return active_backend_id or ''
+
+
+def needs_question(connection_info: Mapping[str, Any],
+                   active_backend_id: str | None) -> bool:
+    """Tell whether Cinder has to be asked about this mapping at all.
+
+    :param connection_info: the block device mapping's copy
+    :param active_backend_id: the backend's present one
+    :returns: False only if the mapping was brought to the truth under it
+    """
+    return connection_info.get(STAMP) != stamp_value(active_backend_id)
+
+
+def differing_keys(saved: Mapping[str, Any],
+                   fresh: Mapping[str, Any]) -> list[str]:
+    """Name what Cinder's fresh connection_info says differently.
+
+    Only keys that Cinder returned are compared: what os-brick or Nova added
+    to the saved copy on the host says nothing of staleness.
+
+    :param saved: the block device mapping's connection_info
+    :param fresh: Cinder's answer
+    :returns: sorted names of differing keys, never their values, because
+        those may be secrets; empty if the mapping is the truth
+    """
+    old: Mapping[str, Any] = saved.get('data') or {}
+    new: Mapping[str, Any] = fresh.get('data') or {}
+    names = [key for key in new if not _same(key, old, new)]
+    if saved.get('driver_volume_type') != fresh.get('driver_volume_type'):
+        names.append('driver_volume_type')
+    return sorted(names)
+
+
+def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    plural = _PLURAL.get(key)
+    if plural and new.get(plural) and old.get(plural):
+        return new[key] in old[plural]
+    return _comparable(old.get(key)) == _comparable(new[key])
+
+
+def _comparable(value: Any) -> Any:
+    # The order of a list of paths or monitors means nothing.
+    if isinstance(value, (list, tuple)):
+        return sorted(map(repr, value))
+    return value
