@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The payload of every failover notification."""
+
+from oslo_versionedobjects import fields
+
+from cinder_failover_hooks.objects import base
+from cinder_failover_hooks.objects import fields as own_fields
+
+
+@base.register
+class BackendFailoverPayload(base.FailoverObject):
+    """State of a backend, with a part of the volumes that it affects."""
+
+    # Version 1.0: Initial version
+    VERSION = '1.0'
+
+    fields = {
+        #: id of the request that caused it, the same in all notifications
+        #: of one failover
+        'failover_id': fields.StringField(),
+        #: the backend, ``host@backend``
+        'backend': fields.StringField(),
+        #: the cluster of the backend, None if it is not clustered
+        'cluster': fields.StringField(nullable=True),
+        #: failover, failback, group or announcement
+        'cause': own_fields.CauseField(),
+        #: replication target before, None for the primary
+        'old_active_backend_id': own_fields.BackendIdField(),
+        #: replication target now, None for the primary
+        'new_active_backend_id': own_fields.BackendIdField(),
+        #: replication status of the service or cluster, as Cinder has it
+        'replication_status': fields.StringField(nullable=True),
+        #: when this payload was made, UTC
+        'emitted_at': fields.DateTimeField(),
+        #: number of this part, from 1
+        'part': fields.IntegerField(),
+        #: whether no further part follows
+        'last': fields.BooleanField(),
+        #: the volumes in this part
+        'volumes': fields.ListOfObjectsField('VolumePayload'),
+        #: why it failed, None if it did not
+        'reason': fields.StringField(nullable=True),
+    }
+
+    obj_relationships = {'volumes': [('1.0', '1.0')]}
