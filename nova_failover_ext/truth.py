@@ -23,10 +23,18 @@ from typing import Any
 #: Key of the stamp in a block device mapping's connection_info.
 STAMP = 'failover_active_backend_id'
 
-# With several paths, drivers may name a different one first each time they
-# are asked; any of the known ones is as good.
-_PLURAL = {'target_portal': 'target_portals', 'target_iqn': 'target_iqns',
-           'target_lun': 'target_luns'}
+# Drivers may list paths in another order each time, and may name another one
+# first; each tuple of lists belongs together, item by item.
+_PATHS = (('target_portals', 'target_iqns', 'target_luns'),
+          ('hosts', 'ports'))
+_FIRST = {'target_portal': 'target_portals', 'target_iqn': 'target_iqns',
+          'target_lun': 'target_luns'}
+
+#: What Cinder says of *how* a volume is used. It may differ from the saved
+#: copy on a healthy attachment (a retype, a second attachment), so it says
+#: nothing of *where* the volume is.
+NOT_A_PLACE = frozenset(('access_mode', 'cacheable', 'discard', 'encrypted',
+                         'enforce_multipath', 'qos_specs'))
 
 
 def stamp_value(active_backend_id: str | None) -> str:
@@ -59,21 +67,29 @@ def differing_keys(saved: Mapping[str, Any],
     """
     old: Mapping[str, Any] = saved.get('data') or {}
     new: Mapping[str, Any] = fresh.get('data') or {}
-    names = [key for key in new if not _same(key, old, new)]
+    names = {key for key in new.keys() - NOT_A_PLACE
+             if not _same(key, old, new)}
     if saved.get('driver_volume_type') != fresh.get('driver_volume_type'):
-        names.append('driver_volume_type')
+        names.add('driver_volume_type')
     return sorted(names)
 
 
 def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    plural = _PLURAL.get(key)
-    if plural and new.get(plural) and old.get(plural):
-        return new[key] in old[plural]
+    if key in _FIRST and new.get(_FIRST[key]):
+        return bool(new[key] in (old.get(_FIRST[key]) or ()))
+    for keys in _PATHS:
+        if key in keys:
+            return _paths(old, keys) == _paths(new, keys)
     return _comparable(old.get(key)) == _comparable(new[key])
 
 
+def _paths(data: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
+    columns = [data[key] for key in keys if data.get(key)]
+    return sorted(map(repr, zip(*columns, strict=False)))
+
+
 def _comparable(value: Any) -> Any:
-    # The order of a list of paths or monitors means nothing.
+    # The order of a plain list means nothing, nor does list against tuple.
     if isinstance(value, (list, tuple)):
         return sorted(map(repr, value))
     return value

@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The RPC endpoint inside nova-compute, thin: context in, result out."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+from oslo_log import log as logging
+
+from nova_failover_ext import rpcapi
+from nova_failover_ext.compute import recovery
+
+LOG = logging.getLogger(__name__)
+
+
+class FailoverEndpoint:
+    """Server side of :class:`nova_failover_ext.rpcapi.ComputeFailoverAPI`."""
+
+    target = messaging.Target(
+        namespace=rpcapi.COMPUTE_NAMESPACE,
+        version=rpcapi.ComputeFailoverAPI.VERSION)
+
+    def __init__(self, host_name: str, work: recovery.Recovery) -> None:
+        """Remember who does the work.
+
+        :param host_name: this compute host
+        :param work: the recovery
+        """
+        self._host_name = host_name
+        self._work = work
+
+    def ping(self, context: Any) -> dict[str, str]:
+        """Tell that this nova-compute is extended."""
+        return {'host': self._host_name,
+                'version': rpcapi.ComputeFailoverAPI.VERSION}
+
+    def recover_server(self, context: Any, server_id: str,
+                       failover_id: str,
+                       volumes: dict[str, str]) -> dict[str, Any]:
+        """See ``ComputeFailoverAPI.recover_server``.
+
+        :returns: a ServerResult as plain data
+        """
+        context.request_id = failover_id
+        result = self._work.recover(context, server_id, volumes)
+        LOG.info('Recovery of server %(server)s: %(outcome)s %(reason)s',
+                 {'server': server_id, 'outcome': result.outcome.value,
+                  'reason': result.reason})
+        return result.to_primitive()

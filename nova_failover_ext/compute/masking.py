@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Keeps secrets of connection_info out of everything that people read."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from oslo_utils import strutils
+
+# The words that os-brick and Cinder use in connection_info keys.
+_SECRET_WORDS = ('password', 'secret', 'token', 'keyring', 'passphrase')
+_MASK = '***'
+
+
+def scrub(text: str, *infos: Mapping[str, Any] | None) -> str:
+    """Return ``text`` without passwords.
+
+    :param text: a message, maybe from another library's exception
+    :param infos: connection_info dictionaries whose secret values must not
+        occur in it, in whatever form the message quotes them
+    """
+    masked: str = strutils.mask_password(text, _MASK)
+    for info in infos:
+        for value in _secret_values(info or {}):
+            masked = masked.replace(value, _MASK)
+    return masked
+
+
+def _secret_values(info: Mapping[str, Any]) -> Iterable[str]:
+    for key, value in info.items():
+        if isinstance(value, Mapping):
+            yield from _secret_values(value)
+        elif isinstance(value, str) and value and _is_secret(key):
+            yield value
+
+
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in _SECRET_WORDS)

@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova's compute manager: the only module with its private uses.
+
+Private parts of ``nova.compute.manager.ComputeManager``, each read in Nova
+31.0.0, 32.0.0, 33.0.0 and 34.0.0:
+
+* ``_power_off_instance(context, instance, clean_shutdown)``
+* ``_power_on(context, instance)``
+* ``_get_power_state(instance)``
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from nova import objects
+from nova import utils
+from nova.compute import utils as compute_utils
+
+
+class Host:
+    """This compute host, as a recovery sees it."""
+
+    def __init__(self, manager: Any) -> None:
+        """Wrap Nova's compute manager.
+
+        :param manager: the nova.compute.manager.ComputeManager
+        """
+        self._manager = manager
+
+    @property
+    def name(self) -> str:
+        """The compute host's name, ``[DEFAULT] host``."""
+        return str(self._manager.host)
+
+    def locked(self, server_id: str,
+               function: Callable[..., Any], *args: Any) -> Any:
+        """Call ``function`` under the lock of Nova's own operations."""
+        return utils.synchronized(server_id)(function)(*args)
+
+    def instance(self, context: Any, server_id: str) -> Any:
+        """Load a server.
+
+        :raises nova.exception.InstanceNotFound: if it is gone
+        """
+        return objects.Instance.get_by_uuid(
+            context, server_id, expected_attrs=[
+                'flavor', 'info_cache', 'metadata', 'numa_topology',
+                'resources', 'system_metadata'])
+
+    def mappings(self, context: Any, server_id: str) -> list[Any]:
+        """Load the block device mappings of a server's volumes."""
+        found = objects.BlockDeviceMappingList.get_by_instance_uuid(
+            context, server_id)
+        return [bdm for bdm in found if bdm.is_volume]
+
+    def power_off(self, context: Any, instance: Any, clean: bool) -> None:
+        """Power a guest off.
+
+        :param clean: let the guest shut down by itself first
+        """
+        self._manager._power_off_instance(
+            context, instance, clean_shutdown=clean)
+
+    def power_on(self, context: Any, instance: Any) -> None:
+        """Power a guest on, from the saved block device mappings."""
+        self._manager._power_on(context, instance)
+
+    def update_power_state(self, instance: Any) -> None:
+        """Set the instance's power state to what the hypervisor says."""
+        instance.power_state = self._manager._get_power_state(instance)
+
+    def fault(self, context: Any, instance: Any, error: Exception,
+              message: str) -> None:
+        """Record an instance fault with a message free of secrets."""
+        compute_utils.add_instance_fault_from_exc(
+            context, instance, error, fault_message=message)
