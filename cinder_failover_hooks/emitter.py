@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+import functools
 from typing import Any
 from typing import Protocol
 
@@ -36,11 +37,11 @@ class Backend(Protocol):
     #: ``host@backend``
     name: str
 
-    def state(self) -> state.BackendState:
+    def read_state(self) -> state.BackendState:
         """Read the state of the backend."""
 
-    def volumes(self, size: int,
-                attempt: retry.Retry) -> Iterable[state.Volume]:
+    def read_volumes(self, size: int,
+                     attempt: retry.Retry) -> Iterable[state.Volume]:
         """Read all volumes of the backend in pages of a size."""
 
 
@@ -91,8 +92,9 @@ class Emitter:
             the header; the notification carries no volumes
         """
         def job() -> None:
-            self._run(make(self._attempt('reading the state of the backend',
-                                        self._backend.state)), False)
+            now = self._attempt('reading the state', self._backend.read_state)
+            self._run(make(now), False)
+
         self._submit(event_type, failover_id, job)
 
     def _submit(self, event_type: str, failover_id: str,
@@ -104,16 +106,14 @@ class Emitter:
         size = self._conf.failover_hooks.part_size
         volumes: Iterable[state.Volume] = ()
         if with_volumes:
-            volumes = self._backend.volumes(size, self._attempt)
+            volumes = self._backend.read_volumes(size, self._attempt)
         for payload in payloads.build(header, volumes, size):
             primitive = payload.to_notification()
             for topic in self._conf.failover_hooks.topics:
-                self._attempt('sending', lambda: self._send_one(
-                    topic, header.event_type, primitive))
-            LOG.debug('Sent %(event)s part %(part)d of backend %(backend)s '
-                      '(%(id)s).',
-                      {'event': header.event_type, 'part': payload.part,
-                       'backend': header.backend, 'id': header.failover_id})
+                self._attempt('sending', functools.partial(
+                    self._send_one, topic, header.event_type, primitive))
+            LOG.debug('Sent %s of backend %s (%s).', header.event_type,
+                      header.backend, header.failover_id)
 
     def _send_one(self, topic: str, event_type: str,
                   primitive: dict[str, Any]) -> None:

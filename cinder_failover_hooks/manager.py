@@ -42,12 +42,12 @@ class ManagedBackend:
         self.name = name
         self._cluster = cluster
 
-    def state(self) -> state.BackendState:
+    def read_state(self) -> state.BackendState:
         """Read the state of the backend from Cinder's records."""
         return upstream.read_state(self.name)
 
-    def volumes(self, size: int,
-                attempt: retry.Retry) -> Iterable[state.Volume]:
+    def read_volumes(self, size: int,
+                     attempt: retry.Retry) -> Iterable[state.Volume]:
         """Read all volumes of the backend.
 
         :param size: volumes in a page

@@ -113,7 +113,7 @@ class Reporter:
         :param target: ``secondary_backend_id`` of the request
         :returns: what to tell of the failover as it proceeds
         """
-        return Report(self.emitter.emit, self._backend.state,
+        return Report(self.emitter.emit, self._backend.read_state,
                       self._backend.name,
                       failover_id or oslo_context.generate_request_id(),
                       target)

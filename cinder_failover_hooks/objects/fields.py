@@ -12,6 +12,8 @@
 
 """The field types of the notification objects."""
 
+from typing import Any
+
 from oslo_versionedobjects import fields
 
 
@@ -45,7 +47,6 @@ class BackendIdField(fields.StringField):
     def __init__(self) -> None:
         super().__init__(nullable=True)
 
-    def coerce(self, obj: object, attr: str, value: object) -> str | None:
+    def coerce(self, obj: Any, attr: str, value: Any) -> Any:
         """Return the id, or None for the empty string."""
-        coerced: str | None = super().coerce(obj, attr, value)
-        return coerced or None
+        return super().coerce(obj, attr, value) or None
