@@ -134,8 +134,9 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 
     :param conf: the configuration of the program; registering twice is fine
     """
-    conf.register_group(GROUP)
-    conf.register_opts(OPTS, group=GROUP)
+    # By its name: a group object keeps values, and would share them between
+    # all configurations in which it is registered.
+    conf.register_opts(OPTS, group=GROUP.name)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

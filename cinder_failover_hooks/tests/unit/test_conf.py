@@ -64,6 +64,11 @@ class TestOptions(base.TestCase):
         subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
                        check=True)
 
+    def test_configurations_do_not_share_values(self) -> None:
+        """Two programs in one process, as in a functional test."""
+        self.config(part_size=7)
+        self.assertEqual(200, self.config().failover_hooks.part_size)
+
     def test_options_are_read_from_a_file(self) -> None:
         """Lists and numbers, as an operator writes them."""
         path = self.useFixture(base.File(
@@ -73,4 +78,3 @@ class TestOptions(base.TestCase):
         made(['--config-file', path.path])
         self.assertEqual(['one', 'two'], made.failover_hooks.topics)
         self.assertEqual(7, made.failover_hooks.part_size)
-

@@ -46,7 +46,7 @@ class TestFixture(base.TestCase):
         self.assertEqual(sample['payload'], end.primitive)
         self.assertEqual(('info', 'error'), (end.priority, error.priority))
         self.assertEqual('volume.ctl1@rbd', end.publisher_id)
-        self.assertEqual([end], self.kept[:1])
+        self.assertIn(end, self.kept)
 
     def test_what_does_not_come(self) -> None:
         """The error says what came instead."""

@@ -17,8 +17,8 @@ from unittest import mock
 
 import fixtures
 
-from cinder_failover_hooks import worker
 from cinder_failover_hooks.tests.unit import base
+from cinder_failover_hooks import worker
 
 
 class TestWorker(base.TestCase):
