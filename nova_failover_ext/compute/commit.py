@@ -85,7 +85,8 @@ class Commit:
         else:
             self._swap_disks(stale, connector)
         for item in stale:
-            item.volume.reload()
+            item.volume.reload(self._host.mapping(
+                self._context, self._instance.uuid, item.volume.volume_id))
             self._verify(item, has_to_run)
             item.volume.stamp(item.active_backend_id)
 

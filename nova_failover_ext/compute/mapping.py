@@ -111,10 +111,13 @@ class Mapping:
         if info != self.connection_info:
             self._save(info)
 
-    def reload(self) -> None:
-        """Read again what Nova saved meanwhile, at a power on."""
-        self.__init__(type(self.bdm).get_by_volume_and_instance(  # type: ignore[misc]
-            self.bdm._context, self.bdm.volume_id, self.bdm.instance_uuid))
+    def reload(self, bdm: Any) -> None:
+        """Take what Nova itself saved meanwhile, at a power on.
+
+        :param bdm: the same block device mapping, read again
+        """
+        self.bdm = bdm
+        self.connection_info = jsonutils.loads(bdm.connection_info)
 
     def _save(self, info: dict[str, Any]) -> None:
         # Only this column: whatever else changed meanwhile stays.

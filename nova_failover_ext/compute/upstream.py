@@ -64,6 +64,11 @@ class Host:
             context, server_id)
         return [bdm for bdm in found if bdm.is_volume]
 
+    def mapping(self, context: Any, server_id: str, volume_id: str) -> Any:
+        """Load one block device mapping."""
+        return objects.BlockDeviceMapping.get_by_volume_and_instance(
+            context, volume_id, server_id)
+
     def power_off(self, context: Any, instance: Any, clean: bool) -> None:
         """Power a guest off.
 

@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What counts as stale, by tables."""
+
+import ddt
+from oslotest import base
+
+from nova_failover_ext import truth
+
+ISCSI = {'target_portals': ['a:3260', 'b:3260'],
+         'target_iqns': ['iqn.a', 'iqn.b'], 'target_luns': [1, 2],
+         'target_portal': 'a:3260', 'target_iqn': 'iqn.a', 'target_lun': 1}
+RBD = {'name': 'volumes/v', 'hosts': ['m1', 'm2'], 'ports': ['1', '2'],
+       'auth_username': 'cinder'}
+
+
+def info(data, kind='iscsi', **top):
+    return dict({'driver_volume_type': kind, 'data': data}, **top)
+
+
+@ddt.ddt
+class DifferingKeys(base.BaseTestCase):
+
+    @ddt.data(
+        ({'device_path': '/a'}, {'device_path': '/a'}, []),
+        ({'device_path': '/a'}, {'device_path': '/b'}, ['device_path']),
+        ({}, {'device_path': '/b'}, ['device_path']),
+        # What only the host knows says nothing.
+        ({'target_iqn': 'i', 'device_path': '/dev/sdx', 'multipath_id': 'w'},
+         {'target_iqn': 'i'}, []),
+        # How, not where.
+        ({'target_iqn': 'i', 'access_mode': 'rw', 'qos_specs': None},
+         {'target_iqn': 'i', 'access_mode': 'ro', 'qos_specs': {'a': 1}},
+         []),
+        # Another order of the same paths.
+        (ISCSI, {'target_portals': ['b:3260', 'a:3260'],
+                 'target_iqns': ['iqn.b', 'iqn.a'], 'target_luns': [2, 1],
+                 'target_portal': 'b:3260', 'target_iqn': 'iqn.b',
+                 'target_lun': 2}, []),
+        # The same items, paired otherwise, are other paths.
+        (ISCSI, dict(ISCSI, target_luns=[2, 1]),
+         ['target_iqns', 'target_luns', 'target_portals']),
+        (ISCSI, dict(ISCSI, target_portals=['c:3260', 'd:3260'],
+                     target_portal='c:3260'),
+         ['target_iqns', 'target_luns', 'target_portal', 'target_portals']),
+        (RBD, dict(RBD, hosts=['m2', 'm1'], ports=['2', '1']), []),
+        (RBD, dict(RBD, hosts=['m3'], ports=['1']), ['hosts', 'ports']),
+        (RBD, dict(RBD, auth_username='other'), ['auth_username']),
+    )
+    @ddt.unpack
+    def test_data(self, saved, fresh, expected):
+        self.assertEqual(
+            expected, truth.differing_keys(info(saved), info(fresh)))
+
+    def test_type(self):
+        self.assertEqual(
+            ['driver_volume_type'],
+            truth.differing_keys(info({}, 'iscsi'), info({}, 'rbd')))
+
+    def test_top_level_stash_is_not_compared(self):
+        self.assertEqual(
+            [], truth.differing_keys(info({}, serial='s', multiattach=True),
+                                     info({})))
+
+    def test_nothing_saved(self):
+        self.assertEqual(['driver_volume_type', 'export'],
+                         truth.differing_keys({}, info({'export': 'e'})))
+
+
+@ddt.ddt
+class Stamp(base.BaseTestCase):
+
+    @ddt.data(
+        ({}, None, True), ({}, '', True), ({}, 'b', True),
+        ({truth.STAMP: ''}, None, False), ({truth.STAMP: ''}, '', False),
+        ({truth.STAMP: ''}, 'b', True), ({truth.STAMP: 'b'}, 'b', False),
+        ({truth.STAMP: 'b'}, '', True), ({truth.STAMP: 'b'}, 'c', True),
+    )
+    @ddt.unpack
+    def test_needs_question(self, saved, active, expected):
+        self.assertEqual(expected, truth.needs_question(saved, active))
