@@ -84,3 +84,64 @@ class ComputeFailoverAPI:
         """
         client = self._client.prepare(server=host, timeout=timeout)
         return dict(client.call(context, 'ping'))
+
+
+class EngineAPI:
+    """Client side of the engines, for the command line.
+
+    API version history:
+
+    * 1.0 - Initial version: recover_backend, status, ping
+    """
+
+    VERSION = '1.0'
+
+    def __init__(self, client: Any) -> None:
+        """Wrap a client of the API cell's bus.
+
+        :param client: what ``nova.rpc.get_client`` returns for
+            :meth:`target`
+        """
+        self._client = client
+
+    @classmethod
+    def target(cls) -> messaging.Target:
+        """Return the target that the client must be made with."""
+        return messaging.Target(topic=ENGINE_TOPIC, version=cls.VERSION)
+
+    def recover_backend(self, context: Any, backend: str,
+                        failover_id: str | None, timeout: float) -> str:
+        """Have an engine look at a backend now, and forget its waits.
+
+        :param failover_id: request id to record, None for any
+        :param timeout: seconds to wait for an engine
+        :returns: the request id that is recorded
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
+        """
+        return str(self._client.prepare(timeout=timeout, retry=1).call(
+            context, 'recover_backend', backend=backend,
+            failover_id=failover_id))
+
+    def status(self, context: Any, backend: str,
+               timeout: float) -> dict[str, Any]:
+        """Return what one engine remembers of a backend.
+
+        :param timeout: seconds to wait for an engine
+        :returns: ``reason``, ``failover_id``, ``looked_at``, ``servers``
+            (by id: ``tries``, ``outcome``, ``reason``), ``in_flight`` and
+            ``waiting`` (server ids)
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
+        """
+        return dict(self._client.prepare(timeout=timeout, retry=1).call(
+            context, 'status', backend=backend))
+
+    def ping(self, context: Any, timeout: float) -> dict[str, Any]:
+        """Ask whether an engine is there.
+
+        :returns: ``{'host': str, 'version': str}``
+        :raises oslo_messaging.MessagingTimeout: if none answers
+        """
+        return dict(self._client.prepare(timeout=timeout, retry=1).call(
+            context, 'ping'))

@@ -1,0 +1,273 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The options of ``[failover_engine]``; nothing registers at import."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup(
+    'failover_engine',
+    title='Failover engine options',
+    help="""
+Options of nova-failover-engine, which runs on controllers, and of the
+nova-failover command. Both read nova.conf.
+""")
+
+_BUS_OPTS = [
+    cfg.URIOpt(
+        'transport_url',
+        secret=True,
+        help="""
+The message bus on which Cinder emits failover notifications.
+
+Possible values:
+
+* A transport URL such as ``rabbit://user:password@host:5672/``
+* Unset (default): the bus of this deployment's notifications
+
+Related options:
+
+* ``[oslo_messaging_notifications] transport_url``
+* ``[DEFAULT] transport_url``
+"""),
+    cfg.ListOpt(
+        'notification_topics',
+        default=['failover_notifications'],
+        help="""
+Topics on which failover notifications are awaited.
+
+Possible values:
+
+* A list of topic names
+
+Related options:
+
+* ``[failover_hooks] topics`` in cinder.conf must name at least one of them.
+"""),
+    cfg.StrOpt(
+        'notification_exchange',
+        default='openstack',
+        help="""
+The exchange to which Cinder publishes its notifications.
+
+Possible values:
+
+* The value of ``[DEFAULT] control_exchange`` in cinder.conf, whose default
+  is ``openstack``
+"""),
+    cfg.StrOpt(
+        'notification_pool',
+        help="""
+Name of a pool of listeners that shares one copy of each notification.
+
+Without it all engines share the queues that Cinder writes to. With it they
+get a copy of their own, and the queues that Cinder writes to must have
+another reader, or they fill up.
+
+Possible values:
+
+* Unset (default): nobody else reads ``notification_topics``
+* Any name, the same for all engines
+"""),
+    cfg.IntOpt(
+        'recovery_timeout',
+        default=900,
+        min=10,
+        max=86400,
+        help="""
+Seconds after which a compute host that still shows signs of life is no
+longer waited for in the recovery of one server.
+
+Possible values:
+
+* An integer of 10 or more
+
+Related options:
+
+* ``heartbeat_timeout``
+"""),
+    cfg.IntOpt(
+        'heartbeat_timeout',
+        default=30,
+        min=4,
+        max=600,
+        help="""
+Seconds without a sign of life after which a compute host is no longer
+waited for. The server's recovery is then tried again later.
+
+Possible values:
+
+* An integer of 4 or more
+
+Related options:
+
+* ``recovery_timeout``
+"""),
+]
+
+_PACE_OPTS = [
+    cfg.IntOpt(
+        'reconcile_interval',
+        default=60,
+        min=5,
+        max=86400,
+        help="""
+Seconds between two looks at every replicated backend, which find what a lost
+notification has left stale.
+
+Possible values:
+
+* An integer of 5 or more
+"""),
+    cfg.IntOpt(
+        'max_in_flight',
+        default=32,
+        min=1,
+        max=1024,
+        help="""
+Number of servers that this engine recovers at the same time.
+
+Related options:
+
+* ``max_in_flight_per_backend``
+* ``max_in_flight_per_host``
+"""),
+    cfg.IntOpt(
+        'max_in_flight_per_backend',
+        default=16,
+        min=1,
+        max=1024,
+        help="""
+Number of servers of one Cinder backend that are recovered at the same time.
+It limits what a just promoted array is asked to export at once.
+
+Related options:
+
+* ``max_in_flight``
+"""),
+    cfg.IntOpt(
+        'max_in_flight_per_host',
+        default=4,
+        min=1,
+        max=256,
+        help="""
+Number of servers of one compute host that are recovered at the same time.
+
+Related options:
+
+* ``max_in_flight``
+"""),
+    cfg.FloatOpt(
+        'retry_interval_min',
+        default=5.0,
+        min=0.1,
+        max=3600.0,
+        help="""
+Seconds to wait before a deferred or failed recovery is tried again for the
+first time. Each further wait is longer, with some randomness.
+
+Related options:
+
+* ``retry_interval_max``
+* ``retry_attempts``
+"""),
+    cfg.FloatOpt(
+        'retry_interval_max',
+        default=60.0,
+        min=0.1,
+        max=86400.0,
+        help="""
+The longest wait in seconds between two tries of one server.
+
+Related options:
+
+* ``retry_interval_min``
+"""),
+    cfg.IntOpt(
+        'retry_attempts',
+        default=20,
+        min=1,
+        max=10000,
+        help="""
+Number of tries after which a server is left to the periodic reconcile.
+
+Related options:
+
+* ``reconcile_interval``
+"""),
+    cfg.IntOpt(
+        'gate_timeout',
+        default=300,
+        min=0,
+        max=86400,
+        help="""
+Seconds that the engine waits, looking often, for Cinder to settle a failover
+of a backend. Afterwards only the periodic reconcile looks again.
+
+Related options:
+
+* ``reconcile_interval``
+"""),
+]
+
+_READ_OPTS = [
+    cfg.IntOpt(
+        'batch_size',
+        default=500,
+        min=1,
+        max=1000,
+        help="""
+Number of volumes or servers that one request to Cinder or one database query
+is about. Queries grow with batches, never with volumes.
+"""),
+    cfg.IntOpt(
+        'survey_workers',
+        default=4,
+        min=1,
+        max=64,
+        help="""
+Number of backends that are looked at at the same time.
+"""),
+    cfg.IntOpt(
+        'cinder_timeout',
+        default=30,
+        min=1,
+        max=600,
+        help="""
+Seconds after which a request to Cinder or Keystone is given up, if
+``[cinder] timeout`` says nothing else.
+
+Related options:
+
+* ``[cinder] timeout``
+"""),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the engine's options on ``conf``.
+
+    :param conf: the configuration of the program; registering twice is fine
+    """
+    conf.register_group(GROUP)
+    conf.register_opts(_all_opts(), group=GROUP)
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
+    """Return the options for the sample configuration generator."""
+    return [(GROUP, _all_opts())]
+
+
+def _all_opts() -> list[Any]:
+    return [*_BUS_OPTS, *_PACE_OPTS, *_READ_OPTS]

@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Reads backends and volumes from Cinder with nova.conf's credentials.
+
+Upstream relied on, read in Nova 31 to 34: ``nova.volume.cinder.cinderclient``
+with an admin context without a token uses the ``[cinder]`` credentials.
+Read in Cinder 26 to 29: for an admin, ``host=`` in a volume list matches a
+backend with all its pools (``cinder.db``: ``_filter_host``), and the list of
+services shows replication to admins, the cluster from microversion 3.7 on.
+"""
+
+from collections.abc import Callable, Iterator
+import datetime
+from typing import Any
+
+from cinderclient import exceptions as cinder_exception
+from keystoneauth1 import exceptions as ks_exception
+import nova.context
+from nova import exception as nova_exception
+from nova.volume import cinder as nova_cinder
+from oslo_utils import strutils
+from oslo_utils import timeutils
+
+from nova_failover_ext.engine import model
+from nova_failover_ext import exception
+
+#: The first microversion that shows the cluster of a service.
+MICROVERSION = '3.7'
+
+_ERRORS = (cinder_exception.ClientException, ks_exception.ClientException,
+           nova_exception.CinderAPIVersionNotAvailable,
+           nova_exception.UnsupportedCinderAPIVersion)
+_ADVICE = (
+    ((cinder_exception.Unauthorized, ks_exception.Unauthorized,
+      ks_exception.AuthPluginException),
+     'authentication failed, check the credentials in [cinder] of nova.conf'),
+    ((cinder_exception.Forbidden, ks_exception.Forbidden),
+     'the credentials in [cinder] of nova.conf need the admin role'),
+)
+
+
+def admin_client() -> Any:
+    """Return a cinderclient with the ``[cinder]`` credentials.
+
+    :raises CinderUnavailable: if Keystone or Cinder does not let us in
+    """
+    with _translated():
+        return nova_cinder.cinderclient(
+            nova.context.get_admin_context(), microversion=MICROVERSION)
+
+
+class CinderReader:
+    """What Cinder's records say of backends and volumes."""
+
+    def __init__(self, page_size: int,
+                 client: Callable[[], Any] = admin_client) -> None:
+        """Remember how to reach Cinder; nothing is asked yet.
+
+        :param page_size: volumes per request
+        :param client: makes the client for each read
+        """
+        self._client = client
+        self._page_size = page_size
+
+    def backends(self) -> list[model.Backend]:
+        """Return every volume backend, one per cluster.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        groups: dict[str, list[model.Member]] = {}
+        for member in self._members():
+            key = member.cluster or member.host
+            groups.setdefault(key, []).append(member)
+        return [model.Backend(members[0].host, tuple(members))
+                for members in groups.values()]
+
+    def backend(self, name: str) -> model.Backend:
+        """Return one backend.
+
+        :param name: ``host@backend`` of any member, or the cluster's name
+        :raises BackendNotFound: if Cinder has none of that name
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        backends = self.backends()
+        for backend in backends:
+            names = {m.host for m in backend.members}
+            if name in names or name == backend.members[0].cluster:
+                return backend
+        raise exception.BackendNotFound(
+            backend=name,
+            known=', '.join(sorted(b.name for b in backends)) or 'none')
+
+    def volumes(self, backend: model.Backend) -> dict[str, model.Volume]:
+        """Return the backend's volumes by id.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        with _translated():
+            client = self._client()
+            return {volume.id: _volume(volume)
+                    for member in backend.members
+                    for volume in self._pages(client, member.host)}
+
+    def _members(self) -> list[model.Member]:
+        with _translated():
+            services = self._client().services.list(binary='cinder-volume')
+        if services and not hasattr(services[0], 'replication_status'):
+            raise exception.CinderUnavailable(
+                reason='it does not show replication to these credentials')
+        return [_member(service) for service in services]
+
+    def _pages(self, client: Any, host: str) -> Iterator[Any]:
+        marker = None
+        while page := client.volumes.list(
+                search_opts={'all_tenants': 1, 'host': host},
+                limit=self._page_size, marker=marker):
+            yield from page
+            marker = page[-1].id
+
+
+class _translated:
+    """Turn what the clients raise into one sentence without secrets."""
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None, _traceback: object) -> None:
+        """Raise CinderUnavailable for what the clients raise."""
+        if isinstance(error, _ERRORS):
+            raise exception.CinderUnavailable(
+                reason=_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    for kinds, advice in _ADVICE:
+        if isinstance(error, kinds):
+            return advice
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return str(strutils.mask_password(lines[0])).rstrip('.')
+
+
+def _member(service: Any) -> model.Member:
+    return model.Member(
+        host=service.host,
+        up=service.state == 'up',
+        replication_status=service.replication_status,
+        active_backend_id=service.active_backend_id or None,
+        cluster=getattr(service, 'cluster', None))
+
+
+def _volume(volume: Any) -> model.Volume:
+    return model.Volume(
+        id=volume.id, status=volume.status,
+        replication_status=getattr(volume, 'replication_status', None),
+        created_at=_time(volume.created_at),
+        updated_at=_time(getattr(volume, 'updated_at', None)))
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    if not text:
+        return None
+    return timeutils.normalize_time(timeutils.parse_isotime(text))

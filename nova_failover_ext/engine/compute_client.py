@@ -1,0 +1,95 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Asks a compute host, on the bus of its cell, to recover one server.
+
+Upstream relied on, read in Nova 31 to 34: ``nova.rpc.get_client``,
+``nova.rpc.ClientRouter`` (picks the transport of the cell that a context is
+targeted at) and ``nova.context.target_cell``.
+"""
+
+import nova.context
+from nova import exception as nova_exception
+from nova import objects
+from nova import rpc
+from oslo_db import exception as db_exception
+from oslo_log import log as logging
+import oslo_messaging as messaging
+
+from nova_failover_ext.engine import pace
+from nova_failover_ext import results
+from nova_failover_ext import rpcapi
+
+LOG = logging.getLogger(__name__)
+
+_NOT_EXTENDED = ('nova-compute on %s does not know of recovery; is '
+                 'nova-compute-failover started there?')
+_SILENT = ('nova-compute on %s gave no sign of life; whether it has acted '
+           'shows at the next look')
+
+
+class ComputeClient:
+    """Turns one piece of work into a call, and its failure into a result."""
+
+    def __init__(self, timeout: float, heartbeat: float) -> None:
+        """Make the client; nothing is sent yet.
+
+        :param timeout: see ``[failover_engine] recovery_timeout``
+        :param heartbeat: see ``[failover_engine] heartbeat_timeout``
+        """
+        self._timeout = timeout
+        self._heartbeat = heartbeat
+        self._router = rpc.ClientRouter(
+            rpc.get_client(rpcapi.ComputeFailoverAPI.target()))
+
+    def recover(self, work: pace.Work) -> results.ServerResult:
+        """Recover one server.
+
+        :returns: what the host reports, or why it could not be asked
+        """
+        try:
+            return self._call(work)
+        except messaging.MessagingTimeout:
+            return _unknown(work, _SILENT % work.host)
+        except (messaging.UnsupportedVersion, messaging.NoSuchMethod):
+            return _unknown(work, _NOT_EXTENDED % work.host)
+        except messaging.RemoteError as exc:
+            return _unknown(work, _remote_reason(work, exc))
+        except (messaging.MessagingException, db_exception.DBError,
+                nova_exception.NovaException, ValueError, KeyError) as exc:
+            LOG.debug('Asking %s for server %s failed with %s', work.host,
+                      work.server_id, type(exc).__name__)
+            return _unknown(work, 'nova-compute on %s cannot be asked (%s)'
+                            % (work.host, type(exc).__name__))
+
+    def _call(self, work: pace.Work) -> results.ServerResult:
+        context = nova.context.RequestContext(
+            is_admin=True, request_id=work.failover_id, overwrite=False)
+        cell = objects.CellMapping.get_by_uuid(context, work.cell)
+        with nova.context.target_cell(context, cell) as cctxt:
+            api = rpcapi.ComputeFailoverAPI(self._router.client(cctxt))
+            return api.recover_server(
+                cctxt, work.host, work.server_id, work.failover_id,
+                dict(work.volumes), self._timeout, self._heartbeat)
+
+
+def _remote_reason(work: pace.Work, exc: messaging.RemoteError) -> str:
+    if exc.exc_type in ('UnsupportedVersion', 'NoSuchMethod'):
+        return _NOT_EXTENDED % work.host
+    # The text of an unexpected error may hold anything.
+    return ('nova-compute on %s raised %s; its log says more'
+            % (work.host, exc.exc_type))
+
+
+def _unknown(work: pace.Work, reason: str) -> results.ServerResult:
+    return results.ServerResult(
+        work.server_id, results.Outcome.FAILED, reason)

@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The convergence gate: is Cinder's failover of a backend settled?
+
+Stock Cinder writes the service record before the volume rows
+(``VolumeManager.failover``, read in Cinder 26 to 29), and what a driver tells
+of a connection may depend on the row. So both are looked at.
+"""
+
+from collections.abc import Iterable
+import dataclasses
+
+from nova_failover_ext.engine import model
+
+ENABLED = 'enabled'
+FAILED_OVER = 'failed-over'
+#: What a service or a volume that takes part in replication can say.
+SETTLED = frozenset({ENABLED, FAILED_OVER})
+FAILING_OVER = 'failing-over'
+FAILED = frozenset({'error', 'failover-error'})
+#: What says that a backend has replication at all.
+REPLICATED = SETTLED | FAILED | {FAILING_OVER}
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """Whether recovery may act on a backend now.
+
+    :ivar open: True if it may
+    :ivar reason: why it may not, '' if it may
+    :ivar partial: True if it may act on those volumes whose records are
+        written, once the others have been waited for long enough
+    """
+
+    open: bool
+    reason: str = ''
+    partial: bool = False
+
+
+def is_replicated(backend: model.Backend) -> bool:
+    """Tell whether any service of the backend takes part in replication."""
+    return any(member.replication_status in REPLICATED
+               for member in backend.members)
+
+
+def decide(backend: model.Backend,
+           volumes: Iterable[model.Volume]) -> Decision:
+    """Decide from Cinder's records alone; notifications have no say.
+
+    :param backend: its services
+    :param volumes: the backend's volumes
+    """
+    reason = _members_reason(backend)
+    if reason:
+        return Decision(open=False, reason=reason)
+    reason = _rows_reason(backend, list(volumes))
+    return Decision(open=not reason, reason=reason, partial=bool(reason))
+
+
+def unwritten(backend: model.Backend,
+              volumes: Iterable[model.Volume]) -> frozenset[str]:
+    """Name the volumes whose rows do not tell of the failover yet.
+
+    A volume that was created after the failover says ``enabled`` for good:
+    it is known by having been created after the first row was written.
+
+    :returns: volume ids
+    """
+    expected = backend.present.replication_status
+    replicated = [v for v in volumes if v.replication_status in SETTLED]
+    written = [v.updated_at for v in replicated
+               if v.replication_status == expected and v.updated_at]
+    first = min(written, default=None)
+    return frozenset(
+        v.id for v in replicated if v.replication_status != expected and
+        not (first and v.created_at and v.created_at > first))
+
+
+def _members_reason(backend: model.Backend) -> str:
+    live = [member for member in backend.members if member.up]
+    if not live:
+        return 'cinder-volume of %s is down' % backend.name
+    moving = [m.host for m in live if m.replication_status == FAILING_OVER]
+    if moving:
+        return 'the failover of %s is in progress' % ', '.join(moving)
+    failed = [m.host for m in live if m.replication_status in FAILED]
+    if failed:
+        return 'the failover of %s failed in Cinder' % ', '.join(failed)
+    if len({m.active_backend_id or '' for m in live}) > 1:
+        return 'the members of the cluster name different active backends'
+    return ''
+
+
+def _rows_reason(backend: model.Backend, volumes: list[model.Volume]) -> str:
+    moving = sum(v.replication_status == FAILING_OVER for v in volumes)
+    late = len(unwritten(backend, volumes))
+    if moving or late:
+        return ('%d of %d volume records of %s do not tell of the failover '
+                'yet' % (moving + late, len(volumes), backend.name))
+    return ''

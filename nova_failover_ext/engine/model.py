@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the engine knows of backends, volumes and servers, as plain data.
+
+Nothing here ever holds a connection_info: of that, only the stamp leaves the
+module that reads the database.
+"""
+
+import dataclasses
+import datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One cinder-volume service, as Cinder's services API shows it.
+
+    :ivar host: ``host@backend``
+    :ivar up: whether it has reported lately
+    :ivar replication_status: of the service, such as ``failed-over``
+    :ivar active_backend_id: the replication target, None for the primary
+    :ivar cluster: name of its cluster, if it is in one
+    """
+
+    host: str
+    up: bool = True
+    replication_status: str | None = None
+    active_backend_id: str | None = None
+    cluster: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """A volume backend: one service, or the services of a cluster.
+
+    :ivar name: what an operator calls it, ``host@backend``
+    :ivar members: the services that serve it, at least one
+    """
+
+    name: str
+    members: tuple[Member, ...]
+
+    @property
+    def present(self) -> Member:
+        """The member whose record counts: the first that is up."""
+        return next((m for m in self.members if m.up), self.members[0])
+
+    @property
+    def active_backend_id(self) -> str:
+        """The replication target, '' for the primary."""
+        return self.present.active_backend_id or ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """A volume, as Cinder's volumes API shows it to an admin."""
+
+    id: str
+    status: str
+    replication_status: str | None = None
+    created_at: datetime.datetime | None = None
+    updated_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """What the decisions need of an instance.
+
+    :ivar cell: uuid of the cell that has it
+    :ivar compute_up: whether the compute service of its host is up
+    :ivar metadata: only the keys ``failover:...``
+    """
+
+    id: str
+    name: str = ''
+    project_id: str = ''
+    host: str | None = None
+    cell: str = ''
+    vm_state: str | None = None
+    task_state: str | None = None
+    deleted: bool = False
+    compute_up: bool = True
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Attachment:
+    """A block device mapping that names a Cinder volume.
+
+    :ivar stamp: see :mod:`nova_failover_ext.truth`; None if never stamped
+    """
+
+    server: Server
+    volume_id: str
+    attachment_id: str | None = None
+    device_name: str | None = None
+    root: bool = False
+    stamp: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CellProblem:
+    """A cell that could not be read, so that its servers are unknown.
+
+    :ivar reason: one sentence without secrets
+    """
+
+    cell: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Recovery:
+    """The latest recovery of a server, from its instance actions.
+
+    :ivar failover_id: the request id of the action
+    :ivar finished_at: None while it runs
+    :ivar message: the reason as the compute host recorded it
+    """
+
+    server_id: str
+    failover_id: str
+    started_at: datetime.datetime | None
+    finished_at: datetime.datetime | None
+    result: str | None = None
+    message: str | None = None

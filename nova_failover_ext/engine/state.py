@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the engine remembers of a backend: pacing and reasons, never truth.
+
+It may be lost with the process; the next look computes everything anew.
+"""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from oslo_context import context as oslo_context
+from oslo_utils import timeutils
+from oslo_utils import uuidutils
+
+from nova_failover_ext.engine import attempts
+
+
+def valid_failover_id(text: str | None) -> bool:
+    """Tell whether a failover id is a request id, ``req-<uuid>``."""
+    return (text is not None and text.startswith('req-')
+            and uuidutils.is_uuid_like(text[4:]))
+
+
+@dataclasses.dataclass
+class BackendState:
+    """What is remembered of one backend.
+
+    :ivar tries: see :class:`.attempts.Attempts`
+    :ivar target: the active_backend_id that ``failover_id`` is about
+    :ivar failover_id: request id of the failover, None while unknown
+    :ivar closed_since: when the gate was first found closed, in seconds
+    :ivar errors: looks in a row that could not read the truth
+    :ivar reason: why nothing is done at present, '' if it is
+    """
+
+    tries: attempts.Attempts
+    target: str | None = None
+    failover_id: str | None = None
+    closed_since: float | None = None
+    errors: int = 0
+    reason: str = ''
+    looked_at: datetime.datetime | None = None
+
+    def adopt(self, target: str, announced_id: str | None) -> None:
+        """Note the present target, and whose failover it is.
+
+        The first id that comes with the right target is kept.
+
+        :param target: the backend's present active_backend_id
+        :param announced_id: id of a failover to that target, if one is known
+        """
+        if target != self.target:
+            self.target = target
+            self.failover_id = None
+        if self.failover_id is None and valid_failover_id(announced_id):
+            self.failover_id = announced_id
+        self.looked_at = timeutils.utcnow()
+
+    def id_for_work(self) -> str:
+        """Return the failover id, a new one if none is known."""
+        if self.failover_id is None:
+            self.failover_id = oslo_context.generate_request_id()
+        return self.failover_id
+
+    def report(self) -> dict[str, Any]:
+        """Return it as plain data for the bus."""
+        return {
+            'reason': self.reason,
+            'failover_id': self.failover_id,
+            'looked_at': self.looked_at and self.looked_at.isoformat(),
+            'servers': {
+                server_id: {'tries': attempt.count,
+                            'outcome': attempt.outcome.value,
+                            'reason': attempt.reason}
+                for server_id, attempt in self.tries.all().items()}}

@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One look at a backend: all records read, the gate and plan computed."""
+
+import dataclasses
+import typing
+
+from nova_failover_ext.engine import gate
+from nova_failover_ext.engine import model
+from nova_failover_ext.engine import plan
+
+
+class Cinder(typing.Protocol):
+    """What a survey asks of Cinder; see :mod:`.cinder`."""
+
+    def backends(self) -> list[model.Backend]:
+        """Return every backend."""
+        ...
+
+    def backend(self, name: str) -> model.Backend:
+        """Return one backend by name."""
+        ...
+
+    def volumes(self, backend: model.Backend) -> dict[str, model.Volume]:
+        """Return a backend's volumes by id."""
+        ...
+
+
+class Nova(typing.Protocol):
+    """What a survey asks of Nova's databases; see :mod:`.nova_db`."""
+
+    def attachments(self, volume_ids: typing.Iterable[str]) -> tuple[
+            list[model.Attachment], list[model.CellProblem]]:
+        """Return the mappings that name the volumes."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What is true of one backend now.
+
+    :ivar backend: Cinder's record of its services
+    :ivar gate: whether recovery may act
+    :ivar servers: a verdict for every server with a volume there
+    :ivar problems: cells whose servers are missing in ``servers``
+    """
+
+    backend: model.Backend
+    gate: gate.Decision
+    servers: tuple[plan.ServerPlan, ...] = ()
+    problems: tuple[model.CellProblem, ...] = ()
+
+    def servers_to(self, verdict: plan.Verdict
+                   ) -> tuple[plan.ServerPlan, ...]:
+        """Return the servers with that verdict."""
+        return tuple(s for s in self.servers if s.verdict is verdict)
+
+    @property
+    def converged(self) -> bool:
+        """Whether every server is known to be connected to the truth."""
+        settled = all(s.verdict is plan.Verdict.SKIP for s in self.servers)
+        return self.gate.open and settled and not self.problems
+
+
+def take(cinder: Cinder, nova: Nova, name: str) -> Survey:
+    """Read everything about one backend and decide.
+
+    :param name: what an operator or a notification calls it
+    :raises BackendNotFound: if Cinder has none of that name
+    :raises CinderUnavailable: if Cinder cannot be asked
+    :raises DatabaseUnavailable: if Nova's API database cannot be read
+    """
+    backend = cinder.backend(name)
+    volumes = cinder.volumes(backend)
+    decision = gate.decide(backend, volumes.values())
+    attachments, problems = nova.attachments(volumes)
+    servers = plan.build(backend, volumes, attachments)
+    return Survey(backend, decision, tuple(servers), tuple(problems))
