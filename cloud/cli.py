@@ -1,0 +1,197 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The command line: up, status, site, restart, demo, test, down."""
+
+import argparse
+import logging
+import pathlib
+import sys
+
+from cliff import app
+from cliff import command
+from cliff import commandmanager
+from cliff import lister
+
+from cloud import log
+from cloud import settings
+from cloud import stack
+from cloud.services import registry
+from cloud.storage import layout
+
+LOG = logging.getLogger(__name__)
+
+
+def _root(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the options that each command has."""
+    parser.add_argument('--root', type=pathlib.Path,
+                        default=settings.DEFAULT_ROOT,
+                        help='state root (default: %(default)s)')
+    return parser
+
+
+def _stack(parsed: argparse.Namespace, **changes) -> stack.Stack:
+    """The cloud that a command is about, with its log."""
+    conf = settings.load(parsed.root, **changes)
+    if conf.root.exists() or changes:
+        log.to_file(conf.log)
+    return stack.Stack(conf)
+
+
+class Up(command.Command):
+    """Bring the cloud up; does what is still to be done."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options of ``up``."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('--port-base', type=int,
+                            help='first of a hundred ports (default: '
+                                 f'{settings.DEFAULT_PORT_BASE})')
+        parser.add_argument('--connection-type', choices=['gpfs', 'local'],
+                            help='what Cinder hands to Nova')
+        parser.add_argument('--stock', action='store_true', default=None,
+                            help='run unmodified Nova and Cinder')
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> None:
+        """Bring the cloud up."""
+        cloud = _stack(parsed, port_base=parsed.port_base,
+                       connection_type=parsed.connection_type,
+                       failover=False if parsed.stock else None)
+        stack.timed('up', cloud.up)
+
+
+class Status(lister.Lister):
+    """Show what runs; fails when something does not."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options of ``status``."""
+        return _root(super().get_parser(prog_name))
+
+    def take_action(self, parsed: argparse.Namespace) -> tuple:
+        """List the daemons and the sites."""
+        cloud = _stack(parsed)
+        rows = []
+        for name, daemon in cloud.parts():
+            process = daemon.process()
+            state = 'running' if process else 'stopped'
+            if process and name.startswith('site-'):
+                state = cloud.sites.folders.state(name[len('site-'):])
+            rows.append((name, state, process.pid if process else '',
+                         daemon.log))
+        self.app.failed = any(row[1] == 'stopped' for row in rows)
+        return ('Part', 'State', 'PID', 'Log'), rows
+
+
+class Site(command.Command):
+    """Lose a site (I/O errors), let it hang, or restore it."""
+
+    STATES = {'lose': 'lost', 'hang': 'hang', 'restore': 'up'}
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the arguments of ``site``."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('site', choices=sorted(layout.PEERS))
+        parser.add_argument('action', choices=sorted(self.STATES))
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> None:
+        """Turn the switch."""
+        _stack(parsed).sites.switch(parsed.site, self.STATES[parsed.action])
+
+
+class Restart(command.Command):
+    """Restart one service, for example after a change of its code."""
+
+    verbs = ('stop', 'start')
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the arguments."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('service', nargs='+')
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> None:
+        """Stop, start, or both."""
+        cloud = _stack(parsed)
+        known = [each.name for each in registry.all_of(cloud.conf)]
+        for name in parsed.service:
+            if name not in [*known, 'rabbitmq']:
+                raise SystemExit(f'{name} is none of rabbitmq, '
+                                 + ', '.join(known))
+            for verb in self.verbs:
+                LOG.info('%s %s', verb, name)
+                getattr(cloud, f'{verb}_one')(name)
+
+
+class Stop(Restart):
+    """Stop one service."""
+
+    verbs = ('stop',)
+
+
+class Start(Restart):
+    """Start one service."""
+
+    verbs = ('start',)
+
+
+class Down(command.Command):
+    """Stop everything and remove the state root."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options of ``down``."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('--purge', action='store_true',
+                            help='remove the cache as well')
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> None:
+        """Take the cloud down."""
+        stack.timed('down', lambda: _stack(parsed).down(parsed.purge))
+
+
+COMMANDS = {'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
+            'stop': Stop, 'start': Start, 'down': Down}
+
+
+class Application(app.App):
+    """The little cloud's command line."""
+
+    failed = False
+
+    def __init__(self) -> None:
+        """Register the commands."""
+        manager = commandmanager.CommandManager('failover.cloud')
+        for name, handler in COMMANDS.items():
+            manager.add_command(name, handler)
+        super().__init__(
+            description='A little OpenStack cloud to try failovers on.',
+            version='1', command_manager=manager, deferred_help=True)
+
+    def configure_logging(self) -> None:
+        """Log to the console, and to a file once there is a state root."""
+        log.to_console(self.options.verbose_level > 1)
+
+
+def main(argv: list[str]) -> int:
+    """Run a command.
+
+    :param argv: the command line without the program
+    :returns: the exit code
+    """
+    application = Application()
+    code = application.run(argv or ['help'])
+    return code or int(application.failed)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

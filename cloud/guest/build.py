@@ -1,0 +1,117 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Make what the guests boot: a kernel, an initramfs, and a boot disk.
+
+The kernel is Debian's for clouds; its package and busybox's are unpacked in
+the cache and never installed on the machine.
+"""
+
+import hashlib
+import logging
+import pathlib
+import shutil
+import tempfile
+
+from cloud import apt
+from cloud import processes
+from cloud import settings
+
+LOG = logging.getLogger(__name__)
+
+COMMAND_LINE = 'console=ttyS0 quiet panic=-1 mitigations=off'
+#: In the order in which they have to be loaded.
+MODULES = ('virtio_ring', 'virtio', 'virtio_pci_legacy_dev',
+           'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk')
+DISK_MEGABYTES = 48
+SYSLINUX = f"""DEFAULT guest
+PROMPT 0
+LABEL guest
+  KERNEL vmlinuz
+  INITRD initrd
+  APPEND {COMMAND_LINE}
+"""
+INIT = pathlib.Path(__file__).with_name('init')
+
+
+class Guest:
+    """The files that guests boot from."""
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Only computes paths.
+
+        :param conf: the settings
+        """
+        text = INIT.read_text() + SYSLINUX + ' '.join(MODULES)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.packages = conf.cache / 'packages'
+        self.folder = conf.cache / f'guest-{digest}'
+        self.kernel = self.folder / 'vmlinuz'
+        self.initrd = self.folder / 'initrd'
+        self.disk = self.folder / 'disk.raw'
+
+    def build(self) -> None:
+        """Make the files, unless the cache has them.
+
+        :raises apt.AptError: when a package cannot be had
+        :raises processes.CommandError: when a tool fails
+        """
+        if self.disk.exists():
+            return
+        for old in self.folder.parent.glob('guest-*'):
+            shutil.rmtree(old)
+        self.folder.mkdir(parents=True)
+        self._unpack()
+        shutil.copy(next(self.packages.glob('boot/vmlinuz-*')), self.kernel)
+        self._make_initrd()
+        self._make_disk()
+
+    def _unpack(self) -> None:
+        """Get the kernel and busybox."""
+        if not list(self.packages.glob('boot/vmlinuz-*')):
+            kernel = apt.newest_dependency('linux-image-cloud-amd64',
+                                           'linux-image-')
+            LOG.info('unpacking %s for the guests', kernel)
+            apt.unpack(kernel, self.packages)
+        if not (self.packages / 'bin/busybox').exists():
+            apt.unpack('busybox-static', self.packages)
+
+    def _make_initrd(self) -> None:
+        """Make the initramfs: busybox, a few modules, our program."""
+        with tempfile.TemporaryDirectory() as scratch:
+            root = pathlib.Path(scratch)
+            (root / 'bin').mkdir()
+            (root / 'modules').mkdir()
+            shutil.copy(self.packages / 'bin/busybox', root / 'bin/busybox')
+            shutil.copy(INIT, root / 'init')
+            (root / 'init').chmod(0o755)
+            order = []
+            for name in MODULES:
+                for file in self.packages.rglob(f'{name}.ko*'):
+                    order.append(file.name)
+                    shutil.copy(file, root / 'modules')
+            (root / 'modules/order').write_text('\n'.join(order) + '\n')
+            processes.run(['sh', '-c', f'cd {root} && find . | cpio -o -H '
+                           f'newc --quiet > {self.initrd}'])
+
+    def _make_disk(self) -> None:
+        """Make the boot disk: one FAT file system with syslinux on it."""
+        scratch = self.disk.with_suffix('.new')
+        with open(scratch, 'wb') as file:
+            file.truncate(DISK_MEGABYTES << 20)
+        config = self.folder / 'syslinux.cfg'
+        config.write_text(SYSLINUX)
+        processes.run(['mformat', '-i', scratch, '-h', 64, '-s', 32, '-t',
+                       DISK_MEGABYTES, '::'])
+        processes.run(['syslinux', '--install', scratch])
+        processes.run(['mcopy', '-i', scratch, self.kernel, self.initrd,
+                       config, '::/'])
+        scratch.rename(self.disk)

@@ -1,0 +1,254 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The whole cloud: up, status, restart of a service, and down."""
+
+import collections.abc
+import concurrent.futures
+import logging
+import os
+import shutil
+import time
+
+import psutil
+
+from cloud import accounts
+from cloud import broker
+from cloud import database
+from cloud import hypervisor
+from cloud import processes
+from cloud import settings
+from cloud import venvs
+from cloud import waiting
+from cloud.guest import build
+from cloud.services import base
+from cloud.services import identity
+from cloud.services import migrations
+from cloud.services import registry
+from cloud.storage import sites
+
+LOG = logging.getLogger(__name__)
+Step = collections.abc.Callable[[], object]
+
+
+def together(*steps: Step) -> None:
+    """Run steps at the same time, and wait for all of them.
+
+    :param steps: callables without arguments
+    :raises Exception: the first of theirs
+    """
+    with concurrent.futures.ThreadPoolExecutor(len(steps)) as pool:
+        for job in [pool.submit(step) for step in steps]:
+            job.result()
+
+
+class Stack:
+    """One cloud with everything in it."""
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Only names it.
+
+        :param conf: the settings
+        """
+        self.conf = conf
+        self.database = database.Database(conf)
+        self.broker = broker.Broker(conf)
+        self.hypervisor = hypervisor.Hypervisor(conf)
+        self.sites = sites.Sites(conf)
+        self.guest = build.Guest(conf)
+
+    # Up
+
+    def up(self) -> None:
+        """Bring the cloud up, from whatever state it is in."""
+        self.conf.save()
+        LOG.info('virtual environments, guest, database, broker, storage')
+        together(lambda: venvs.build(self.conf), self.guest.build,
+                 self.database.start, self.broker.start, self._machine)
+        self._configure()
+        self._migrate()
+        LOG.info('services')
+        for service in registry.FIRST:
+            service.start(self.conf)
+        together(*(lambda each=each: each.ready(self.conf)
+                   for each in (registry.KEYSTONE, registry.PLACEMENT,
+                                registry.GLANCE, registry.NEUTRON)))
+        LOG.info('accounts, volume types, images')
+        accounts.write_credentials(self.conf)
+        accounts.seed(self.conf)
+        for service in registry.late(self.conf):
+            service.start(self.conf)
+        self._discover()
+        self.wait_ready()
+        LOG.info('up: source %s/openrc-admin', self.conf.root)
+
+    def _machine(self) -> None:
+        """The sites, and after them libvirtd, which has to see them."""
+        self.sites.start()
+        self.hypervisor.start()
+
+    def _configure(self) -> None:
+        """Write the configuration of all services, make their folders."""
+        failover = self.conf.failover
+        for service in registry.all_of(self.conf):
+            service.configure(self.conf, failover=failover)
+        for folder in ('nova/instances', 'cinder/conversion', 'glance/images',
+                       'glance/staging', 'glance/tasks', 'neutron'):
+            (self.conf.root / folder).mkdir(parents=True, exist_ok=True)
+        identity.make_keys(self.conf)
+
+    def _migrate(self) -> None:
+        """Make the tables, unless they came from the cache."""
+        if not self.database.migrated.exists():
+            LOG.info('database migrations')
+            migrations.run(self.conf)
+            self.database.keep()
+        identity.bootstrap(self.conf)
+
+    def _discover(self) -> None:
+        """Wait for the compute host, and put it into its cell."""
+        LOG.info('waiting for nova-compute')
+        waiting.wait_for(
+            'the record of the compute host',
+            lambda: self.database.execute(
+                'SELECT host FROM compute_nodes WHERE deleted = 0', 'nova'),
+            timeout=120)
+        if not self.database.execute('SELECT 1 FROM host_mappings',
+                                     'nova_api'):
+            registry.NOVA_API.manage(self.conf, 'nova-manage', 'cell_v2',
+                                     'discover_hosts')
+
+    def wait_ready(self, timeout: float = 120) -> None:
+        """Wait until every service reports itself.
+
+        :param timeout: the bound in seconds
+        """
+        for service in registry.all_of(self.conf):
+            service.ready(self.conf)
+        admin = accounts.connect(self.conf, 'admin')
+        waiting.wait_for(
+            'services of Nova', lambda: {
+                'nova-conductor', 'nova-scheduler', 'nova-compute'} <= {
+                each.binary for each in admin.compute.services()
+                if each.state == 'up'}, timeout, interval=0.5)
+        waiting.wait_for(
+            'services of Cinder', lambda: len([
+                each for each in admin.block_storage.services()
+                if each.state == 'up']) >= 3, timeout, interval=0.5)
+
+    # Status
+
+    def parts(self) -> list[tuple[str, processes.Daemon]]:
+        """Everything that should run.
+
+        :returns: pairs of name and daemon
+        """
+        daemons = [self.database.daemon, self.broker.mapper,
+                   self.broker.daemon, self.hypervisor.daemon]
+        daemons += [self.sites.daemon(name)
+                    for name in (*settings.SITES, 'plain')]
+        daemons += [service.daemon(self.conf)
+                    for service in registry.all_of(self.conf)]
+        return [(daemon.name, daemon) for daemon in daemons]
+
+    def restart(self, name: str) -> None:
+        """Stop a service and start it with fresh configuration.
+
+        :param name: for example ``nova-compute``, ``rabbitmq``
+        :raises KeyError: when there is no such service
+        """
+        self.stop_one(name)
+        self.start_one(name)
+
+    def stop_one(self, name: str) -> None:
+        """Stop one service.
+
+        :param name: its name
+        :raises KeyError: when there is no such service
+        """
+        if name == 'rabbitmq':
+            self.broker.stop()
+        else:
+            registry.find(name, self.conf).daemon(self.conf).stop()
+
+    def start_one(self, name: str) -> None:
+        """Start one service.
+
+        :param name: its name
+        :raises KeyError: when there is no such service
+        """
+        if name == 'rabbitmq':
+            self.broker.start()
+            return
+        service: base.Service = registry.find(name, self.conf)
+        service.configure(self.conf, failover=self.conf.failover)
+        service.start(self.conf)
+        service.ready(self.conf)
+
+    # Down
+
+    def down(self, purge: bool = False) -> None:
+        """Stop everything and remove the state root.
+
+        :param purge: remove the cache too
+        """
+        if self.conf.file.exists() or self.conf.run.exists():
+            LOG.info('stopping the services')
+            self._stop_services()
+            self.hypervisor.stop()
+            self.broker.stop()
+            self.database.stop()
+            self._release_loops()
+            self.sites.stop()
+            self._stop_strays()
+            shutil.rmtree(self.conf.root)
+        if purge:
+            shutil.rmtree(self.conf.cache, ignore_errors=True)
+        LOG.info('down')
+
+    def _stop_services(self) -> None:
+        """Stop all services at the same time."""
+        together(*(lambda each=each: each.daemon(self.conf).stop(4)
+                   for each in registry.all_of(self.conf)))
+
+    def _release_loops(self) -> None:
+        """Detach loop devices over files of the sites."""
+        for line in processes.run(
+                ['losetup', '--list', '--noheadings', '--output',
+                 'NAME,BACK-FILE']).splitlines():
+            device, _space, file = line.partition(' ')
+            if file.strip().startswith(str(self.conf.storage)):
+                processes.run(['losetup', '--detach', device])
+
+    def _stop_strays(self) -> None:
+        """Stop what runs with configuration from the state root, if any.
+
+        Helpers that services start, which nobody's pid file names.
+        """
+        mine = str(self.conf.root) + os.sep
+        for process in psutil.process_iter(['cmdline']):
+            words = process.info['cmdline'] or []
+            if process.pid != os.getpid() and any(
+                    word.startswith(mine) or f'={mine}' in word
+                    for word in words[1:]):
+                LOG.debug('stray: %s', ' '.join(words))
+                processes.stop_tree(process, timeout=1)
+
+
+def timed(what: str, step: Step) -> None:
+    """Run a step and log how long it took.
+
+    :param what: name of the step
+    :param step: the step
+    """
+    began = time.monotonic()
+    step()
+    LOG.info('%s took %.1f s', what, time.monotonic() - began)

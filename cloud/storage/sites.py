@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Mount, switch and unmount the sites."""
+
+import logging
+import os
+import pathlib
+
+import psutil
+
+from cloud import processes
+from cloud import settings
+from cloud.storage import layout
+from cinder_failover_hooks.testing import sparse
+
+LOG = logging.getLogger(__name__)
+
+
+class Sites:
+    """The storage of one cloud."""
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Only names it.
+
+        :param conf: the settings
+        """
+        self.conf = conf
+        self.folders = layout.Layout(conf.storage)
+
+    def daemon(self, name: str) -> processes.Daemon:
+        """The process that serves a site.
+
+        :param name: the site
+        :returns: its daemon
+        """
+        return processes.Daemon(f'site-{name}', self.conf.run, self.conf.log)
+
+    def start(self) -> None:
+        """Mount all sites.
+
+        The folder becomes a shared mount first, so that the namespace of
+        libvirtd sees each later mount.
+        """
+        root = self.folders.root
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.path.ismount(root):
+            processes.run(['mount', '--bind', root, root])
+        processes.run(['mount', '--make-shared', root])
+        for folder in layout.FOLDERS:
+            (root / folder).mkdir(exist_ok=True)
+        for name in layout.PEERS:
+            self._mount(name)
+
+    def _mount(self, name: str) -> None:
+        """Mount one site, unless it is."""
+        daemon = self.daemon(name)
+        target = self.folders.site(name)
+        if daemon.process() and os.path.ismount(target):
+            return
+        daemon.stop()
+        self._unmount(target)
+        target.mkdir(exist_ok=True)
+        self.folders.backing(name).mkdir(exist_ok=True)
+        self.folders.control(name).write_text('up')
+        python = self.conf.venv('tool') / 'bin' / 'python'
+        daemon.start([python, '-m', 'cloud.storage.fuse',
+                      self.folders.root, name],
+                     {'PYTHONPATH': str(self.conf.checkout)})
+        daemon.ready(lambda: os.path.ismount(target))
+
+    def switch(self, name: str, state: str) -> None:
+        """Lose a site, make it hang, or restore it.
+
+        :param name: the site
+        :param state: one of :data:`cloud.storage.layout.STATES`
+        """
+        LOG.info('site %s: %s', name, state)
+        if state == 'up':
+            self._catch_up(name)
+        self.folders.control(name).write_text(state)
+
+    def _catch_up(self, name: str) -> None:
+        """Bring to a returning site what its peer's files got meanwhile."""
+        peer = layout.PEERS[name]
+        for note in self.folders.missed.iterdir():
+            if self.folders.active_site(note.name) != peer:
+                continue
+            note.unlink()
+            source = self.folders.backing(peer) / note.name
+            target = self.folders.backing(name) / note.name
+            if source.exists() and target.exists():
+                LOG.debug('%s catches up with %s', target, source)
+                sparse.copy(source, target, tail=layout.MARK)
+
+    def stop(self) -> None:
+        """Unmount all sites, the dead and the hanging ones too."""
+        for name in layout.PEERS:
+            self._release(name)
+            self._unmount(self.folders.site(name))
+            self.daemon(name).stop(timeout=0.3)
+        self._unmount(self.folders.root)
+
+    def _release(self, name: str) -> None:
+        """Let operations that hang on a site go on."""
+        if self.folders.control(name).exists():
+            self.folders.control(name).write_text('up')
+
+    @staticmethod
+    def _unmount(target: pathlib.Path) -> None:
+        """Unmount a folder as often as it is mounted."""
+        mounted = [partition.mountpoint
+                   for partition in psutil.disk_partitions(all=True)]
+        for _count in range(mounted.count(str(target))):
+            processes.run(['umount', '--lazy', target])
