@@ -1,0 +1,205 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A failover does not depend on whether anybody can be told of it."""
+
+import threading
+from typing import Any
+
+from cinder import context
+from cinder.volume import manager as stock
+import oslo_messaging
+
+from cinder_failover_hooks import manager
+from cinder_failover_hooks import notifications
+from cinder_failover_hooks.tests.functional import base
+from cinder_failover_hooks import upstream
+
+
+class HarmlessTestCase(base.FailoverTestCase):
+    """Calls the manager as RPC does, and sees that it comes back."""
+
+    def fail_over_here(self, target: str = 'site-b') -> None:
+        """Run a failover to its end, in this thread.
+
+        :param target: the replication target
+        """
+        ctxt = context.RequestContext('user', 'project', is_admin=True)
+        self.volume.manager.failover_host(ctxt, target)
+
+    def replace_send(self, send: Any) -> None:
+        """Send by something else from now on.
+
+        :param send: takes what ``upstream.send`` takes
+        """
+        self.volume.manager._reporter.emitter._send = send
+
+
+class TestBroker(HarmlessTestCase):
+    """The message bus is not there when it is needed."""
+
+    def test_a_broker_that_is_down_and_comes_back(self) -> None:
+        """The failover is done meanwhile, the listener learns of it later."""
+        volume_id = self.attached(self.replicated)[0]
+        up, tried = threading.Event(), threading.Event()
+
+        def send(*args: Any) -> None:
+            tried.set()
+            if not up.is_set():
+                raise oslo_messaging.MessageDeliveryFailure('broker is down')
+            upstream.send(*args)
+
+        self.replace_send(send)
+        self.fail_over_here()
+        self.assertEqual(('failed-over', 'site-b', True, 'failed-over'),
+                         self.service_row())
+        self.assertEqual(('in-use', 'failed-over'), self.rows()[volume_id])
+        self.assertTrue(tried.wait(10))
+        self.assertEqual([], self.notifications.of(notifications.START))
+        up.set()
+        self.notifications.wait_for(notifications.START)
+        [end] = self.notifications.wait_for(notifications.END)
+        self.assertEqual(volume_id, end.payload.volumes[0].volume_id)
+
+    def test_a_broker_that_never_answers(self) -> None:
+        """The failover, and the next one, are not delayed."""
+        forever, entered = threading.Event(), threading.Event()
+        self.addCleanup(forever.set)
+
+        def send(*args: Any) -> None:
+            entered.set()
+            forever.wait()
+
+        self.replace_send(send)
+        self.fail_over_here()
+        self.assertTrue(entered.wait(10))
+        self.assertEqual('failed-over', self.service_row()[0])
+        self.fail_over_here('default')
+        self.assertEqual('enabled', self.service_row()[0])
+
+    def test_an_error_of_ours(self) -> None:
+        """Nothing that our code does wrong reaches Cinder."""
+        self.replace_send(None)
+        self.fail_over_here()
+        self.volume.manager._reporter.emitter.worker.wait()
+        self.assertEqual('failed-over', self.service_row()[0])
+
+    def test_a_state_that_cannot_be_read(self) -> None:
+        """The same for what is read in the thread of the failover."""
+        self.patch('cinder_failover_hooks.upstream.read_state',
+                   autospec=True, side_effect=RuntimeError)
+        self.fail_over_here()
+        self.assertEqual('failed-over', self.service_row()[0])
+
+
+class TestErrors(HarmlessTestCase):
+    """What Cinder itself raises is raised all the same."""
+
+    def test_what_the_base_class_raises(self) -> None:
+        """Reported, masked, and raised as it was."""
+        self.patch.__func__(  # keeps the signature of what is replaced
+            self, 'cinder.volume.manager.VolumeManager.finish_failover',
+            autospec=True, side_effect=ValueError("password = 'canary'"))
+        self.assertRaises(ValueError, self.fail_over_here)
+        [error] = self.notifications.wait_for(notifications.ERROR)
+        self.assertIn('ValueError', error.payload.reason)
+        self.assertNotIn('canary', error.payload.reason)
+        self.assertEqual([], self.notifications.of(notifications.END))
+
+    def test_both_rpc_names_are_ours(self) -> None:
+        """The base class binds its own function to the second."""
+        ours = manager.FailoverVolumeManager
+        self.assertIs(ours.failover, ours.failover_host)
+        self.assertIsNot(stock.VolumeManager.failover, ours.failover)
+        self.assertIs(stock.VolumeManager.target, ours.target)
+
+
+class TestSwitchedOff(HarmlessTestCase):
+    """``enabled = false`` is stock Cinder."""
+
+    def configure_hooks(self, **options: Any) -> None:
+        """Switch everything off."""
+        super().configure_hooks(enabled=False, **options)
+
+    def test_nothing_is_sent_and_the_failover_works(self) -> None:
+        """No announcement, no thread, the rows as ever."""
+        volume_id = self.attached(self.replicated)[0]
+        self.fail_over_here()
+        self.fail_over_here('default')
+        self.fail_over_here()
+        self.assertEqual(('in-use', 'failed-over'), self.rows()[volume_id])
+        self.assertIsNone(
+            self.volume.manager._reporter.emitter.worker._thread)
+        self.assertEqual([], self.notifications.received)
+
+
+class TestAnnouncement(base.FailoverTestCase):
+    """The state of the backend at every start of its service."""
+
+    def test_at_the_first_start(self) -> None:
+        """On its primary, without volumes."""
+        [announced] = self.notifications.wait_for(notifications.ANNOUNCE)
+        self.assertEqual(
+            ('announcement', base.BACKEND, None, None, 'enabled', []),
+            (announced.payload.cause, announced.payload.backend,
+             announced.payload.old_active_backend_id,
+             announced.payload.new_active_backend_id,
+             announced.payload.replication_status,
+             announced.payload.volumes))
+
+    def test_after_a_restart_while_failed_over(self) -> None:
+        """Whoever missed the failover learns of it."""
+        self.fail_over()
+        self.notifications.wait_for(notifications.END)
+        self.volume.stop()
+        self.volume = super().start_service('volume', host=base.BACKEND)
+        announced = self.notifications.wait_for(
+            notifications.ANNOUNCE, 2)[1]
+        self.assertEqual(
+            ('site-b', 'failed-over'),
+            (announced.payload.new_active_backend_id,
+             announced.payload.replication_status))
+
+    def test_a_driver_that_is_not_initialized(self) -> None:
+        """It serves nobody, and is not announced."""
+        self.notifications.wait_for(notifications.ANNOUNCE)
+        self.patch('cinder_failover_hooks.reporter.Reporter.announce',
+                   autospec=True)
+        self.volume.manager.driver._initialized = False
+        self.volume.manager.init_host_with_rpc()
+        self.volume.manager._reporter.announce.assert_not_called()
+        self.volume.manager.driver._initialized = True
+        self.volume.manager.init_host_with_rpc()
+        self.assertEqual(
+            1, self.volume.manager._reporter.announce.call_count)
+
+
+class TestCluster(base.FailoverTestCase):
+    """A clustered backend is reported by the member that leads."""
+
+    cluster = 'cl@rbd'
+
+    def test_failover_and_failback(self) -> None:
+        """The records of the cluster are what counts."""
+        self.notifications.wait_for(notifications.ANNOUNCE)
+        volume_id = self.attached(self.replicated)[0]
+        for target, active in (('site-b', 'site-b'), ('default', None)):
+            self.api.api_put('/os-services/failover', {
+                'cluster': self.cluster, 'backend_id': target})
+            end = self.notifications.wait_for(
+                notifications.END, 1 if active else 2)[-1]
+            self.assertEqual(
+                ('cl@rbd', base.BACKEND, active),
+                (end.payload.cluster, end.payload.backend,
+                 end.payload.new_active_backend_id))
+            self.assertEqual([volume_id], [
+                volume.volume_id for volume in end.payload.volumes])
