@@ -109,6 +109,18 @@ class EngineAPI:
         """Return the target that the client must be made with."""
         return messaging.Target(topic=ENGINE_TOPIC, version=cls.VERSION)
 
+    def reach_bus(self, context: Any) -> None:
+        """See that the bus is there, without waiting long for it.
+
+        A call waits for ever for a bus that is down, whatever its time-out
+        and ``retry`` (oslo.messaging 18: its connection for replies knows
+        neither); a cast does not.
+
+        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
+        :raises kombu.exceptions.KombuError: the same, with RabbitMQ
+        """
+        self._client.prepare(retry=1).cast(context, 'ping')
+
     def recover_backend(self, context: Any, backend: str,
                         failover_id: str | None, timeout: float) -> str:
         """Have an engine look at a backend now, and forget its waits.
@@ -117,9 +129,8 @@ class EngineAPI:
         :param timeout: seconds to wait for an engine
         :returns: the request id that is recorded
         :raises oslo_messaging.MessagingTimeout: if no engine answers
-        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
         """
-        return str(self._client.prepare(timeout=timeout, retry=1).call(
+        return str(self._client.prepare(timeout=timeout).call(
             context, 'recover_backend', backend=backend,
             failover_id=failover_id))
 
@@ -132,9 +143,8 @@ class EngineAPI:
             (by id: ``tries``, ``outcome``, ``reason``), ``in_flight`` and
             ``waiting`` (server ids)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
-        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
         """
-        return dict(self._client.prepare(timeout=timeout, retry=1).call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'status', backend=backend))
 
     def ping(self, context: Any, timeout: float) -> dict[str, Any]:
@@ -143,5 +153,5 @@ class EngineAPI:
         :returns: ``{'host': str, 'version': str}``
         :raises oslo_messaging.MessagingTimeout: if none answers
         """
-        return dict(self._client.prepare(timeout=timeout, retry=1).call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'ping'))

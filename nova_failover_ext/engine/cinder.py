@@ -147,7 +147,9 @@ def _reason(error: BaseException) -> str:
         if isinstance(error, kinds):
             return advice
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return str(strutils.mask_password(lines[0])).rstrip('.')
+    # What follows in a connection error says the same again.
+    text = lines[0].partition(': HTTP')[0]
+    return str(strutils.mask_password(text)).rstrip('.')
 
 
 def _member(service: Any) -> model.Member:

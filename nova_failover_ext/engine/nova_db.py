@@ -174,15 +174,18 @@ def _metadata_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
 
 @db_api.pick_context_manager_reader
 def _recovery_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
-    latest = context.session.query(sa.func.max(_ACTION.id)).filter(
+    latest = sa.select(sa.func.max(_ACTION.id)).where(
         _ACTION.action == ACTION, _ACTION.instance_uuid.in_(server_ids),
     ).group_by(_ACTION.instance_uuid)
+    # Each try is an event of the action; the last one tells where it is.
+    last_event = sa.select(sa.func.max(_EVENT.id)).where(
+        _EVENT.action_id == _ACTION.id).correlate(_ACTION).scalar_subquery()
     return list(context.session.query(
         _ACTION.instance_uuid, _ACTION.request_id, _ACTION.start_time,
-        _ACTION.finish_time, _ACTION.message, _EVENT.result, _EVENT.details,
-        _EVENT.finish_time.label('event_finish_time'),
-    ).outerjoin(_EVENT, _EVENT.action_id == _ACTION.id).filter(
-        _ACTION.id.in_(latest.scalar_subquery())).order_by(_EVENT.id))
+        _ACTION.message, _EVENT.result, _EVENT.details,
+        _EVENT.finish_time,
+    ).outerjoin(_EVENT, _EVENT.id == last_event).filter(
+        _ACTION.id.in_(latest)))
 
 
 def _computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
@@ -220,8 +223,7 @@ def _stamp(connection_info: str | None) -> str | None:
 def _recovery(row: Any) -> model.Recovery:
     return model.Recovery(
         server_id=row.instance_uuid, failover_id=row.request_id or '',
-        started_at=row.start_time,
-        finished_at=row.finish_time or row.event_finish_time,
+        started_at=row.start_time, finished_at=row.finish_time,
         result=row.result, message=row.details or row.message)
 
 

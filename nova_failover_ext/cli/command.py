@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the commands share: configuration, readers, errors, exit codes."""
+
+import argparse
+from typing import Any
+
+from cliff import lister
+
+from nova_failover_ext.cli import exitcodes
+from nova_failover_ext import exception
+from nova_failover_ext import startup
+
+#: An operator waits: one try, and soon an answer.
+_IMPATIENT: dict[tuple[str, str], Any] = {
+    ('database', 'max_retries'): 1,
+    ('database', 'retry_interval'): 0,
+    ('api_database', 'max_retries'): 1,
+    ('api_database', 'retry_interval'): 0,
+    ('cinder', 'http_retries'): 1,
+    ('failover_engine', 'cinder_timeout'): 10,
+}
+
+
+class FailoverCommand(lister.Lister):
+    """A command about one backend, which prints a table of servers."""
+
+    #: whether the command talks to engines
+    needs_bus = False
+    #: what :meth:`run` returns if all goes well
+    exit_code = exitcodes.OK
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the backend to the arguments."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser.add_argument(
+            'backend', metavar='BACKEND',
+            help='the backend as "openstack volume service list" names its '
+                 'host: HOST@BACKEND')
+        return parser
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run it, and turn an error of ours into one sentence.
+
+        :returns: the exit code
+        """
+        try:
+            self.conf = startup.configure(
+                self.app.config_argv(), _IMPATIENT, self.needs_bus)
+            super().run(parsed_args)
+        except exception.FailoverException as exc:
+            if self.app.options.debug:
+                raise
+            self.tell(str(exc))
+            return exitcodes.UNUSABLE
+        return self.exit_code
+
+    def readers(self) -> tuple[Any, Any]:
+        """Return the reader of Cinder and that of Nova's databases."""
+        from nova_failover_ext.engine import cinder
+        from nova_failover_ext.engine import nova_db
+        size = self.conf.failover_engine.batch_size
+        return cinder.CinderReader(size), nova_db.NovaReader(size)
+
+    def survey(self, backend: str) -> Any:
+        """Read the truth about a backend.
+
+        :returns: a :class:`nova_failover_ext.engine.survey.Survey`
+        :raises FailoverException: if it cannot be read
+        """
+        from nova_failover_ext.engine import survey
+        cinder, nova = self.readers()
+        found = survey.take(cinder, nova, backend)
+        unread = {problem.cell for problem in found.problems}
+        if unread and len(unread) >= len(nova.cells()):
+            raise exception.DatabaseUnavailable(
+                reason=found.problems[0].reason)
+        for problem in found.problems:
+            self.tell('The servers of cell %s are missing here: %s'
+                      % (problem.cell, problem.reason))
+        return found
+
+    def recoveries(self, found: Any) -> Any:
+        """Return the latest recovery of each server of a survey, by id."""
+        _cinder, nova = self.readers()
+        return nova.recoveries(s.server for s in found.servers)
+
+    def tell(self, sentence: str) -> None:
+        """Write a line to stderr, apart from the table."""
+        self.app.stderr.write('%s\n' % sentence)

@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tables from surveys, as pure functions."""
+
+from collections.abc import Iterable, Mapping
+import enum
+from typing import Any
+
+from nova_failover_ext.engine import model
+from nova_failover_ext.engine import plan
+from nova_failover_ext.engine import survey
+
+Row = tuple[Any, ...]
+
+PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
+                'Verdict', 'Power Cycle', 'Volumes', 'Reason')
+VOLUME_COLUMNS = ('Server', 'Name', 'Volume', 'Device', 'Root',
+                  'Attachment', 'Verdict', 'Reason')
+STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Volumes',
+                  'Reason', 'Last Result', 'Last Time', 'Failover')
+
+
+class State(str, enum.Enum):
+    """Where a server stands, in ``status``."""
+
+    #: Its connections are those of the active backend.
+    CONVERGED = 'converged'
+    #: Its connections may be stale; an engine has to ask.
+    UNSURE = 'unsure'
+    #: It is being recovered right now.
+    RECOVERING = 'recovering'
+    #: It cannot be recovered now; see the reason.
+    DEFERRED = 'deferred'
+    #: Its latest recovery failed and is tried again.
+    FAILED = 'failed'
+
+
+def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
+    """Return a row per server, fit for PLAN_COLUMNS."""
+    return [(s.server.id, s.server.name, s.server.project_id,
+             s.server.host or '', _status(s.server), s.priority,
+             s.verdict.value, s.power_cycle.value, _devices(s), s.reason)
+            for s in servers]
+
+
+def volume_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
+    """Return a row per volume, fit for VOLUME_COLUMNS.
+
+    The verdict is that of the server, unless the volume's own is milder.
+    """
+    return [(s.server.id, s.server.name, v.volume_id, v.device_name or '',
+             v.root, v.attachment_id or '',
+             *((s.verdict.value, s.reason)
+               if v.verdict is plan.Verdict.RECOVER
+               else (v.verdict.value, v.reason)))
+            for s in servers for v in s.volumes]
+
+
+def status_rows(servers: Iterable[plan.ServerPlan],
+                recoveries: Mapping[str, model.Recovery],
+                remembered: Mapping[str, Any]) -> list[Row]:
+    """Return a row per server, fit for STATUS_COLUMNS.
+
+    :param recoveries: the latest of each server, by its id
+    :param remembered: what an engine says, see ``EngineAPI.status``; empty
+        if none could be asked
+    """
+    return [_status_row(s, recoveries.get(s.server.id), remembered)
+            for s in servers]
+
+
+def summary(found: survey.Survey) -> str:
+    """Return one line about the backend as a whole."""
+    backend = found.backend
+    counts = ', '.join('%s %d' % (v.value, len(found.servers_to(v)))
+                       for v in plan.Verdict)
+    return '%s is on %s (%s); servers: %s%s' % (
+        backend.name, backend.active_backend_id or 'its primary',
+        backend.present.replication_status or 'no replication', counts,
+        '' if found.gate.open else '; waiting: ' + found.gate.reason)
+
+
+def state_of(server: plan.ServerPlan, latest: model.Recovery | None,
+             remembered: Mapping[str, Any]) -> State:
+    """Tell where a server stands; the truth counts before memories."""
+    if server.verdict is plan.Verdict.SKIP:
+        return State.CONVERGED
+    if server.server.id in remembered.get('in_flight', ()):
+        return State.RECOVERING
+    if server.verdict is plan.Verdict.DEFER:
+        return State.DEFERRED
+    tried = remembered.get('servers', {}).get(server.server.id, {})
+    result = tried.get('outcome') or (latest.result if latest else '') or ''
+    return {'deferred': State.DEFERRED, 'failed': State.FAILED,
+            'error': State.FAILED}.get(result.lower(), State.UNSURE)
+
+
+def _status_row(server: plan.ServerPlan, latest: model.Recovery | None,
+                remembered: Mapping[str, Any]) -> Row:
+    when = latest and (latest.finished_at or latest.started_at)
+    return (server.server.id, server.server.name, server.server.project_id,
+            server.server.host or '',
+            state_of(server, latest, remembered).value, _devices(server),
+            _last_reason(server, latest, remembered),
+            (latest.result or 'in progress') if latest else '',
+            when.isoformat(timespec='seconds') if when else '',
+            latest.failover_id if latest else '')
+
+
+def _last_reason(server: plan.ServerPlan, latest: model.Recovery | None,
+                 remembered: Mapping[str, Any]) -> str:
+    if server.verdict is not plan.Verdict.RECOVER:
+        return server.reason
+    tried = remembered.get('servers', {}).get(server.server.id, {})
+    recorded = latest.message if latest else None
+    return str(recorded or tried.get('reason') or server.reason)
+
+
+def _status(server: model.Server) -> str:
+    state = (server.vm_state or 'unknown').upper()
+    return '%s (%s)' % (state, server.task_state) if (
+        server.task_state) else state
+
+
+def _devices(server: plan.ServerPlan) -> str:
+    return ', '.join('%s%s' % (v.device_name or v.volume_id,
+                               ' (root)' if v.root else '')
+                     for v in server.volumes)
