@@ -21,6 +21,7 @@ each read in Nova 31.0.0, 32.0.0, 33.0.0 and 34.0.0:
 """
 
 import functools
+import inspect
 from typing import Any
 
 from lxml import etree
@@ -137,7 +138,11 @@ class LibvirtHost(base.VirtHost):
             {'device_name': _device(volume),
              'disk_bus': volume.bdm.disk_bus,
              'device_type': volume.bdm.device_type})
-        return self.driver._get_volume_config(volume.connection_info, info)
+        make = self.driver._get_volume_config
+        # Nova 31 to 33 want the instance first, Nova 34 does not.
+        if 'instance' in inspect.signature(make).parameters:
+            make = functools.partial(make, instance)
+        return make(volume.connection_info, info)
 
 
 def _device(volume: mapping.Mapping) -> str:

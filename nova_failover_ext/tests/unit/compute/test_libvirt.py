@@ -136,6 +136,14 @@ class LibvirtHost(base.BaseTestCase):
         self.guest.attach_device.assert_called_once_with(
             conf, persistent=True, live=True)
 
+    def test_nova_33_wants_the_instance_first(self):
+        def make(instance, connection_info, disk_info):
+            return disk(connection_info['data']['device_path'])
+
+        self.driver._get_volume_config = make
+        self.in_guest(disk('/new'))
+        self.assertTrue(self.virt.shows(self.instance, self.volume))
+
     @mock.patch('os_brick.encryptors.get_encryption_metadata',
                 autospec=True, return_value={})
     def test_disconnect_is_forced(self, encryption):
