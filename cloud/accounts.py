@@ -158,15 +158,21 @@ def make_images(admin: connection.Connection,
     upload('guest-boot', 'raw', 'bare', guest.disk.read_bytes())
 
 
-def seed(conf: settings.Settings) -> None:
-    """Do all of it.
+def seed_identity(conf: settings.Settings) -> None:
+    """Make what Keystone keeps.
 
     :param conf: the settings
     """
     admin = connect(conf, 'admin')
     make_accounts(admin, conf)
     make_endpoints(admin, conf)
-    # The catalogue of the first token did not have the services yet.
+
+
+def seed_rest(conf: settings.Settings) -> None:
+    """Make what the other services keep.
+
+    :param conf: the settings
+    """
     admin = connect(conf, 'admin')
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         jobs = [pool.submit(make_types, admin),

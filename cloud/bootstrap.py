@@ -87,9 +87,10 @@ def install(venv: pathlib.Path, requirements: list[str]) -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     uv = uv_command()
-    shutil.rmtree(venv, ignore_errors=True)
     venv.parent.mkdir(parents=True, exist_ok=True)
-    run([uv, 'venv', '-q', '--python', sys.executable, str(venv)])
+    stamp.unlink(missing_ok=True)
+    run([uv, 'venv', '-q', '--allow-existing', '--python', sys.executable,
+         str(venv)])
     run([uv, 'pip', 'install', '-q', '--python', str(venv / 'bin' / 'python'),
          '-c', str(CONSTRAINTS), *requirements], cwd=CHECKOUT)
     stamp.write_text(wanted)

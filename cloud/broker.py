@@ -55,7 +55,7 @@ class Broker:
             'RABBITMQ_MNESIA_BASE': f'{folder}/mnesia',
             'RABBITMQ_LOG_BASE': f'{folder}/log',
             'RABBITMQ_CONFIG_FILE': f'{folder}/rabbitmq',
-            'RABBITMQ_CONF_ENV_FILE': '/dev/null',
+            'RABBITMQ_CONF_ENV_FILE': f'{folder}/environment',
             'RABBITMQ_ENABLED_PLUGINS_FILE': f'{folder}/enabled_plugins',
             'RABBITMQ_PID_FILE': f'{folder}/pid',
             # One scheduler that does not spin: there are few cores here.
@@ -70,6 +70,7 @@ class Broker:
         render.render('rabbitmq.conf.j2', self.folder / 'rabbitmq.conf',
                       self.conf)
         (self.folder / 'enabled_plugins').write_text('[].\n')
+        (self.folder / 'environment').write_text('')
         self.mapper.start(
             ['epmd', '-port', self.conf.port('epmd'),
              '-address', '127.0.0.1'], self.environment)

@@ -78,14 +78,17 @@ class Stack:
         LOG.info('services')
         for service in registry.FIRST:
             service.start(self.conf)
-        together(*(lambda each=each: each.ready(self.conf)
-                   for each in (registry.KEYSTONE, registry.PLACEMENT,
-                                registry.GLANCE, registry.NEUTRON)))
-        LOG.info('accounts, volume types, images')
+        identity.bootstrap(self.conf)
+        registry.KEYSTONE.ready(self.conf)
+        LOG.info('accounts')
         accounts.write_credentials(self.conf)
-        accounts.seed(self.conf)
+        accounts.seed_identity(self.conf)
         for service in registry.late(self.conf):
             service.start(self.conf)
+        together(*(lambda each=each: each.ready(self.conf)
+                   for each in registry.FIRST))
+        LOG.info('volume types, flavour, images')
+        accounts.seed_rest(self.conf)
         self._discover()
         self.wait_ready()
         LOG.info('up: source %s/openrc-admin', self.conf.root)
@@ -111,7 +114,6 @@ class Stack:
             LOG.info('database migrations')
             migrations.run(self.conf)
             self.database.keep()
-        identity.bootstrap(self.conf)
 
     def _discover(self) -> None:
         """Wait for the compute host, and put it into its cell."""
@@ -202,10 +204,8 @@ class Stack:
         """
         if self.conf.file.exists() or self.conf.run.exists():
             LOG.info('stopping the services')
-            self._stop_services()
-            self.hypervisor.stop()
-            self.broker.stop()
-            self.database.stop()
+            together(self._stop_services, self.hypervisor.stop)
+            together(self.broker.stop, self.database.stop)
             self._release_loops()
             self.sites.stop()
             self._stop_strays()

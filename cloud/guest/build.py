@@ -19,6 +19,7 @@ import hashlib
 import logging
 import pathlib
 import shutil
+import struct
 import tempfile
 
 from cloud import apt
@@ -32,6 +33,9 @@ COMMAND_LINE = 'console=ttyS0 quiet panic=-1 mitigations=off'
 MODULES = ('virtio_ring', 'virtio', 'virtio_pci_legacy_dev',
            'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk')
 DISK_MEGABYTES = 48
+#: Sector at which the only partition starts.
+START = 2048
+BOOT_CODE = 'usr/lib/syslinux/mbr/mbr.bin'
 SYSLINUX = f"""DEFAULT guest
 PROMPT 0
 LABEL guest
@@ -50,7 +54,7 @@ class Guest:
 
         :param conf: the settings
         """
-        text = INIT.read_text() + SYSLINUX + ' '.join(MODULES)
+        text = INIT.read_text() + SYSLINUX + ' '.join(MODULES) + 'mbr'
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.packages = conf.cache / 'packages'
         self.folder = conf.cache / f'guest-{digest}'
@@ -75,7 +79,7 @@ class Guest:
         self._make_disk()
 
     def _unpack(self) -> None:
-        """Get the kernel and busybox."""
+        """Get the kernel, busybox, and a boot loader's first sector."""
         if not list(self.packages.glob('boot/vmlinuz-*')):
             kernel = apt.newest_dependency('linux-image-cloud-amd64',
                                            'linux-image-')
@@ -83,6 +87,8 @@ class Guest:
             apt.unpack(kernel, self.packages)
         if not (self.packages / 'bin/busybox').exists():
             apt.unpack('busybox-static', self.packages)
+        if not (self.packages / BOOT_CODE).exists():
+            apt.unpack('syslinux-common', self.packages)
 
     def _make_initrd(self) -> None:
         """Make the initramfs: busybox, a few modules, our program."""
@@ -103,15 +109,34 @@ class Guest:
                            f'newc --quiet > {self.initrd}'])
 
     def _make_disk(self) -> None:
-        """Make the boot disk: one FAT file system with syslinux on it."""
+        """Make the boot disk: one FAT partition with syslinux in it."""
         scratch = self.disk.with_suffix('.new')
-        with open(scratch, 'wb') as file:
+        scratch.write_bytes(
+            _boot_record((self.packages / BOOT_CODE).read_bytes()))
+        with open(scratch, 'r+b') as file:
             file.truncate(DISK_MEGABYTES << 20)
         config = self.folder / 'syslinux.cfg'
         config.write_text(SYSLINUX)
-        processes.run(['mformat', '-i', scratch, '-h', 64, '-s', 32, '-t',
-                       DISK_MEGABYTES, '::'])
-        processes.run(['syslinux', '--install', scratch])
-        processes.run(['mcopy', '-i', scratch, self.kernel, self.initrd,
+        partition = f'{scratch}@@{START * 512}'
+        processes.run(['mformat', '-i', partition, '-h', 64, '-s', 32,
+                       '-H', START, '-T',
+                       (DISK_MEGABYTES << 11) - START, '::'])
+        processes.run(['syslinux', '--install', '--offset', START * 512,
+                       scratch])
+        processes.run(['mcopy', '-i', partition, self.kernel, self.initrd,
                        config, '::/'])
         scratch.rename(self.disk)
+
+
+def _boot_record(code: bytes) -> bytes:
+    """A boot record with a table of one partition.
+
+    Glance does not take a disk with boot code but no sound table.
+
+    :param code: what the BIOS starts
+    :returns: the first sector of the disk
+    """
+    sectors = (DISK_MEGABYTES << 11) - START
+    entry = struct.pack('<B3sB3sII', 0x80, b'\xfe\xff\xff', 0x0c,
+                        b'\xfe\xff\xff', START, sectors)
+    return code[:440].ljust(446, b'\0') + entry.ljust(64, b'\0') + b'\x55\xaa'

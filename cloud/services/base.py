@@ -15,6 +15,7 @@ import collections.abc
 import dataclasses
 import logging
 import pathlib
+import shutil
 import urllib.error
 import urllib.request
 
@@ -71,6 +72,10 @@ class Service:
         render.render(self.config + '.j2', file, conf, name=self.name,
                       file=file, **values)
         if self.module:
+            # Nova looks for it beside its configuration and nowhere else.
+            paste = conf.venv(self.venv) / 'etc' / self.venv / 'api-paste.ini'
+            if paste.exists():
+                shutil.copy(paste, self.etc(conf))
             render.render('gunicorn.py.j2', self.etc(conf) / 'gunicorn.py',
                           conf, name=self.port, module=self.module,
                           configs=[file])

@@ -41,4 +41,5 @@ def bootstrap(conf: settings.Settings) -> None:
         conf, 'keystone-manage', 'bootstrap',
         '--bootstrap-password', conf.password,
         '--bootstrap-region-id', conf.region,
+        '--bootstrap-internal-url', conf.url('keystone') + '/v3',
         '--bootstrap-public-url', conf.url('keystone') + '/v3')

@@ -52,18 +52,18 @@ ENGINE = base.Service(
 
 #: What needs nobody's account yet, then what does.
 FIRST = (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, CINDER_API, NOVA_API,
-         NOVA_CONDUCTOR, NOVA_SCHEDULER, CINDER_SCHEDULER, CINDER_VOLUME)
+         CINDER_SCHEDULER, CINDER_VOLUME)
 
 
 def late(conf: settings.Settings) -> list[base.Service]:
     """The services that need accounts when they start.
 
     :param conf: the settings
-    :returns: nova-compute, and the engine where this project is in use
+    :returns: Nova's, and the engine where this project is in use
     """
     if conf.failover:
-        return [NOVA_COMPUTE_FAILOVER, ENGINE]
-    return [NOVA_COMPUTE]
+        return [NOVA_CONDUCTOR, NOVA_SCHEDULER, NOVA_COMPUTE_FAILOVER, ENGINE]
+    return [NOVA_CONDUCTOR, NOVA_SCHEDULER, NOVA_COMPUTE]
 
 
 def all_of(conf: settings.Settings) -> list[base.Service]:

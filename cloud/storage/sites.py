@@ -12,7 +12,6 @@
 """Mount, switch and unmount the sites."""
 
 import logging
-import os
 import pathlib
 
 import psutil
@@ -23,6 +22,19 @@ from cloud.storage import layout
 from cinder_failover_hooks.testing import sparse
 
 LOG = logging.getLogger(__name__)
+
+
+def mounts(target: pathlib.Path) -> int:
+    """How often a folder is a mount point.
+
+    Asked of the kernel's table, for a dead file system answers nothing, and
+    a bind mount is no mount point to :func:`os.path.ismount`.
+
+    :param target: the folder
+    :returns: the number of mounts, mostly 0 or 1
+    """
+    return [partition.mountpoint for partition
+            in psutil.disk_partitions(all=True)].count(str(target))
 
 
 class Sites:
@@ -52,7 +64,7 @@ class Sites:
         """
         root = self.folders.root
         root.mkdir(parents=True, exist_ok=True)
-        if not os.path.ismount(root):
+        if not mounts(root):
             processes.run(['mount', '--bind', root, root])
         processes.run(['mount', '--make-shared', root])
         for folder in layout.FOLDERS:
@@ -64,9 +76,10 @@ class Sites:
         """Mount one site, unless it is."""
         daemon = self.daemon(name)
         target = self.folders.site(name)
-        if daemon.process() and os.path.ismount(target):
+        if daemon.process() and mounts(target):
             return
-        daemon.stop()
+        self._unmount(target)
+        daemon.stop(timeout=0.3)
         self._unmount(target)
         target.mkdir(exist_ok=True)
         self.folders.backing(name).mkdir(exist_ok=True)
@@ -75,7 +88,7 @@ class Sites:
         daemon.start([python, '-m', 'cloud.storage.fuse',
                       self.folders.root, name],
                      {'PYTHONPATH': str(self.conf.checkout)})
-        daemon.ready(lambda: os.path.ismount(target))
+        daemon.ready(lambda: mounts(target))
 
     def switch(self, name: str, state: str) -> None:
         """Lose a site, make it hang, or restore it.
@@ -105,9 +118,10 @@ class Sites:
         """Unmount all sites, the dead and the hanging ones too."""
         for name in layout.PEERS:
             self._release(name)
-            self._unmount(self.folders.site(name))
-            self.daemon(name).stop(timeout=0.3)
+        # A lazy unmount takes what is mounted below along.
         self._unmount(self.folders.root)
+        for name in layout.PEERS:
+            self.daemon(name).stop(timeout=0.3)
 
     def _release(self, name: str) -> None:
         """Let operations that hang on a site go on."""
@@ -117,7 +131,5 @@ class Sites:
     @staticmethod
     def _unmount(target: pathlib.Path) -> None:
         """Unmount a folder as often as it is mounted."""
-        mounted = [partition.mountpoint
-                   for partition in psutil.disk_partitions(all=True)]
-        for _count in range(mounted.count(str(target))):
+        for _count in range(mounts(target)):
             processes.run(['umount', '--lazy', target])
