@@ -65,7 +65,6 @@ STEPS = (
     Step('py3-cinder'),
     Step('functional-nova', minutes=20),
     Step('functional-cinder', minutes=20),
-    Step('functional-cinder-threading', minutes=20),
     Step('docs', tests=False),
     Step('releasenotes', tests=False),
     Step('cloud', minutes=40),
