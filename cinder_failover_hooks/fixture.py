@@ -21,6 +21,7 @@ It imports neither Cinder nor Nova, and needs the ``fixtures`` library::
     self.assertTrue(end.payload.last)
 """
 
+import bisect
 from collections.abc import Callable
 import dataclasses
 import threading
@@ -46,6 +47,7 @@ class Received:
     :param priority: ``info`` or ``error``
     :param primitive: the payload as it was on the bus
     :param payload: the payload read
+    :param sent_at: when it was sent, by the clock of the sender
     """
 
     event_type: str
@@ -53,6 +55,7 @@ class Received:
     priority: str
     primitive: dict[str, Any]
     payload: objects.BackendFailoverPayload
+    sent_at: str
 
 
 class FailoverNotifications(fixtures.Fixture):
@@ -76,7 +79,8 @@ class FailoverNotifications(fixtures.Fixture):
         self._transport_url = transport_url
         self._on_received = on_received
         self._changed = threading.Condition()
-        #: everything received so far, oldest first
+        #: everything received so far, in the order in which it was sent:
+        #: the listener's threads may overtake each other
         self.received: list[Received] = []
 
     def _setUp(self) -> None:
@@ -94,12 +98,12 @@ class FailoverNotifications(fixtures.Fixture):
     def info(self, context: Any, publisher_id: str, event_type: str,
              payload: Any, metadata: dict[str, Any]) -> None:
         """Keep a notification of info priority; oslo.messaging calls it."""
-        self._keep('info', publisher_id, event_type, payload)
+        self._keep('info', publisher_id, event_type, payload, metadata)
 
     def error(self, context: Any, publisher_id: str, event_type: str,
               payload: Any, metadata: dict[str, Any]) -> None:
         """Keep a notification of error priority; oslo.messaging calls it."""
-        self._keep('error', publisher_id, event_type, payload)
+        self._keep('error', publisher_id, event_type, payload, metadata)
 
     def of(self, event_type: str) -> list[Received]:
         """Return what was received so far of an event type.
@@ -128,12 +132,14 @@ class FailoverNotifications(fixtures.Fixture):
             return self.of(event_type)
 
     def _keep(self, priority: str, publisher_id: str, event_type: str,
-              primitive: dict[str, Any]) -> None:
+              primitive: dict[str, Any], metadata: dict[str, Any]) -> None:
         received = Received(
             event_type, publisher_id, priority, primitive,
-            notifications.from_notification(primitive))
+            notifications.from_notification(primitive),
+            metadata['timestamp'])
         if self._on_received:
             self._on_received(received)
         with self._changed:
-            self.received.append(received)
+            bisect.insort(self.received, received,
+                          key=lambda one: one.sent_at)
             self._changed.notify_all()

@@ -20,12 +20,13 @@ import uuid
 import cinder
 from cinder import context
 from cinder import objects
-from cinder import service
 from cinder.tests.functional import functional_helpers
 from cinder.volume import configuration
 from oslo_config import cfg
 
 from cinder_failover_hooks import fixture
+from cinder_failover_hooks.tests.functional import api
+from cinder_failover_hooks.tests.functional import database
 from cinder_failover_hooks.tests.functional import driver
 
 CONF = cfg.CONF
@@ -54,9 +55,11 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
 
     _osapi_version = '3.70'
     cluster: str | None = None
+    notifications: fixture.FailoverNotifications | None = None
 
     def setUp(self) -> None:
         """Bring up the deployment and listen before the service starts."""
+        self.useFixture(database.FileDatabase())
         self.script = driver.ScriptFixture()
         self.seen: list[tuple[fixture.Received, dict[str, Any]]] = []
         super().setUp()
@@ -79,8 +82,9 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
                       **kwargs: Any) -> Any:
         """Start a service; the volume service is the backend under test."""
         if name == 'volume':
-            self.listen()
-            self.configure_hooks()
+            if self.notifications is None:
+                self.listen()
+                self.configure_hooks()
             host = host or BACKEND
             kwargs.setdefault('cluster', self.cluster)
         return super().start_service(name, host=host, **kwargs)
@@ -106,10 +110,8 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
 
     def _start_api_service(self) -> None:
         CONF.api_paste_config = api_paste()
-        self.osapi = service.WSGIService('osapi_volume')
-        self.osapi.start()
-        self.auth_url = 'http://%s:%s/v3' % (self.osapi.host,
-                                             self.osapi.port)
+        self.osapi = api.ApiServer(CONF.api_paste_config)
+        self.auth_url = self.osapi.url
 
     def make_volume(self, type_id: str) -> str:
         """Create a volume and wait for it.

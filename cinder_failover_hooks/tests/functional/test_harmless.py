@@ -193,8 +193,7 @@ class TestCluster(base.FailoverTestCase):
         self.notifications.wait_for(notifications.ANNOUNCE)
         volume_id = self.attached(self.replicated)[0]
         for target, active in (('site-b', 'site-b'), ('default', None)):
-            self.api.api_put('/os-services/failover', {
-                'cluster': self.cluster, 'backend_id': target})
+            self.fail_over(target)
             end = self.notifications.wait_for(
                 notifications.END, 1 if active else 2)[-1]
             self.assertEqual(

@@ -27,6 +27,7 @@ import sqlalchemy
 from cinder_failover_hooks import conf
 from cinder_failover_hooks import retry
 from cinder_failover_hooks.tests.functional import base
+from cinder_failover_hooks.tests.functional import database
 from cinder_failover_hooks import upstream
 
 
@@ -36,6 +37,7 @@ class TestReading(test.TestCase):
 
     def setUp(self) -> None:
         """Count what is asked of the database."""
+        self.useFixture(database.FileDatabase())
         super().setUp()
         self.admin = context.get_admin_context()
         conf.register_opts(base.CONF)

@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A database in a file, for Cinder's harness.
+
+The harness uses SQLite in memory, where all connections are one: green
+threads take turns, native ones would run into each other's transactions.
+"""
+
+import pathlib
+import shutil
+import tempfile
+from typing import Any
+
+from cinder.db import api as db
+from cinder.db import migration
+from cinder.tests.unit import test
+import fixtures
+from oslo_config import cfg
+
+CONF = cfg.CONF
+
+#: Kept for the process: the engine is made once, and knows this place.
+_FOLDER = tempfile.TemporaryDirectory(prefix='failover-hooks-')
+_FILE = pathlib.Path(_FOLDER.name) / 'cinder.db'
+_EMPTY = pathlib.Path(_FOLDER.name) / 'empty.db'
+
+
+class _Schema(fixtures.Fixture):
+    """Takes the place of the harness's own, within its set up."""
+
+    def _setUp(self) -> None:
+        db.get_engine().dispose()
+        self.addCleanup(db.get_engine().dispose)
+        _FILE.unlink(missing_ok=True)
+        if not _EMPTY.exists():
+            migration.db_sync()
+            db.get_engine().dispose()
+            shutil.move(_FILE, _EMPTY)
+        shutil.copy(_EMPTY, _FILE)
+
+
+class FileDatabase(fixtures.Fixture):
+    """To be used before the set up of Cinder's test case."""
+
+    def _setUp(self) -> None:
+        # Whoever waits for a lock of another thread must not give up soon.
+        self._override('connection', 'sqlite:///%s?timeout=60' % _FILE)
+        self.useFixture(fixtures.MonkeyPatch(
+            '%s.Database' % test.__name__, _Schema))
+
+    def _override(self, name: str, value: Any) -> None:
+        CONF.set_override(name, value, 'database')
+        self.addCleanup(CONF.clear_override, name, 'database')
