@@ -25,7 +25,7 @@ nova-failover command. Both read nova.conf.
 """)
 
 _BUS_OPTS = [
-    cfg.URIOpt(
+    cfg.StrOpt(
         'transport_url',
         secret=True,
         help="""

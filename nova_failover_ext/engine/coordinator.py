@@ -23,6 +23,7 @@ import time
 from typing import Any
 
 import futurist
+from oslo_context import context as oslo_context
 from oslo_log import log as logging
 
 from nova_failover_ext.engine import agenda
@@ -105,9 +106,10 @@ class Coordinator:
         """
         own = self._state(backend)
         own.tries.forget()
-        if state.valid_failover_id(failover_id):
-            own.failover_id = failover_id
-        chosen = own.id_for_work()
+        chosen = (failover_id if failover_id
+                  and state.valid_failover_id(failover_id)
+                  else oslo_context.generate_request_id())
+        own.asked_id = chosen
         self._agenda.add(backend, self._clock(), reconcile=True)
         self.tick()
         return chosen

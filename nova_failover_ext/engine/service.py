@@ -17,14 +17,20 @@ that oslo.service forks: a thread or a connection made before would be lost
 there.
 """
 
+from collections.abc import Callable
+import logging as std_logging
+import threading
 from typing import Any
 
 import futurist
 from futurist import periodics
+from kombu import exceptions as kombu_exception
 from nova import utils
 from oslo_config import cfg
 from oslo_log import log as logging
+import oslo_messaging as messaging
 from oslo_service import service
+import tenacity
 
 from nova_failover_ext.engine import backoff
 from nova_failover_ext.engine import cinder
@@ -40,6 +46,11 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at the agenda.
 TICK = 1.0
+#: Longest wait in seconds for a bus that refuses us.
+BUS_WAIT = 30
+
+_BUS_ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
+               OSError)
 
 
 class EngineService(service.Service):  # type: ignore[misc]
@@ -66,12 +77,14 @@ class EngineService(service.Service):  # type: ignore[misc]
         """
         super().start()
         own = self._make_coordinator()
-        self._servers = [
-            notifications.listener(
-                self._conf, notifications.Endpoint(own), executor_name()),
-            rpc.server(self._conf, rpc.Endpoint(own, self._conf.host))]
-        for server in self._servers:
-            self.tg.add_thread(server.start)
+        for make in (
+                lambda: notifications.listener(
+                    self._conf, notifications.Endpoint(own),
+                    executor_name()),
+                lambda: rpc.server(
+                    self._conf, rpc.Endpoint(own, self._conf.host))):
+            threading.Thread(target=self._serve, args=(make,),
+                             daemon=True).start()
         self._periodics = _every(TICK, own.tick)
         self.tg.add_thread(self._periodics.start)
         own.start()
@@ -93,6 +106,14 @@ class EngineService(service.Service):  # type: ignore[misc]
             executor.shutdown(wait=False)
         LOG.info('nova-failover-engine is stopped on %s', self._conf.host)
         super().stop(graceful)
+
+    def _serve(self, make: Callable[[], Any]) -> None:
+        # Starting waits while the bus is down, and so would stopping.
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_BUS_ERRORS),
+            wait=tenacity.wait_random_exponential(max=BUS_WAIT),
+            before_sleep=tenacity.before_sleep_log(LOG, logging.WARNING))
+        self._servers.append(retrying(_started, make))
 
     def _make_coordinator(self) -> coordinator.Coordinator:
         options = self._conf.failover_engine
@@ -127,8 +148,18 @@ def executor_name() -> str:
             else 'eventlet')
 
 
+def _started(make: Callable[[], Any]) -> Any:
+    # One that could not be started cannot be started again.
+    server = make()
+    server.start()
+    return server
+
+
 def _every(seconds: float, call: Any) -> periodics.PeriodicWorker:
     @periodics.periodic(spacing=seconds)  # type: ignore[untyped-decorator]
     def run() -> None:
         call()
-    return periodics.PeriodicWorker([(run, (), {})])
+    # At debug level it would tell of each time that it is called.
+    quiet = std_logging.getLogger(__name__ + '.ticks')
+    quiet.setLevel(std_logging.WARNING)
+    return periodics.PeriodicWorker([(run, (), {})], log=quiet)

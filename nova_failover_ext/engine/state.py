@@ -39,6 +39,8 @@ class BackendState:
     :ivar tries: see :class:`.attempts.Attempts`
     :ivar target: the active_backend_id that ``failover_id`` is about
     :ivar failover_id: request id of the failover, None while unknown
+    :ivar asked_id: the request id of an operator who asked since the last
+        look
     :ivar closed_since: when the gate was first found closed, in seconds
     :ivar errors: looks in a row that could not read the truth
     :ivar reason: why nothing is done at present, '' if it is
@@ -47,6 +49,7 @@ class BackendState:
     tries: attempts.Attempts
     target: str | None = None
     failover_id: str | None = None
+    asked_id: str | None = None
     closed_since: float | None = None
     errors: int = 0
     reason: str = ''
@@ -55,7 +58,8 @@ class BackendState:
     def adopt(self, target: str, announced_id: str | None) -> None:
         """Note the present target, and whose failover it is.
 
-        The first id that comes with the right target is kept.
+        The first id that comes with the right target is kept, until an
+        operator asks.
 
         :param target: the backend's present active_backend_id
         :param announced_id: id of a failover to that target, if one is known
@@ -65,6 +69,8 @@ class BackendState:
             self.failover_id = None
         if self.failover_id is None and valid_failover_id(announced_id):
             self.failover_id = announced_id
+        self.failover_id = self.asked_id or self.failover_id
+        self.asked_id = None
         self.looked_at = timeutils.utcnow()
 
     def id_for_work(self) -> str:

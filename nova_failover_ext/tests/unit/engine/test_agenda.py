@@ -1,0 +1,59 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which backends are looked at when."""
+
+import testtools
+
+from nova_failover_ext.engine import agenda
+
+
+class AgendaTest(testtools.TestCase):
+    """One look planned, one under way."""
+
+    def setUp(self):
+        super().setUp()
+        self.agenda = agenda.Agenda()
+
+    def test_not_due(self):
+        self.agenda.add('b', 2.0)
+        self.assertEqual([], self.agenda.take_due(1.9))
+        self.assertEqual([agenda.Look('b', 2.0, False)],
+                         self.agenda.take_due(2.0))
+
+    def test_taken_once(self):
+        self.agenda.add('b', 0.0)
+        self.agenda.take_due(0.0)
+        self.assertEqual([], self.agenda.take_due(9.0))
+
+    def test_the_earlier_time_counts(self):
+        self.agenda.add('b', 5.0, reconcile=True)
+        self.agenda.add('b', 1.0)
+        self.agenda.add('b', 3.0)
+        self.assertEqual([agenda.Look('b', 1.0, True)],
+                         self.agenda.take_due(5.0))
+
+    def test_never_two_at_once(self):
+        self.agenda.add('b', 0.0)
+        self.agenda.take_due(0.0)
+        self.agenda.add('b', 0.0)
+        self.assertEqual([], self.agenda.take_due(1.0))
+        self.agenda.done('b')
+        self.assertEqual(['b'],
+                         [look.backend for look in self.agenda.take_due(1.0)])
+
+    def test_backends_are_independent(self):
+        self.agenda.add('a', 0.0)
+        self.agenda.take_due(0.0)
+        self.agenda.add('b', 0.0)
+        self.assertEqual(['b'],
+                         [look.backend for look in self.agenda.take_due(0.0)])

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What runs, what waits, and what is told of it."""
+
+import futurist
+import testtools
+
+from nova_failover_ext.engine import dispatcher
+from nova_failover_ext.engine import pace
+from nova_failover_ext import results
+from nova_failover_ext.tests.unit.engine import fakes
+
+CAPS = pace.Caps(total=2, per_backend=2, per_host=2)
+
+
+class LazyExecutor(futurist.SynchronousExecutor):
+    """Runs what was submitted when the test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.submitted = []
+
+    def submit(self, fn, *args, **kwargs):
+        self.submitted.append((fn, args, kwargs))
+
+    def run_one(self):
+        fn, args, kwargs = self.submitted.pop(0)
+        return super().submit(fn, *args, **kwargs).result()
+
+
+class DispatcherTest(testtools.TestCase):
+    """The dispatcher, step by step."""
+
+    def setUp(self):
+        super().setUp()
+        self.executor = LazyExecutor()
+        self.recovered = []
+        self.told = []
+        self.dispatcher = dispatcher.Dispatcher(
+            CAPS, self._recover, self._done, self.executor)
+
+    def _recover(self, work):
+        self.recovered.append(work)
+        return results.ServerResult(
+            work.server_id, results.Outcome.RECOVERED)
+
+    def _done(self, work, result):
+        self.told.append((work.server_id, result.outcome))
+        self.assertIn(work.server_id,
+                      self.dispatcher.in_flight(work.backend))
+
+    def _replace(self, *names, backend=fakes.BACKEND, **values):
+        self.dispatcher.replace(backend, [
+            fakes.work(server_id=name, backend=backend, **values)
+            for name in names])
+
+    def test_starts_no_more_than_the_caps_allow(self):
+        self._replace('a', 'b', 'c')
+        self.assertEqual({'a', 'b'},
+                         self.dispatcher.in_flight(fakes.BACKEND))
+        self.assertEqual({'c'}, self.dispatcher.waiting(fakes.BACKEND))
+        self.assertEqual(2, len(self.executor.submitted))
+
+    def test_the_next_starts_when_one_ends(self):
+        self._replace('a', 'b', 'c')
+        self.executor.run_one()
+        self.assertEqual([('a', results.Outcome.RECOVERED)], self.told)
+        self.assertEqual({'b', 'c'},
+                         self.dispatcher.in_flight(fakes.BACKEND))
+
+    def test_what_is_in_flight_is_not_started_again(self):
+        self._replace('a')
+        self._replace('a')
+        self.executor.run_one()
+        self.assertEqual([], self.executor.submitted)
+        self.assertEqual(set(), self.dispatcher.waiting(fakes.BACKEND))
+
+    def test_a_newer_target_waits_for_the_older(self):
+        self._replace('a')
+        self._replace('a', volumes=(('vol', ''),))
+        self.assertEqual(1, len(self.executor.submitted))
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual([(('vol', 'second'),), (('vol', ''),)],
+                         [w.volumes for w in self.recovered])
+
+    def test_superseded_work_never_starts(self):
+        self._replace('a', 'b', 'c')
+        self._replace()
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual([], self.executor.submitted)
+        self.assertEqual(['a', 'b'], [w.server_id for w in self.recovered])
+
+    def test_other_backends_keep_waiting(self):
+        self._replace('a', 'b', 'c')
+        self._replace('d', backend='other')
+        self._replace()
+        self.assertEqual({'d'}, self.dispatcher.waiting('other'))
+
+    def test_a_server_on_two_backends_is_recovered_once(self):
+        self._replace('x', 'y')
+        self._replace('x', 'y', 'a')
+        self._replace('a', backend='other', volumes=(('vol2', 'third'),))
+        self.executor.run_one()
+        work = [args[0] for _fn, args, _kw in self.executor.submitted][-1]
+        self.assertEqual((('vol', 'second'), ('vol2', 'third')),
+                         work.volumes)
+        self.assertEqual(set(), self.dispatcher.waiting('other'))
+
+    def test_stop(self):
+        self._replace('a', 'b', 'c')
+        self.dispatcher.stop()
+        self.executor.run_one()
+        self._replace('d')
+        self.assertEqual(['b'], [args[0].server_id for _fn, args, _kw
+                                 in self.executor.submitted])

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is remembered of a backend."""
+
+from unittest import mock
+
+import ddt
+import testtools
+
+from nova_failover_ext.engine import attempts
+from nova_failover_ext.engine import backoff
+from nova_failover_ext.engine import state
+from nova_failover_ext import results
+from nova_failover_ext.tests.unit.engine import fakes
+
+
+@ddt.ddt
+class StateTest(testtools.TestCase):
+    """Failover ids and the report."""
+
+    def setUp(self):
+        super().setUp()
+        waits = mock.create_autospec(backoff.Backoff, instance=True)
+        waits.seconds.return_value = 1.0
+        self.state = state.BackendState(attempts.Attempts(waits, 2))
+
+    @ddt.data((fakes.FAILOVER_ID, True), (None, False), ('', False),
+              ('req-', False), ('req-1', False), (fakes.FAILOVER_ID[4:],
+                                                  False))
+    @ddt.unpack
+    def test_valid_failover_id(self, text, expected):
+        self.assertEqual(expected, state.valid_failover_id(text))
+
+    def test_the_first_id_of_a_target_is_kept(self):
+        self.state.adopt('second', fakes.FAILOVER_ID)
+        self.state.adopt('second', 'req-' + fakes.CELL)
+        self.assertEqual(fakes.FAILOVER_ID, self.state.id_for_work())
+
+    def test_a_new_target_has_a_new_id(self):
+        self.state.adopt('second', fakes.FAILOVER_ID)
+        self.state.adopt('', None)
+        made = self.state.id_for_work()
+        self.assertNotEqual(fakes.FAILOVER_ID, made)
+        self.assertTrue(state.valid_failover_id(made))
+        self.assertEqual(made, self.state.id_for_work())
+
+    def test_an_id_that_makes_no_sense(self):
+        self.state.adopt('second', 'x' * 5000)
+        self.assertTrue(state.valid_failover_id(self.state.id_for_work()))
+
+    def test_report(self):
+        self.state.adopt('second', fakes.FAILOVER_ID)
+        self.state.tries.record(
+            'server', 'second', results.Outcome.FAILED, 'why', 0.0)
+        report = self.state.report()
+        self.assertEqual(fakes.FAILOVER_ID, report['failover_id'])
+        self.assertEqual(
+            {'server': {'tries': 1, 'outcome': 'failed', 'reason': 'why'}},
+            report['servers'])
