@@ -49,8 +49,8 @@ def choose_threads() -> None:
         raise exception.ConfigurationInvalid(reason=_reason(exc)) from exc
 
 
-def configure(argv: list[str], overrides: dict[tuple[str, str], Any],
-              init_rpc: bool = True) -> cfg.ConfigOpts:
+def configure(argv: list[str],
+              overrides: dict[tuple[str, str], Any]) -> cfg.ConfigOpts:
     """Read nova.conf and make objects, databases and buses usable.
 
     Nothing is connected to.
@@ -58,7 +58,6 @@ def configure(argv: list[str], overrides: dict[tuple[str, str], Any],
     :param argv: name of the program and its options, as Nova's own take
     :param overrides: values by group and option that count whatever
         nova.conf says
-    :param init_rpc: whether the message bus is needed
     :returns: Nova's configuration, with our options registered
     :raises ConfigurationInvalid: if nova.conf cannot be read or used
     """
@@ -74,19 +73,15 @@ def configure(argv: list[str], overrides: dict[tuple[str, str], Any],
             conf.set_override(name, value, group)
         _bound_cinder(conf)
         _configure_databases(conf)
-        if init_rpc:
-            init_bus(conf)
+        _init_bus(conf)
     except (cfg.Error, ValueError) as exc:
         raise exception.ConfigurationInvalid(reason=_reason(exc)) from exc
     objects.register_all()
     return conf
 
 
-def init_bus(conf: cfg.ConfigOpts) -> None:
-    """Make ``nova.rpc`` usable; nothing is connected to.
-
-    :raises ConfigurationInvalid: if the transport URL makes no sense
-    """
+def _init_bus(conf: cfg.ConfigOpts) -> None:
+    # Also who only reads needs it: cells' mappings refer to its options.
     from nova import rpc
     import oslo_messaging as messaging
     try:

@@ -35,8 +35,6 @@ _IMPATIENT: dict[tuple[str, str], Any] = {
 class FailoverCommand(lister.Lister):
     """A command about one backend, which prints a table of servers."""
 
-    #: whether the command talks to engines
-    needs_bus = False
     #: what :meth:`run` returns if all goes well
     exit_code = exitcodes.OK
 
@@ -56,7 +54,7 @@ class FailoverCommand(lister.Lister):
         """
         try:
             self.conf = startup.configure(
-                self.app.config_argv(), _IMPATIENT, self.needs_bus)
+                self.app.config_argv(), _IMPATIENT)
             super().run(parsed_args)
         except exception.FailoverException as exc:
             if self.app.options.debug:

@@ -65,7 +65,7 @@ class FailoverApp(app.App):
         # Libraries below tell of each of their retries; what came of it is
         # our one sentence.
         console = logging.getLogger().handlers[-1]
-        console.addFilter(lambda record: record.name.startswith('cliff'))
+        console.addFilter(lambda record: record.name == self.LOG.name)
 
     def config_argv(self) -> list[str]:
         """Return what oslo.config has to see of the command line."""

@@ -33,8 +33,6 @@ class Recover(command.FailoverCommand):
     Servers whose connection turns out to be up to date are not touched.
     """
 
-    needs_bus = True
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add --wait and --timeout."""
         parser = super().get_parser(prog_name)

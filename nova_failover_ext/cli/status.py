@@ -26,8 +26,6 @@ ENGINE_TIMEOUT = 3
 class Status(command.FailoverCommand):
     """Show which servers of a backend are converged, and why others wait."""
 
-    needs_bus = True
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add --check."""
         parser = super().get_parser(prog_name)
