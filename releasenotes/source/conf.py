@@ -1,0 +1,28 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+extensions = [
+    'openstackdocstheme',
+    'reno.sphinxext',
+]
+
+project = 'nova-cinder-failover Release Notes'
+copyright = '2026, nova-cinder-failover developers'
+root_doc = 'index'
+exclude_patterns: list[str] = []
+pygments_style = 'native'
+html_theme = 'openstackdocs'
+
+openstackdocs_repo_name = 'openstack/nova-cinder-failover'
+openstackdocs_auto_name = False
+openstackdocs_bug_project = 'nova-cinder-failover'
+openstackdocs_bug_tag = ''
