@@ -44,6 +44,13 @@ def disk(path):
     return conf
 
 
+def fresh_disk(path):
+    # As the driver makes it: libvirt gives it an address later.
+    conf = disk(path)
+    conf.device_addr = None
+    return conf
+
+
 class LibvirtHost(base.BaseTestCase):
 
     def setUp(self):
@@ -56,7 +63,7 @@ class LibvirtHost(base.BaseTestCase):
         self.driver._host.get_guest.return_value = self.guest
         self.driver._build_device_metadata.return_value = None
         self.driver._get_volume_config.side_effect = (
-            lambda info, disk_info: disk(info['data']['device_path']))
+            lambda info, disk_info: fresh_disk(info['data']['device_path']))
         self.virt = libvirt.LibvirtHost(
             self.driver, mock.create_autospec(nova_cinder.API, instance=True))
         self.instance = objects.Instance(

@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Breaks each step of a recovery in turn and tells which tests notice.
+
+Usage: ``python tools/mutations.py [--functional]`` in a venv that can run the
+unit tests of ``nova_failover_ext``. Each mutation is made in a copy of the
+tree. The table printed is that of ``doc/source/contributor/mutations.rst``;
+exit code 1 means that a mutation went unnoticed.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess  # noqa: S404
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+COMMIT = 'nova_failover_ext/compute/commit.py'
+PREPARE = 'nova_failover_ext/compute/prepare.py'
+RECOVERY = 'nova_failover_ext/compute/recovery.py'
+MAPPING = 'nova_failover_ext/compute/mapping.py'
+LIBVIRT = 'nova_failover_ext/compute/virt/libvirt.py'
+UNIT = 'nova_failover_ext/tests/unit/compute'
+FUNCTIONAL = 'nova_failover_ext/tests/functional/compute'
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """One way to break a recovery: text of a file, and what replaces it."""
+
+    step: str
+    what: str
+    path: str
+    old: str
+    new: str
+
+
+MUTATIONS = (
+    Mutation('ask', 'every answer counts as equal', PREPARE,
+             "record_stale = bool(truth", "record_stale = False and bool("
+             "truth"),
+    Mutation('compare', 'every answer counts as stale', PREPARE,
+             "record_stale = bool(truth", "record_stale = True or bool("
+             "truth"),
+    Mutation('reach', 'never tried', RECOVERY,
+             'self._preparation.reach(', '(lambda *args: None)('),
+    Mutation('claim', 'no task_state', RECOVERY,
+             '        self._claim()\n', ''),
+    Mutation('claim', 'never taken back', RECOVERY,
+             'self._instance.task_state = None', 'pass'),
+    Mutation('begin', 'the place is not remembered', COMMIT,
+             'item.volume.begin(place)', 'pass'),
+    Mutation('attachment_update', 'left out', COMMIT,
+             'if not item.attachment_stale:', 'if True:'),
+    Mutation('release', 'left out', COMMIT,
+             'self._virt.release(self._instance, item.volume)', 'pass'),
+    Mutation('release', 'not seen to have happened', LIBVIRT,
+             'if self._disk(instance, volume) is not None:', 'if False:'),
+    Mutation('power_off', 'left out', COMMIT,
+             'self._host.power_off(self._context, self._instance, clean)',
+             'pass'),
+    Mutation('power_off', 'not seen to have happened', COMMIT,
+             "if self._virt.guest_runs(self._instance):\n"
+             "                raise", "if False:\n                raise"),
+    Mutation('disconnect', 'left out', COMMIT,
+             'self._virt.disconnect, self._conf', '(lambda *args: None), '
+             'self._conf'),
+    Mutation('disconnect', 'after the record is saved', COMMIT,
+             '            self._disconnect(item)\n'
+             '            self._save(item, fresh)\n'
+             '            self._complete(item)',
+             '            self._save(item, fresh)\n'
+             '            self._disconnect(item)\n'
+             '            self._complete(item)'),
+    Mutation('disconnect', 'not forced', LIBVIRT, 'force=True', 'force=False'),
+    Mutation('save', 'left out', COMMIT,
+             'item.volume.replace(fresh)', 'pass'),
+    Mutation('save', 'what Nova stashes is lost', MAPPING,
+             'info[key] = self.connection_info[key]', 'pass'),
+    Mutation('connect', 'left out', COMMIT,
+             'self._virt.connect, self._conf', '(lambda *args: None), '
+             'self._conf'),
+    Mutation('plug', 'left out', COMMIT,
+             'self._virt.plug(self._context, self._instance, item.volume)',
+             'pass'),
+    Mutation('plug', 'at another address', LIBVIRT,
+             'if volume.place:', 'if False:'),
+    Mutation('power_on', 'left out', COMMIT,
+             'self._host.power_on(self._context, self._instance)', 'pass'),
+    Mutation('complete', 'left out', COMMIT,
+             'self._cinder.complete(self._context, '
+             'item.volume.bdm.attachment_id)', 'pass'),
+    Mutation('verify', 'left out', COMMIT, 'if problem:', 'if False:'),
+    Mutation('stamp', 'left out', MAPPING,
+             'info[truth.STAMP] = truth.stamp_value(active_backend_id)',
+             'pass'),
+    Mutation('stamp', 'before verify', COMMIT,
+             '            self._verify(item, has_to_run)\n'
+             '            item.volume.stamp(item.active_backend_id)',
+             '            item.volume.stamp(item.active_backend_id)\n'
+             '            self._verify(item, has_to_run)'),
+)
+
+
+def failed_tests(tree: pathlib.Path, test_path: str) -> list[str]:
+    """Run tests in a tree; return the names of those that failed."""
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, '-m', 'stestr', '--test-path', test_path,
+         '--top-dir', '.', 'run', '--concurrency', '2'],
+        cwd=tree, capture_output=True, text=True, check=False)
+    names = re.findall(r'^\{\d+\} (\S+) \[.*\.\.\. FAILED', run.stdout,
+                       re.MULTILINE)
+    if run.returncode and not names:
+        sys.exit(f'The tests could not be run:\n{run.stdout}{run.stderr}')
+    return names
+
+
+def caught_by(mutation: Mutation, functional: bool) -> list[str]:
+    """Make one mutation in a copy of the tree and return who noticed.
+
+    :param functional: run the functional tests if the unit tests are silent
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder, 'tree')
+        shutil.copytree(HERE, tree, ignore=shutil.ignore_patterns(
+            '.git', '.tox', '.venv', '.stestr'))
+        path = tree / mutation.path
+        text = path.read_text()
+        if text.count(mutation.old) < 1:
+            sys.exit(f'{mutation.path} has no {mutation.old!r} any more')
+        path.write_text(text.replace(mutation.old, mutation.new))
+        names = failed_tests(tree, UNIT)
+        if not names and functional:
+            names = failed_tests(tree, FUNCTIONAL)
+        return names
+
+
+def main() -> int:
+    """Print the table; return 1 if a mutation went unnoticed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--functional', action='store_true')
+    functional = parser.parse_args().functional
+    unnoticed = 0
+    print('"Step","Mutation","Noticed by"')
+    for mutation in MUTATIONS:
+        names = caught_by(mutation, functional)
+        unnoticed += not names
+        first = names[0].rpartition('compute.')[2] if names else 'NOBODY'
+        more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+        print(f'"{mutation.step}","{mutation.what}","{first}{more}"',
+              flush=True)
+    return int(bool(unnoticed))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
