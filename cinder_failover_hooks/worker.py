@@ -28,6 +28,8 @@ LOG = logging.getLogger(__name__)
 #: Jobs that may wait. There are two for a failover and one for a start.
 BACKLOG = 256
 
+_Job = tuple[str, Callable[[], object]]
+
 
 class Worker:
     """A queue of jobs and the one thread that runs them in order.
@@ -37,18 +39,18 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: queue.Queue[tuple[str, Callable[[], None]]] = queue.Queue(
-            maxsize=BACKLOG)
+        self._jobs: queue.Queue[_Job] = queue.Queue(maxsize=BACKLOG)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         #: set when the process ends; jobs should then give up soon
         self.stopping = threading.Event()
 
-    def submit(self, what: str, job: Callable[[], None]) -> None:
+    def submit(self, what: str, job: Callable[[], object]) -> None:
         """Queue a job. Returns at once and raises nothing.
 
         :param what: says in the log what is lost if the job fails
-        :param job: called without arguments; whatever it raises is logged
+        :param job: called without arguments; what it returns is ignored, what
+            it raises is logged
         """
         try:
             self._jobs.put_nowait((what, job))

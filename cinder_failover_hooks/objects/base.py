@@ -17,7 +17,7 @@ the whole process: Cinder checks every object in it, and two packages that
 use the same object name would replace each other's classes.
 """
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
 
 from oslo_versionedobjects import base
 from oslo_versionedobjects import exception as ovo_exception
@@ -44,6 +44,11 @@ class FailoverObject(base.VersionedObject):
 
     #: every registered class by its object name
     known: ClassVar[dict[str, type['FailoverObject']]] = {}
+
+    if TYPE_CHECKING:
+        # Fields become properties when a class is registered.
+        def __getattr__(self, name: str) -> Any:
+            """Return the value of a field."""
 
     @classmethod
     def obj_class_from_name(cls, objname: str, objver: str) -> Any:

@@ -29,7 +29,7 @@ class _Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
 
 
 class _Handler(simple_server.WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Say nothing: the application logs each request."""
 
 

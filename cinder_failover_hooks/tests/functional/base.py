@@ -55,7 +55,10 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
 
     _osapi_version = '3.70'
     cluster: str | None = None
-    notifications: fixture.FailoverNotifications | None = None
+    #: the fixture.FailoverNotifications that listens
+    notifications: Any = None
+    #: the volume service
+    volume: Any
 
     def setUp(self) -> None:
         """Bring up the deployment and listen before the service starts."""
@@ -109,7 +112,7 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
             self.override_config(name, value, 'failover_hooks')
 
     def _start_api_service(self) -> None:
-        CONF.api_paste_config = api_paste()
+        self.override_config('api_paste_config', api_paste())
         self.osapi = api.ApiServer(CONF.api_paste_config)
         self.auth_url = self.osapi.url
 

@@ -106,8 +106,8 @@ class TestErrors(HarmlessTestCase):
 
     def test_what_the_base_class_raises(self) -> None:
         """Reported, masked, and raised as it was."""
-        self.patch.__func__(  # keeps the signature of what is replaced
-            self, 'cinder.volume.manager.VolumeManager.finish_failover',
+        self.patch(
+            'cinder.volume.manager.VolumeManager.finish_failover',
             autospec=True, side_effect=ValueError("password = 'canary'"))
         self.assertRaises(ValueError, self.fail_over_here)
         [error] = self.notifications.wait_for(notifications.ERROR)

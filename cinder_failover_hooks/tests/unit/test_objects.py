@@ -14,6 +14,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
@@ -54,17 +55,18 @@ class TestObjectVersions(base.TestCase):
 
     def test_relationships_name_the_versions_of_children(self) -> None:
         """A new version of a child is a new version of its parent."""
-        tree = {}
+        tree: dict[str, dict[str, str]] = {}
         for name, cls in objects.FailoverObject.known.items():
+            own: dict[str, Any] = dict(cls.fields)
             children = {
                 field.objname: objects.FailoverObject.known[
                     field.objname].VERSION
-                for field in cls.fields.values()
+                for field in own.values()
                 if isinstance(field, fields.ListOfObjectsField)}
             tree[name] = children
             for field, versions in (cls.obj_relationships or {}).items():
                 self.assertEqual(
-                    (cls.VERSION, children[cls.fields[field].objname]),
+                    (cls.VERSION, children[own[field].objname]),
                     versions[-1])
         self.assertEqual({'VolumePayload': '1.0'},
                          tree['BackendFailoverPayload'])

@@ -12,6 +12,7 @@
 
 """The one thread in the background."""
 
+import functools
 import threading
 from unittest import mock
 
@@ -34,8 +35,9 @@ class TestWorker(base.TestCase):
         """Start is sent before end."""
         seen: list[tuple[int, threading.Thread]] = []
         for number in range(20):
-            self.worker.submit('job', lambda number=number: seen.append(
-                (number, threading.current_thread())))
+            self.worker.submit('job', functools.partial(
+                lambda number: seen.append(
+                    (number, threading.current_thread())), number))
         self.worker.wait()
         self.assertEqual(list(range(20)), [number for number, _ in seen])
         self.assertEqual(1, len({thread for _, thread in seen}))
