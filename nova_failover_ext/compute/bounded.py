@@ -12,8 +12,8 @@
 
 """Runs a call that may hang for ever, and gives up waiting in time."""
 
-import concurrent.futures
 from collections.abc import Callable
+import concurrent.futures
 from typing import Any, TypeVar
 
 import futurist
@@ -40,7 +40,7 @@ def call(function: Callable[..., _R], timeout: float, *args: Any,
     executor = futurist.ThreadPoolExecutor(max_workers=1)
     try:
         future = executor.submit(function, *args, **kwargs)
-        return future.result(timeout=timeout)  # type: ignore[no-any-return]
+        return future.result(timeout=timeout)
     except concurrent.futures.TimeoutError as error:
         raise TimedOut(f'no answer within {timeout:g} seconds') from error
     finally:

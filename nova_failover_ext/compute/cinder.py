@@ -16,9 +16,9 @@ The clients are Nova's own (``nova.volume.cinder``), with the ``[cinder]``
 credentials, because the context is an admin's without a token.
 """
 
-import dataclasses
 from collections.abc import Iterator
 import contextlib
+import dataclasses
 from typing import Any
 
 from cinderclient import exceptions as client_exceptions

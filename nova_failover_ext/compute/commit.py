@@ -18,20 +18,20 @@ the new one only after it has let go of the old one, and the stamp, which says
 that all is well, comes last.
 """
 
-import contextlib
 from collections.abc import Iterator, Sequence
+import contextlib
 from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from nova_failover_ext import exception
 from nova_failover_ext.compute import bounded
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
+from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@
 
 from typing import Any
 
-import oslo_messaging as messaging
 from oslo_log import log as logging
+import oslo_messaging as messaging
 
-from nova_failover_ext import rpcapi
 from nova_failover_ext.compute import recovery
+from nova_failover_ext import rpcapi
 
 LOG = logging.getLogger(__name__)
 

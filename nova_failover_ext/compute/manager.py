@@ -14,9 +14,9 @@
 
 from typing import Any
 
-from nova import exception as nova_exception
 from nova.compute import manager
 import nova.conf
+from nova import exception as nova_exception
 from oslo_log import log as logging
 import stevedore
 
@@ -66,7 +66,7 @@ def load_virt_host(compute_driver: str, driver: Any,
     """
     name = compute_driver.split('.')[0]
     try:
-        loaded = stevedore.DriverManager(
+        loaded: Any = stevedore.DriverManager(
             VIRT_NAMESPACE, name, invoke_on_load=True,
             invoke_args=(driver, volume_api))
     except stevedore.exception.NoMatches as error:

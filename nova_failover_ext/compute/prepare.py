@@ -18,11 +18,11 @@ Nothing here changes the guest, the host or any record.
 import dataclasses
 from typing import Any
 
-from nova_failover_ext import truth
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import reach
 from nova_failover_ext.compute.virt import base
+from nova_failover_ext import truth
 
 # Anything else means that Cinder would refuse attachment_update (409), or
 # that the volume is no longer the server's.

@@ -12,9 +12,9 @@
 
 """Tries whether storage answers on this host before a guest is touched."""
 
+from collections.abc import Iterable, Mapping
 import dataclasses
 import socket
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova import utils
@@ -22,8 +22,8 @@ from os_brick import exception as brick_exception
 from os_brick import initiator
 from os_brick.initiator import connector
 
-from nova_failover_ext import exception
 from nova_failover_ext.compute import bounded
+from nova_failover_ext import exception
 
 _NFS_PORT = 2049
 _ISCSI_PORT = 3260

@@ -12,8 +12,8 @@
 
 """One recovery of one server, from the lock to the result."""
 
-import dataclasses
 from collections.abc import Mapping as Dictionary
+import dataclasses
 from typing import Any
 
 from nova import exception as nova_exception
@@ -21,9 +21,6 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import timeutils
 
-from nova_failover_ext import exception
-from nova_failover_ext import results
-from nova_failover_ext import truth
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import commit
 from nova_failover_ext.compute import mapping
@@ -32,6 +29,9 @@ from nova_failover_ext.compute import record
 from nova_failover_ext.compute import states
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
+from nova_failover_ext import exception
+from nova_failover_ext import results
+from nova_failover_ext import truth
 
 LOG = logging.getLogger(__name__)
 Outcome = results.Outcome

@@ -23,9 +23,9 @@ Private parts of ``nova.compute.manager.ComputeManager``, each read in Nova
 from collections.abc import Callable
 from typing import Any
 
+from nova.compute import utils as compute_utils
 from nova import objects
 from nova import utils
-from nova.compute import utils as compute_utils
 
 
 class Host:

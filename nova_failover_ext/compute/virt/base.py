@@ -15,8 +15,8 @@
 import abc
 from typing import Any
 
-from nova_failover_ext import exception
 from nova_failover_ext.compute import mapping
+from nova_failover_ext import exception
 
 
 class GuestHoldsDevice(exception.FailoverException):

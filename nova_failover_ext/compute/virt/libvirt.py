@@ -25,9 +25,9 @@ import inspect
 from typing import Any
 
 from lxml import etree
-from nova import exception as nova_exception
 from nova.compute import power_state
 import nova.conf
+from nova import exception as nova_exception
 from nova.virt.libvirt import blockinfo
 from nova.virt.libvirt import config as vconfig
 from os_brick import encryptors

@@ -26,9 +26,9 @@ from os_brick.initiator.connectors import local
 from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 
+from nova_failover_ext.compute import cmd
 from nova_failover_ext import fixture
 from nova_failover_ext import rpcapi
-from nova_failover_ext.compute import cmd
 
 
 __all__ = ("FailoverTestBase", "client")

@@ -16,10 +16,10 @@ import threading
 
 from nova import objects
 
-from nova_failover_ext import results
-from nova_failover_ext import truth
 from nova_failover_ext.compute import states
+from nova_failover_ext import results
 from nova_failover_ext.tests.functional.compute import base
+from nova_failover_ext import truth
 
 Outcome = results.Outcome
 

@@ -20,12 +20,12 @@ from nova.virt.libvirt import driver as libvirt_driver
 from nova.volume import cinder as nova_cinder
 from oslotest import base
 
-from nova_failover_ext import results
-from nova_failover_ext import rpcapi
 from nova_failover_ext.compute import endpoint
 from nova_failover_ext.compute import manager
 from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute.virt import libvirt
+from nova_failover_ext import results
+from nova_failover_ext import rpcapi
 
 
 class Endpoint(base.BaseTestCase):

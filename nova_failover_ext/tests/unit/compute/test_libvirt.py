@@ -14,9 +14,9 @@
 
 from unittest import mock
 
+from nova.compute import power_state
 from nova import exception as nova_exception
 from nova import objects
-from nova.compute import power_state
 from nova.objects import block_device
 from nova.virt import hardware
 from nova.virt.libvirt import config as vconfig

@@ -18,8 +18,8 @@ from nova.objects import block_device
 from oslo_serialization import jsonutils
 from oslotest import base
 
-from nova_failover_ext import truth
 from nova_failover_ext.compute import mapping
+from nova_failover_ext import truth
 
 OLD = {'driver_volume_type': 'iscsi', 'serial': 'v', 'multiattach': True,
        'data': {'target_iqn': 'old', 'multipath_id': 'wwid',

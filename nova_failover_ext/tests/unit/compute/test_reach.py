@@ -19,8 +19,8 @@ import ddt
 from os_brick.initiator.connectors import local
 from oslotest import base
 
-from nova_failover_ext import exception
 from nova_failover_ext.compute import reach
+from nova_failover_ext import exception
 
 
 def info(kind, **data):

@@ -20,14 +20,14 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from oslotest import base
 
-from nova_failover_ext import exception
-from nova_failover_ext import results
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import record
 from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute import states
 from nova_failover_ext.compute.virt import base as virt_base
+from nova_failover_ext import exception
+from nova_failover_ext import results
 from nova_failover_ext.tests.unit.compute import world
 
 Outcome = results.Outcome

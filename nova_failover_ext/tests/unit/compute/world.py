@@ -59,8 +59,8 @@ class World:
         self.volumes = {volume.name: volume for volume in volumes}
         self.guest_runs = guest_runs
         self.instance = mock.create_autospec(
-            instance_object.Instance, instance=True, uuid=SERVER, vm_state=vm_state,
-            task_state=None, host='here')
+            instance_object.Instance, instance=True, uuid=SERVER,
+            vm_state=vm_state, task_state=None, host='here')
         self.bdms = [self._bdm(volume) for volume in volumes]
         self.conf = cfg.ConfigOpts()
         compute_conf.register_opts(self.conf)
