@@ -87,7 +87,10 @@ class Broker:
             return False
         return True
 
-    def stop(self) -> None:
-        """Stop the broker; the port mapper, too."""
-        self.daemon.stop(timeout=20)
+    def stop(self, timeout: float = 20) -> None:
+        """Stop the broker; the port mapper, too.
+
+        :param timeout: seconds it gets to end in an orderly way
+        """
+        self.daemon.stop(timeout)
         self.mapper.stop()

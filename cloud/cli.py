@@ -159,8 +159,32 @@ class Down(command.Command):
         stack.timed('down', lambda: _stack(parsed).down(parsed.purge))
 
 
+class Demo(command.Command):
+    """Show a failover and a failback, with all that has to hold."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options of ``demo``."""
+        return _root(super().get_parser(prog_name))
+
+    def take_action(self, parsed: argparse.Namespace) -> int:
+        """Bring the cloud up if need be, play, and print the table."""
+        # Libraries of the scenario are slow to import.
+        from cloud import report
+        from cloud.scenario import play
+        from cloud.scenario import world
+
+        cloud = _stack(parsed)
+        stack.timed('up', cloud.up)
+        done = play.Play(world.World(cloud.conf))
+        try:
+            passed = done.run()
+        finally:
+            report.show(done)
+        return 0 if passed else 1
+
+
 COMMANDS = {'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
-            'stop': Stop, 'start': Start, 'down': Down}
+            'stop': Stop, 'start': Start, 'demo': Demo, 'down': Down}
 
 
 class Application(app.App):

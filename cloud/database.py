@@ -141,6 +141,9 @@ class Database:
         scratch.rename(self.kept)
         self.start()
 
-    def stop(self) -> None:
-        """Stop the server."""
-        self.daemon.stop(timeout=30)
+    def stop(self, timeout: float = 30) -> None:
+        """Stop the server.
+
+        :param timeout: seconds it gets to end in an orderly way
+        """
+        self.daemon.stop(timeout)

@@ -109,8 +109,7 @@ class Hypervisor:
         for process in psutil.process_iter(['name', 'cmdline']):
             line = process.info['cmdline'] or []
             if ((process.info['name'] or '').startswith('qemu-system')
-                    and any(str(self.conf.instances) in word
-                            for word in line)):
+                    and any(f'{self.conf.root}/' in word for word in line)):
                 found.append(process)
         return found
 

@@ -205,7 +205,9 @@ class Stack:
         if self.conf.file.exists() or self.conf.run.exists():
             LOG.info('stopping the services')
             together(self._stop_services, self.hypervisor.stop)
-            together(self.broker.stop, self.database.stop)
+            # What they hold is removed anyway.
+            together(lambda: self.broker.stop(0.5),
+                     lambda: self.database.stop(0.5))
             self._release_loops()
             self.sites.stop()
             self._stop_strays()
@@ -216,7 +218,7 @@ class Stack:
 
     def _stop_services(self) -> None:
         """Stop all services at the same time."""
-        together(*(lambda each=each: each.daemon(self.conf).stop(4)
+        together(*(lambda each=each: each.daemon(self.conf).stop(1)
                    for each in registry.all_of(self.conf)))
 
     def _release_loops(self) -> None:

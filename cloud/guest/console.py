@@ -13,12 +13,16 @@
 
 import dataclasses
 import json
+import os
 import pathlib
+import time
 import typing
 
 PREFIX = '@@ '
 #: Enough for some minutes of a guest's talk.
 TAIL = 200_000
+#: Seconds after which what a guest said is of the past.
+STALE = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Report:
     :ivar names: the disks that it has
     :ivar hang: those of them that do not answer
     :ivar disks: the latest line about each disk that it still has
+    :ivar age: seconds since it last spoke
     """
 
     boot: str
@@ -73,6 +78,15 @@ class Report:
     names: tuple[str, ...]
     hang: tuple[str, ...]
     disks: dict[str, Disk]
+    age: float = 0
+
+    def fresh(self, disk: Disk) -> bool:
+        """Whether a line about a disk tells of the present.
+
+        :param disk: the disk
+        :returns: False for a disk that hangs, or a guest that is silent
+        """
+        return self.age < STALE and self.up - disk.up < STALE
 
     def serial(self, volume_id: str) -> Disk | None:
         """The disk that is a volume.
@@ -129,6 +143,8 @@ def read(file: pathlib.Path) -> Report | None:
         with open(file, 'rb') as log:
             log.seek(0, 2)
             log.seek(max(0, log.tell() - TAIL))
-            return parse(log.read().decode(errors='replace'))
+            report = parse(log.read().decode(errors='replace'))
+            age = time.time() - os.fstat(log.fileno()).st_mtime
     except OSError:
         return None
+    return dataclasses.replace(report, age=age) if report else None

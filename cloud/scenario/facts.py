@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""All that is known about one attached volume, gathered from everywhere."""
+
+import dataclasses
+import json
+import xml.etree.ElementTree as ElementTree
+
+from openstack import exceptions
+
+from cloud import database
+from cloud.scenario import world as worlds
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A server with one of its volumes.
+
+    :ivar key: the letter that the scenario gives the server
+    :ivar project: the tenant that owns it
+    :ivar server: id of the server
+    :ivar volume: id of the volume
+    :ivar root: whether the server boots from it
+    :ivar replicated: whether it can fail over
+    """
+
+    key: str
+    project: str
+    server: str
+    volume: str
+    root: bool
+    replicated: bool = True
+
+    @property
+    def role(self) -> str:
+        """``root`` or ``data``."""
+        return 'root' if self.root else 'data'
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What Cinder, Nova, libvirt and the guest say at one moment.
+
+    :ivar status: the server's status
+    :ivar volume_status: the volume's status
+    :ivar attachment: the attachment's id
+    :ivar attach_status: the attachment's status
+    :ivar device: the device name on Nova's record
+    :ivar cinder_path: the path in the attachment's connection_info
+    :ivar bdm_path: the path in the BDM's connection_info
+    :ivar xml_path: the source of the disk in the domain
+    :ivar xml_address: its address in the domain
+    :ivar boot: boot id of the guest
+    :ivar pci: the disk's address in the guest
+    :ivar guest_name: the disk's name in the guest
+    :ivar site: what the guest reads: the site, or the error
+    :ivar writable: whether the guest's last write came back
+    :ivar seq: changes when the disk is plugged again
+    :ivar prev: what was on the disk when it was plugged
+    """
+
+    status: str = ''
+    volume_status: str = ''
+    attachment: str = ''
+    attach_status: str = ''
+    device: str = ''
+    cinder_path: str = ''
+    bdm_path: str = ''
+    xml_path: str = ''
+    xml_address: str = ''
+    boot: str = ''
+    pci: str = ''
+    guest_name: str = ''
+    site: str = ''
+    writable: bool = False
+    seq: int = 0
+    prev: str = ''
+
+
+def gather(world: worlds.World, case: Case) -> Facts:
+    """Ask everybody.
+
+    :param world: the cloud
+    :param case: what to ask about
+    :returns: the facts
+    """
+    server = world.admin.compute.get_server(case.server)
+    volume = world.admin.block_storage.get_volume(case.volume)
+    return Facts(status=server.status, volume_status=volume.status,
+                 **_from_cinder(world, volume), **_from_nova(world, case),
+                 **_from_libvirt(world, case), **_from_guest(world, case))
+
+
+def _from_cinder(world: worlds.World, volume) -> dict:
+    """The attachment record."""
+    if not volume.attachments:
+        return {}
+    identity = volume.attachments[0]['attachment_id']
+    answer = world.admin.block_storage.get(f'/attachments/{identity}',
+                                           microversion='3.27')
+    exceptions.raise_from_response(answer)
+    record = answer.json()['attachment']
+    info = record.get('connection_info') or {}
+    return {'attachment': identity, 'attach_status': record['status'],
+            'cinder_path': info.get('device_path', '')}
+
+
+def _from_nova(world: worlds.World, case: Case) -> dict:
+    """The block device mapping."""
+    rows = database.Database(world.conf).execute(
+        'SELECT device_name, connection_info FROM block_device_mapping '
+        'WHERE deleted = 0 AND instance_uuid = %s AND volume_id = %s',
+        'nova', (case.server, case.volume))
+    if not rows:
+        return {}
+    info = json.loads(rows[0]['connection_info'] or '{}')
+    return {'device': rows[0]['device_name'] or '',
+            'bdm_path': info.get('data', {}).get('device_path', '')}
+
+
+def _from_libvirt(world: worlds.World, case: Case) -> dict:
+    """The disk in the domain's definition."""
+    text = world.hypervisor.domain_xml(case.server)
+    if not text:
+        return {}
+    for disk in ElementTree.fromstring(text).iterfind('devices/disk'):
+        if disk.findtext('serial') == case.volume:
+            source, address = disk.find('source'), disk.find('address')
+            attributes = dict(source.attrib) if source is not None else {}
+            where = dict(address.attrib) if address is not None else {}
+            return {'xml_path': attributes.get('file')
+                    or attributes.get('dev', ''),
+                    'xml_address': ':'.join(
+                        where.get(key, '') for key in
+                        ('domain', 'bus', 'slot', 'function'))}
+    return {}
+
+
+def _from_guest(world: worlds.World, case: Case) -> dict:
+    """The disk as the guest sees it."""
+    report = world.console(case.server)
+    if not report:
+        return {}
+    disk = report.serial(case.volume)
+    if not disk or not report.fresh(disk):
+        return {'boot': report.boot, 'site': 'gone' if not disk else 'hang'}
+    site = disk.site if disk.read == 'ok' else disk.read
+    return {'boot': report.boot, 'pci': disk.pci, 'guest_name': disk.disk,
+            'site': site, 'writable': disk.write == 'ok', 'seq': disk.seq,
+            'prev': disk.prev}

@@ -1,0 +1,234 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The scenario: a site is lost, the backend fails over, Nova has to heal.
+
+Nothing is commanded after the failover. Everything that has to hold is noted
+as a check; the play goes on after one that fails, so that all are seen.
+"""
+
+import concurrent.futures
+import logging
+import time
+
+from cloud import waiting
+from cloud.scenario import cast as casts
+from cloud.scenario import checks
+from cloud.scenario import facts
+from cloud.scenario import world as worlds
+
+LOG = logging.getLogger(__name__)
+
+ACTION = 'failover_recover'
+#: Seconds in which every server has to be healthy after a failover.
+PATIENCE = 150
+
+
+class Play:
+    """One run of the scenario.
+
+    :ivar seen: facts by phase, then by case
+    :ivar seconds: by phase and case, from failover to healthy
+    :ivar results: all checks so far
+    """
+
+    def __init__(self, world: worlds.World) -> None:
+        """Nothing has happened yet.
+
+        :param world: the cloud
+        """
+        self.world = world
+        self.cast = casts.Cast(world)
+        self.seen: dict[str, dict[facts.Case, facts.Facts]] = {}
+        self.seconds: dict[str, dict[facts.Case, float]] = {}
+        self.results: list[checks.Result] = []
+
+    def run(self) -> bool:
+        """Play all of it.
+
+        :returns: whether all checks passed
+        """
+        self.prepare()
+        self.lose()
+        self.fail_over('secondary', 'recovered')
+        self.start_c()
+        self.make_e()
+        self.restore()
+        self.fail_over('default', 'failed-back')
+        return not checks.failures(self.results)
+
+    def prepare(self) -> None:
+        """Make the servers, and note how they are."""
+        LOG.info('removing what earlier runs left')
+        self.world.clean()
+        self.cast.make()
+        self.seen['before'] = self.cast.look_at_all()
+        self.cast.stop_c()
+        self._show('before')
+
+    def lose(self) -> None:
+        """Lose the primary site, and see that the guests notice."""
+        self.world.sites.switch('primary', 'lost')
+        for case in self._affected():
+            if self._active(case):
+                waiting.wait_for(
+                    f'guest ({case.key}) to notice',
+                    lambda case=case: self.cast.look(case).site == 'EIO', 30)
+        self.seen['lost'] = self.cast.look_at_all()
+        self._show('lost')
+
+    def fail_over(self, target: str, phase: str) -> None:
+        """Fail over, or back, and watch Nova heal.
+
+        :param target: ``secondary`` or ``default``
+        :param phase: what the outcome is called
+        """
+        reference = dict(self.seen['before'])
+        bystanders = {case: self.cast.look(case) for case in self.cast.cases
+                      if not case.replicated}
+        began = time.monotonic()
+        failover = self.world.failover(target)
+        site = 'primary' if target == 'default' else target
+        LOG.info('Cinder is done after %.1f s; from now on hands off',
+                 time.monotonic() - began)
+        self.seconds[phase] = {}
+
+        def watch(case: facts.Case) -> None:
+            self._watch(case, reference, site, began, phase)
+
+        affected = self._affected()
+        with concurrent.futures.ThreadPoolExecutor(len(affected)) as pool:
+            list(pool.map(watch, affected))
+        self._owners_see(failover)
+        self.seen[phase] = self.cast.look_at_all()
+        for case, before in bystanders.items():
+            self.results += checks.untouched(case, before,
+                                             self.seen[phase][case])
+        self._show(phase)
+
+    def _watch(self, case: facts.Case, reference: dict, site: str,
+               began: float, phase: str) -> None:
+        """Wait until all checks of a case hold, and note the last ones."""
+        last: list[checks.Result] = []
+
+        def look() -> bool:
+            now = self.cast.look(case)
+            last[:] = checks.recovered(case, reference[case], now, site)
+            return not checks.failures(last)
+
+        try:
+            waiting.wait_for(f'({case.key}) {case.role} to be healthy',
+                             look, PATIENCE, interval=0.5)
+            self.seconds[phase][case] = time.monotonic() - began
+            LOG.info('(%s) %s is healthy on %s after %.1f s', case.key,
+                     case.role, site, self.seconds[phase][case])
+        except waiting.WaitTimeout as error:
+            LOG.error('%s: %s', error, '; '.join(checks.failures(last)))
+        self.results += last
+
+    def _owners_see(self, failover: str) -> None:
+        """The owners find the recovery among the actions of each server."""
+        for key in sorted({case.key for case in self._affected()}):
+            name = f'({key}): owner sees {ACTION} with the failover id'
+            actions: list = []
+
+            def look(key=key, actions=actions) -> bool:
+                actions[:] = self.world.actions(self.cast.projects[key],
+                                                self.cast.servers[key])
+                return any(_succeeded(action, failover)
+                           for action in actions)
+
+            try:
+                waiting.wait_for(name, look, 30, interval=0.5)
+                self.results.append(checks.Result(name, True))
+            except waiting.WaitTimeout:
+                seen = ', '.join(f'{action.action} {action.request_id} '
+                                 f'{action.message}' for action in actions)
+                self.results.append(checks.Result(name, False, seen))
+                LOG.error('%s: not so: %s', name, seen)
+
+    def start_c(self) -> None:
+        """The owner of (c) starts it; it has to use the secondary."""
+        LOG.info('(c) is started by its owner')
+        self.cast.start_c()
+        case, = self.cast.of('c')
+        self._note(case, self.seen['before'][case], 'secondary', 'recovered')
+
+    def make_e(self) -> None:
+        """A server is made, and nobody disturbs it."""
+        self.cast.make_e()
+        case, = self.cast.of('e')
+        self.seen['before'][case] = first = self.cast.look(case)
+        self.seen['recovered'][case] = first
+        LOG.info('the engine looks again; (d) and (e) must not be disturbed')
+        calm(25, lambda: checks.failures(
+            checks.untouched(case, first, self.cast.look(case))))
+        self.results += checks.untouched(case, first, self.cast.look(case))
+        for other in self.cast.of('d'):
+            self.results += checks.untouched(
+                other, self.seen['before'][other], self.cast.look(other))
+
+    def _note(self, case: facts.Case, before: facts.Facts, site: str,
+              phase: str) -> None:
+        """Wait until a case's checks hold, and note them and the facts."""
+        last: list[checks.Result] = []
+
+        def look() -> bool:
+            self.seen[phase][case] = self.cast.look(case)
+            last[:] = checks.recovered(case, before, self.seen[phase][case],
+                                       site)
+            return not checks.failures(last)
+
+        try:
+            waiting.wait_for(f'({case.key}) to use {site}', look, 60)
+        except waiting.WaitTimeout as error:
+            LOG.error('%s: %s', error, '; '.join(checks.failures(last)))
+        self.results += last
+
+    def restore(self) -> None:
+        """The primary site returns; the guests stay where they are."""
+        self.world.sites.switch('primary', 'up')
+
+    def _affected(self) -> list[facts.Case]:
+        """The cases that fail over."""
+        return [case for case in self.cast.cases if case.replicated]
+
+    def _active(self, case: facts.Case) -> bool:
+        """Whether a server runs."""
+        return self.cast.look(case).status == 'ACTIVE'
+
+    def _show(self, phase: str) -> None:
+        """Log what the guests read."""
+        for case, now in self.seen[phase].items():
+            LOG.info('%-11s (%s) %-4s %s: %s reads %s', phase, case.key,
+                     case.role, now.status, now.device, now.site or '-')
+
+
+def _succeeded(action, failover: str) -> bool:
+    """Whether an action is a recovery of a failover, and went well."""
+    return (action.action == ACTION and action.request_id == failover
+            and not action.message and bool(action.events)
+            and all(event['result'] == 'Success'
+                    for event in action.events))
+
+
+def calm(seconds: float, problems) -> list[str]:
+    """Watch for a while that nothing goes wrong.
+
+    :param seconds: how long
+    :param problems: returns what is wrong, if anything
+    :returns: the first problems, or an empty list
+    """
+    try:
+        return waiting.wait_for('trouble, which should not come', problems,
+                                seconds, interval=1)
+    except waiting.WaitTimeout:
+        return []

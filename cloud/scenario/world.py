@@ -1,0 +1,236 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Servers and volumes of two tenants, and hands to do things to them."""
+
+import logging
+
+from openstack import connection
+from openstack import exceptions
+
+from cloud import accounts
+from cloud import hypervisor
+from cloud import settings
+from cloud import waiting
+from cloud.guest import console
+from cloud.storage import sites
+
+LOG = logging.getLogger(__name__)
+
+BACKEND = f'{settings.HOST}@repl'
+PREFIX = 'try-'
+
+
+class World:
+    """A running cloud, seen by its administrator and its tenants."""
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Log in.
+
+        :param conf: the settings
+        """
+        self.conf = conf
+        self.admin = accounts.connect(conf, 'admin')
+        self.tenants: dict[str, connection.Connection] = {
+            name: accounts.connect(conf, name)
+            for name in settings.PROJECTS}
+        self.hypervisor = hypervisor.Hypervisor(conf)
+        self.sites = sites.Sites(conf)
+        self.images = {image.name: image.id
+                       for image in self.admin.image.images()}
+        self.flavor = next(iter(self.admin.compute.flavors())).id
+
+    # Making things
+
+    def volume(self, project: str, name: str, kind: str = 'replicated',
+               boot: bool = False) -> str:
+        """Make a volume as a tenant, and wait for it.
+
+        :param project: the tenant
+        :param name: name of the volume
+        :param kind: the volume type
+        :param boot: fill it from the boot image
+        :returns: the volume's id
+        """
+        storage = self.tenants[project].block_storage
+        volume = storage.create_volume(
+            name=PREFIX + name, size=1, volume_type=kind,
+            image_id=self.images['guest-boot'] if boot else None)
+        waiting.wait_for(
+            f'volume {name}', lambda: storage.get_volume(volume.id).status
+            == 'available', timeout=90, interval=0.5)
+        return volume.id
+
+    def server(self, project: str, name: str, root: str | None = None) -> str:
+        """Make a server as a tenant, and wait until it is ACTIVE.
+
+        :param project: the tenant
+        :param name: name of the server
+        :param root: a volume to boot from, instead of the image
+        :returns: the server's id
+        """
+        compute = self.tenants[project].compute
+        what = {'image_id': self.images['guest']}
+        if root:
+            what = {'block_device_mapping': [{
+                'boot_index': 0, 'uuid': root, 'source_type': 'volume',
+                'destination_type': 'volume'}]}
+        server = compute.create_server(
+            name=PREFIX + name, flavor_id=self.flavor, networks='none',
+            **what)
+        self.wait_status(server.id, 'ACTIVE')
+        return server.id
+
+    def attach(self, project: str, server: str, volume: str) -> None:
+        """Attach a volume as a tenant, and wait for it.
+
+        :param project: the tenant
+        :param server: id of the server
+        :param volume: id of the volume
+        """
+        tenant = self.tenants[project]
+        tenant.compute.create_volume_attachment(server, volume_id=volume)
+        waiting.wait_for(
+            f'volume {volume} to be attached',
+            lambda: tenant.block_storage.get_volume(volume).status
+            == 'in-use', timeout=60, interval=0.5)
+
+    def wait_status(self, server: str, status: str,
+                    timeout: float = 120) -> None:
+        """Wait for a server's status.
+
+        :param server: id of the server
+        :param status: for example ``ACTIVE``
+        :param timeout: the bound in seconds
+        """
+        def look() -> bool:
+            now = self.admin.compute.get_server(server)
+            if now.status == 'ERROR' != status:
+                raise AssertionError(f'{now.name} in ERROR: {now.fault}')
+            return now.status == status and not now.task_state
+
+        waiting.wait_for(f'server {server} to be {status}', look, timeout,
+                         interval=0.5)
+
+    # Looking
+
+    def console(self, server: str) -> console.Report | None:
+        """What a server's guest says on its serial console.
+
+        :param server: id of the server
+        :returns: the report, None if it has not spoken
+        """
+        return console.read(self.conf.instances / server / 'console.log')
+
+    def actions(self, project: str, server: str) -> list:
+        """The instance actions of a server, as its owner sees them.
+
+        :param project: the tenant
+        :param server: id of the server
+        :returns: the actions with their events
+        """
+        compute = self.tenants[project].compute
+        return [compute.get_server_action(action.request_id, server)
+                for action in compute.server_actions(server)]
+
+    def backend(self) -> dict:
+        """Cinder's record of the replicated backend.
+
+        :returns: the service, as the API shows it to the administrator
+        """
+        answer = self.admin.block_storage.get(
+            '/os-services?binary=cinder-volume', microversion='3.7')
+        exceptions.raise_from_response(answer)
+        return next(service for service in answer.json()['services']
+                    if service['host'] == BACKEND)
+
+    # Failing over
+
+    def failover(self, target: str) -> str:
+        """Fail the replicated backend over, and wait for Cinder's part.
+
+        :param target: ``secondary``, or ``default`` to fail back
+        :returns: the request id, which is the failover's id
+        """
+        identity = self.request_failover(target)
+        self.wait_backend(target)
+        return identity
+
+    def request_failover(self, target: str) -> str:
+        """Ask Cinder to fail the replicated backend over.
+
+        :param target: ``secondary``, or ``default`` to fail back
+        :returns: the request id, which is the failover's id
+        """
+        LOG.info('cinder failover-host %s --backend_id %s', BACKEND, target)
+        answer = self.admin.block_storage.put(
+            '/os-services/failover_host',
+            json={'host': BACKEND, 'backend_id': target})
+        exceptions.raise_from_response(answer)
+        return answer.headers['x-openstack-request-id']
+
+    def wait_backend(self, target: str, timeout: float = 60) -> None:
+        """Wait until the backend's record shows the outcome.
+
+        :param target: ``secondary`` or ``default``
+        :param timeout: the bound in seconds
+        """
+        wanted = '' if target == 'default' else target
+
+        def look() -> bool:
+            now = self.backend()
+            if now['replication_status'] == 'error':
+                raise AssertionError(f'failover failed: {now}')
+            return ((now['active_backend_id'] or '') == wanted
+                    and now['replication_status'] in
+                    ('enabled', 'failed-over'))
+
+        waiting.wait_for(f'{BACKEND} to be at {target}', look, timeout, 0.25)
+
+    # Cleaning up
+
+    def clean(self) -> None:
+        """Remove what earlier runs left, and bring the backend home."""
+        for site in settings.SITES:
+            if self.sites.folders.state(site) != 'up':
+                self.sites.switch(site, 'up')
+        for server in self._servers():
+            LOG.debug('removing server %s', server.name)
+            self.admin.compute.delete_server(server, force=False)
+        waiting.wait_for('servers to go', lambda: not self._servers(), 90,
+                         0.5)
+        if self.backend()['active_backend_id']:
+            self.failover('default')
+        for volume in self._volumes():
+            LOG.debug('removing volume %s', volume.name)
+            self._remove(volume)
+        waiting.wait_for('volumes to go', lambda: not self._volumes(), 60,
+                         0.5)
+
+    def _remove(self, volume) -> None:
+        """Remove a volume, whatever state it was left in."""
+        storage = self.admin.block_storage
+        if volume.status not in ('available', 'error'):
+            storage.reset_volume_status(volume, status='available',
+                                        attach_status='detached')
+        storage.delete_volume(volume, force=True)
+
+    def _servers(self) -> list:
+        """The servers that earlier runs made."""
+        return [server for server in
+                self.admin.compute.servers(all_projects=True)
+                if server.name.startswith(PREFIX)]
+
+    def _volumes(self) -> list:
+        """The volumes that earlier runs made."""
+        return [volume for volume in
+                self.admin.block_storage.volumes(all_projects=True)
+                if (volume.name or '').startswith(PREFIX)]
