@@ -139,8 +139,13 @@ def make_images(admin: connection.Connection,
     :param conf: the settings
     """
     guest = build.Guest(conf)
+    version = guest.folder.name
     known = {image.name: image for image in admin.image.images()
-             if image.status == 'active'}
+             if image.status == 'active'
+             and image.properties.get('guest_version') == version}
+    for image in admin.image.images():
+        if image.name not in known:
+            admin.image.delete_image(image)
 
     def upload(name: str, form: str, container: str, data: bytes,
                **properties: str) -> str:
@@ -148,7 +153,7 @@ def make_images(admin: connection.Connection,
             known[name] = admin.image.create_image(
                 name=name, disk_format=form, container_format=container,
                 data=data, visibility='public', validate_checksum=False,
-                wait=True, **properties)
+                wait=True, guest_version=version, **properties)
         return known[name].id
 
     kernel = upload('guest-kernel', 'aki', 'aki', guest.kernel.read_bytes())

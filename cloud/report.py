@@ -28,10 +28,10 @@ def show(done: play.Play) -> None:
 
     :param done: the play, as far as it went
     """
-    console = rich.console.Console(width=150)
+    console = rich.console.Console(width=170)
     table = rich.table.Table(title='What the guests read and when')
     for name in COLUMNS:
-        table.add_column(name)
+        table.add_column(name, overflow='fold')
     for case in done.cast.cases:
         table.add_row(*_row(done, case))
     console.print(table)

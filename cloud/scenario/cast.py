@@ -75,11 +75,14 @@ class Cast:
         self._speaks('a')
 
     def _make_b(self) -> None:
-        """(b): a server that boots from a volume, with a data volume."""
+        """(b): a server that boots from a volume, with a data volume.
+
+        It has the data volume from the start: any power cycle gives a disk
+        that was plugged later another PCI address, also without a failover.
+        """
         root = self.world.volume('beta', 'b-root', boot=True)
         volume = self.world.volume('beta', 'b-data')
-        server = self.world.server('beta', 'b', root=root)
-        self.world.attach('beta', server, volume)
+        server = self.world.server('beta', 'b', root=root, data=volume)
         self._add('b', 'beta', server, volume, root=root)
         self._speaks('b')
 

@@ -69,20 +69,23 @@ class World:
             == 'available', timeout=90, interval=0.5)
         return volume.id
 
-    def server(self, project: str, name: str, root: str | None = None) -> str:
+    def server(self, project: str, name: str, root: str = '',
+               data: str = '') -> str:
         """Make a server as a tenant, and wait until it is ACTIVE.
 
         :param project: the tenant
         :param name: name of the server
         :param root: a volume to boot from, instead of the image
+        :param data: a volume to have from the start
         :returns: the server's id
         """
         compute = self.tenants[project].compute
         what = {'image_id': self.images['guest']}
         if root:
-            what = {'block_device_mapping': [{
-                'boot_index': 0, 'uuid': root, 'source_type': 'volume',
-                'destination_type': 'volume'}]}
+            what = {'block_device_mapping': [
+                {'boot_index': index, 'uuid': volume,
+                 'source_type': 'volume', 'destination_type': 'volume'}
+                for index, volume in ((0, root), (-1, data)) if volume]}
         server = compute.create_server(
             name=PREFIX + name, flavor_id=self.flavor, networks='none',
             **what)
