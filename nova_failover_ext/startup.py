@@ -71,6 +71,8 @@ def configure(argv: list[str],
         _require_files(conf)
         for (group, name), value in overrides.items():
             conf.set_override(name, value, group)
+        # A value is only checked when it is read.
+        dict(conf.failover_engine)
         _bound_cinder(conf)
         _configure_databases(conf)
         _init_bus(conf)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import dataclasses
 import threading
 import time
+import traceback
 from typing import Any
 
 import futurist
@@ -179,9 +180,12 @@ class Coordinator:
                 self.look(look)
         except exception.FailoverException as exc:
             self._put_off(look, str(exc))
-        except Exception:
-            # The thread ends here; nobody else would tell of it.
-            LOG.exception('Looking at %s failed', look.backend)
+        except Exception as exc:
+            # The thread ends here; nobody else would tell of it. The text
+            # of what nobody expects may hold anything, so it stays here.
+            LOG.error('Looking at %s failed with %s:\n%s', look.backend,
+                      type(exc).__name__,
+                      ''.join(traceback.format_tb(exc.__traceback__)))
             self._put_off(look, 'an unexpected error, see the engine\'s log')
         finally:
             self._agenda.done(look.backend)
@@ -235,9 +239,11 @@ class Coordinator:
         now = self._clock()
         target = found.backend.active_backend_id
         own.tries.keep_only(found.servers)
+        # What we do to a server ourselves is no reason to defer it.
+        busy = self._dispatcher.in_flight(look.backend)
         ready = {s.server.id for s in found.servers
-                 if own.tries.ready(s.server.id, target, now,
-                                    look.reconcile)}
+                 if s.server.id not in busy and own.tries.ready(
+                     s.server.id, target, now, look.reconcile)}
         for server in found.servers_to(plan.Verdict.DEFER):
             if server.server.id in ready:
                 own.tries.record(server.server.id, target,

@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+import fixtures
 import futurist
 import testtools
 
@@ -111,6 +112,9 @@ class HintTest(Base):
     def test_duplicate(self):
         self._hint()
         self.dispatcher.in_flight.return_value = {'server'}
+        self._hint(failover_id=OTHER_ID)
+        self.assertEqual([], self._dispatched())
+        self.dispatcher.in_flight.return_value = set()
         self._hint(failover_id=OTHER_ID)
         self.assertEqual(fakes.FAILOVER_ID,
                          self._dispatched()[0].failover_id)
@@ -243,6 +247,15 @@ class RetryTest(Base):
         self.assertEqual(['server'],
                          [w.server_id for w in self._dispatched()])
 
+    def test_our_own_task_is_no_reason_to_defer(self):
+        self._hint()
+        self.dispatcher.in_flight.return_value = {'server'}
+        self.attachments = [fakes.attachment(
+            server=fakes.server(task_state='rebooting'))]
+        self._hint()
+        self.assertEqual(
+            {}, self.coordinator.report(fakes.BACKEND)['servers'])
+
     def test_a_second_failover_starts_anew(self):
         self._hint()
         self._end(results.Outcome.FAILED)
@@ -314,8 +327,11 @@ class ReconcileTest(Base):
         self.assertEqual(2, self._looks())
 
     def test_an_unexpected_error_does_not_end_it(self):
-        self.nova.attachments.side_effect = RuntimeError('secret')
+        log = self.useFixture(fixtures.FakeLogger())
+        self.nova.attachments.side_effect = RuntimeError('CANARY')
         self._hint()
+        self.assertIn('RuntimeError', log.output)
+        self.assertNotIn('CANARY', log.output)
         self.nova.attachments.side_effect = lambda ids: (
             self.attachments, [])
         self._later(5)

@@ -1,0 +1,153 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is read of Cinder, and what is told when it cannot be."""
+
+import datetime
+import types
+from unittest import mock
+
+from cinderclient import exceptions as cinder_exception
+from cinderclient.v3 import client as cinder_client
+import ddt
+from keystoneauth1 import exceptions as ks_exception
+from nova import exception as nova_exception
+from nova.volume import cinder as nova_cinder
+import testtools
+
+from nova_failover_ext.engine import cinder
+from nova_failover_ext.engine import model
+from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.engine import fakes
+
+
+def _service(**values):
+    return types.SimpleNamespace(**{
+        'host': fakes.BACKEND, 'state': 'up', 'cluster': None,
+        'replication_status': 'failed-over', 'active_backend_id': 'second',
+        **values})
+
+
+def _row(number):
+    return types.SimpleNamespace(
+        id='vol%d' % number, status='in-use',
+        replication_status='failed-over',
+        created_at='2026-11-23T04:00:00.000000', updated_at=None)
+
+
+@ddt.ddt
+class CinderReaderTest(testtools.TestCase):
+    """The reader over a fake client."""
+
+    def setUp(self):
+        super().setUp()
+        self.client = mock.create_autospec(
+            cinder_client.Client('u', 'p'), instance=True)
+        self.client.services.list.return_value = [_service()]
+        self.reader = cinder.CinderReader(2, lambda: self.client)
+
+    def test_backend(self):
+        self.assertEqual(fakes.backend(), self.reader.backend(fakes.BACKEND))
+        self.client.services.list.assert_called_once_with(
+            binary='cinder-volume')
+
+    @ddt.data(('down', False), ('up', True))
+    @ddt.unpack
+    def test_up(self, state, expected):
+        self.client.services.list.return_value = [_service(state=state)]
+        self.assertEqual(expected, self.reader.backends()[0].present.up)
+
+    @ddt.data(None, '')
+    def test_primary(self, active):
+        self.client.services.list.return_value = [
+            _service(active_backend_id=active)]
+        self.assertEqual('', self.reader.backends()[0].active_backend_id)
+
+    @ddt.data('a@rbd', 'b@rbd', 'cluster@rbd')
+    def test_cluster(self, name):
+        self.client.services.list.return_value = [
+            _service(host='a@rbd', cluster='cluster@rbd'),
+            _service(host='b@rbd', cluster='cluster@rbd'), _service()]
+        self.assertEqual(
+            ['a@rbd', 'b@rbd'],
+            [m.host for m in self.reader.backend(name).members])
+        self.assertEqual(2, len(self.reader.backends()))
+
+    def test_unknown_backend(self):
+        error = self.assertRaises(
+            exception.BackendNotFound, self.reader.backend, 'nope')
+        self.assertEqual('Cinder has no volume backend named nope; known '
+                         'backends: node@rbd.', str(error))
+
+    def test_volumes_are_paged(self):
+        self.client.volumes.list.side_effect = [
+            [_row(1), _row(2)], [_row(3)], []]
+        volumes = self.reader.volumes(fakes.backend())
+        self.assertEqual(['vol1', 'vol2', 'vol3'], list(volumes))
+        self.assertEqual(
+            [mock.call(search_opts={'all_tenants': 1, 'host': fakes.BACKEND},
+                       limit=2, marker=marker)
+             for marker in (None, 'vol2', 'vol3')],
+            self.client.volumes.list.call_args_list)
+
+    def test_volume(self):
+        self.client.volumes.list.side_effect = [[_row(1)], []]
+        self.assertEqual(
+            {'vol1': model.Volume(
+                'vol1', 'in-use', 'failed-over',
+                datetime.datetime(2026, 11, 23, 4))},
+            self.reader.volumes(fakes.backend()))
+
+    @ddt.data(
+        (cinder_exception.Unauthorized(401), 'authentication failed'),
+        (ks_exception.Unauthorized(), 'authentication failed'),
+        (ks_exception.MissingRequiredOptions([]), 'authentication failed'),
+        (cinder_exception.Forbidden(403), 'need the admin role'),
+        (ks_exception.EndpointNotFound('no endpoint'), 'no endpoint'),
+        (ks_exception.ConnectFailure(
+            'Unable to establish connection to http://c: HTTPPool(...)'),
+         'connection to http://c.'),
+        (cinder_exception.ClientException(500, 'Boom\nmore'), 'Boom'),
+        (nova_exception.CinderAPIVersionNotAvailable(version='3.7'), '3.7'),
+        (ks_exception.ConnectFailure("{'password': 'CANARY'}"), '***'))
+    @ddt.unpack
+    def test_errors_become_one_sentence(self, raised, reason):
+        self.client.services.list.side_effect = raised
+        error = self.assertRaises(
+            exception.CinderUnavailable, self.reader.backends)
+        self.assertIn(reason, str(error))
+        self.assertNotIn('\n', str(error))
+        self.assertNotIn('CANARY', str(error))
+
+    def test_errors_of_ours_stay_as_they_are(self):
+        self.client.services.list.side_effect = RuntimeError
+        self.assertRaises(RuntimeError, self.reader.backends)
+
+    def test_an_error_while_volumes_are_listed(self):
+        self.client.volumes.list.side_effect = [
+            [_row(1)], cinder_exception.ClientException(503)]
+        self.assertRaises(exception.CinderUnavailable, self.reader.volumes,
+                          fakes.backend())
+
+    def test_credentials_that_see_too_little(self):
+        self.client.services.list.return_value = [
+            types.SimpleNamespace(host=fakes.BACKEND, state='up')]
+        error = self.assertRaises(
+            exception.CinderUnavailable, self.reader.backends)
+        self.assertIn('does not show replication', str(error))
+
+    @mock.patch.object(nova_cinder, 'cinderclient', autospec=True)
+    def test_admin_client(self, cinderclient):
+        self.assertIs(cinderclient.return_value, cinder.admin_client())
+        context = cinderclient.call_args.args[0]
+        self.assertTrue(context.is_admin)
+        self.assertIsNone(context.auth_token)

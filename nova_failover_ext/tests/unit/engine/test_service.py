@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The service starts and stops its parts, whatever the state of the bus."""
+
+import threading
+from unittest import mock
+
+from kombu import exceptions as kombu_exception
+from nova import rpc as nova_rpc
+from oslo_config import cfg
+import testtools
+
+from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine import notifications
+from nova_failover_ext.engine import rpc
+from nova_failover_ext.engine import service
+from nova_failover_ext import rpcapi
+
+
+class FakeServer:
+    """A server or listener that the test lets start."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.may_start = threading.Event()
+        self.started = threading.Event()
+        self.stopped = threading.Event()
+
+    def start(self):
+        if self.error:
+            raise self.error
+        self.may_start.wait(10)
+        self.started.set()
+
+    def stop(self):
+        self.stopped.set()
+
+
+class ServiceTest(testtools.TestCase):
+    """Start and stop."""
+
+    def setUp(self):
+        super().setUp()
+        conf = cfg.ConfigOpts()
+        engine_conf.register_opts(conf)
+        conf.register_opt(cfg.StrOpt('host', default='ctl'))
+        conf([], default_config_files=[])
+        self.server = FakeServer()
+        self.listener = FakeServer()
+        self.make_server = self._patch(rpc, 'server')
+        self.make_server.return_value = self.server
+        self._patch(notifications,
+                    'listener').return_value = self.listener
+        self._patch(nova_rpc, 'ClientRouter')
+        self._patch(nova_rpc, 'get_client')
+        self.begun = self._patch(coordinator.Coordinator, 'start')
+        self._patch(coordinator.Coordinator, 'tick')
+        self.service = service.EngineService(conf)
+
+    def _patch(self, owner, name):
+        patcher = mock.patch.object(owner, name, autospec=True)
+        self.addCleanup(patcher.stop)
+        return patcher.start()
+
+    def test_start_and_stop(self):
+        self.server.may_start.set()
+        self.listener.may_start.set()
+        self.service.start()
+        self.assertTrue(self.server.started.wait(10))
+        self.assertTrue(self.listener.started.wait(10))
+        self.begun.assert_called_once()
+        self.service.stop()
+        self.service.wait()
+        self.assertTrue(self.server.stopped.wait(10))
+
+    def test_a_bus_that_is_down_holds_up_neither_start_nor_stop(self):
+        self.service.start()
+        self.begun.assert_called_once()
+        self.service.stop()
+        self.service.wait()
+        self.assertFalse(self.server.stopped.is_set())
+        self.server.may_start.set()
+        self.listener.may_start.set()
+
+    def test_a_bus_that_refuses_is_tried_again(self):
+        self.listener.may_start.set()
+        self.server.may_start.set()
+        self._patch(service.tenacity.nap.time, 'sleep')
+        self.make_server.side_effect = [
+            FakeServer(kombu_exception.OperationalError('refused')),
+            self.server]
+        self.service.start()
+        self.addCleanup(self.service.stop)
+        self.assertTrue(self.server.started.wait(10))
+
+    def test_stop_before_start(self):
+        self.service.stop()
+
+
+class EndpointTest(testtools.TestCase):
+    """The RPC endpoint and its client."""
+
+    def setUp(self):
+        super().setUp()
+        self.coordinator = mock.create_autospec(
+            coordinator.Coordinator, instance=True)
+        self.endpoint = rpc.Endpoint(self.coordinator, 'ctl')
+
+    def test_recover(self):
+        self.coordinator.recover.return_value = 'req-1'
+        self.assertEqual('req-1', self.endpoint.recover_backend(
+            {}, backend='b', failover_id=None))
+        self.coordinator.recover.assert_called_once_with('b', None)
+
+    def test_status(self):
+        self.coordinator.report.return_value = {'reason': ''}
+        self.assertEqual({'reason': ''},
+                         self.endpoint.status({}, backend='b'))
+
+    def test_ping(self):
+        self.assertEqual(
+            {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION},
+            self.endpoint.ping({}))
