@@ -15,6 +15,7 @@ import argparse
 import logging
 import pathlib
 import sys
+import warnings
 
 from cliff import app
 from cliff import command
@@ -183,8 +184,30 @@ class Demo(command.Command):
         return 0 if passed else 1
 
 
+class Test(command.Command):
+    """Run the end-to-end tests."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the arguments of ``test``."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('--full', action='store_true',
+                            help='not only the core')
+        parser.add_argument('name', nargs='*',
+                            help='only tests with this in their name')
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> int:
+        """Bring the cloud up if need be, and run the tests."""
+        from cloud.tests import runner
+
+        cloud = _stack(parsed)
+        stack.timed('up', cloud.up)
+        return 0 if runner.run(cloud.conf, parsed.name, parsed.full) else 1
+
+
 COMMANDS = {'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
-            'stop': Stop, 'start': Start, 'demo': Demo, 'down': Down}
+            'stop': Stop, 'start': Start, 'demo': Demo, 'test': Test,
+             'down': Down}
 
 
 class Application(app.App):
@@ -212,6 +235,8 @@ def main(argv: list[str]) -> int:
     :param argv: the command line without the program
     :returns: the exit code
     """
+    # Those of libraries that are none of a user's business.
+    warnings.simplefilter('ignore', DeprecationWarning)
     application = Application()
     code = application.run(argv or ['help'])
     return code or int(application.failed)

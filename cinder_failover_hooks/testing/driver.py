@@ -20,6 +20,7 @@ what to copy, and copies back what was missed when it fails back.
 """
 
 import pathlib
+import time
 
 from cinder import exception
 from cinder.image import image_utils
@@ -279,6 +280,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
     def failover(self, context, volumes, secondary_id=None, groups=None):
         """Fail the volumes over; see :meth:`failover_host`."""
         target = self._choose(secondary_id)
+        self._take_time()
         status = fields.ReplicationStatus.FAILED_OVER
         if target == FAILBACK:
             status = fields.ReplicationStatus.ENABLED
@@ -297,6 +299,17 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         :param active_backend_id: the new active backend id
         """
         self.active_backend_id = active_backend_id or None
+
+    def _take_time(self) -> None:
+        """Take as long as a test wants the failover to take."""
+        if not self.configuration.file_control_path:
+            return
+        folder = pathlib.Path(self.configuration.file_control_path)
+        if (folder / 'failover-delay').exists():
+            seconds = float((folder / 'failover-delay').read_text())
+            (folder / 'failing-over').touch()
+            time.sleep(seconds)
+            (folder / 'failing-over').unlink()
 
     def _choose(self, wanted: str | None) -> str:
         """Find the target of a failover.

@@ -28,6 +28,11 @@ OPTS = [
              'volume; its content is the site that is active. Whoever '
              'replicates the writes reads it. Unset: nobody replicates.'),
     cfg.StrOpt(
+        'file_control_path',
+        help='Folder for tests to reach into the driver: a failover takes '
+             'as many seconds as the file failover-delay in it says, and '
+             'makes a file failing-over for as long. Unset: no such thing.'),
+    cfg.StrOpt(
         'file_connection_type',
         default='gpfs',
         choices=[('gpfs', 'a plain file'), ('local', 'a loop device')],

@@ -54,6 +54,19 @@ def recovered(case: facts.Case, before: facts.Facts, now: facts.Facts,
     return results
 
 
+def replicated(case: facts.Case, now: facts.Facts, writer: str) -> Result:
+    """What the guest found on the disk is what was written before.
+
+    :param case: the server and its volume
+    :param now: the present facts
+    :param writer: boot id of the kernel that wrote last
+    :returns: the check
+    """
+    return Result(f'({case.key}) {case.role}: what was written before is '
+                  'there', now.prev.split(':')[0] == writer,
+                  f'{writer} {now.prev}')
+
+
 def consistent(case: facts.Case, now: facts.Facts,
                site: str) -> list[Result]:
     """The records of a volume agree with each other, and name the site.

@@ -92,6 +92,8 @@ class Play:
         :param phase: what the outcome is called
         """
         reference = dict(self.seen['before'])
+        writers = {case: self.cast.look(case).boot
+                   for case in self._affected()}
         bystanders = {case: self.cast.look(case) for case in self.cast.cases
                       if not case.replicated}
         began = time.monotonic()
@@ -109,6 +111,10 @@ class Play:
             list(pool.map(watch, affected))
         self._owners_see(failover)
         self.seen[phase] = self.cast.look_at_all()
+        self.results += [
+            checks.replicated(case, self.seen[phase][case], writers[case])
+            for case in self._affected()
+            if self.seen[phase][case].status == 'ACTIVE']
         for case, before in bystanders.items():
             self.results += checks.untouched(case, before,
                                              self.seen[phase][case])

@@ -58,6 +58,11 @@ class Layout:
         return self.root / 'replication'
 
     @property
+    def delay(self) -> pathlib.Path:
+        """How many seconds the backend takes to fail over, if written."""
+        return self.root / 'control' / 'failover-delay'
+
+    @property
     def missed(self) -> pathlib.Path:
         """One file per volume whose passive side misses writes."""
         return self.root / 'missed'

@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Listen to the failover notifications, and send them again."""
+
+import dataclasses
+import logging
+import threading
+import typing
+
+from oslo_config import cfg
+import oslo_messaging
+
+from cloud import settings
+from cloud import waiting
+
+LOG = logging.getLogger(__name__)
+
+TOPIC = 'failover_notifications'
+EXCHANGE = 'openstack'
+
+
+@dataclasses.dataclass
+class Message:
+    """A notification.
+
+    :ivar event: its event type
+    :ivar publisher: who sent it
+    :ivar priority: ``info`` or ``error``
+    :ivar payload: what it says
+    """
+
+    event: str
+    publisher: str
+    priority: str
+    payload: dict[str, typing.Any]
+
+
+def _transport(conf: settings.Settings):
+    """A transport to this cloud's broker."""
+    config = cfg.ConfigOpts()
+    config([])
+    return oslo_messaging.get_notification_transport(
+        config, url=conf.transport_url)
+
+
+class Capture:
+    """Keeps a copy of each notification, in a pool of its own.
+
+    The engine still gets every one of them.
+    """
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Prepare the listener.
+
+        :param conf: the settings
+        """
+        self._lock = threading.Lock()
+        self._messages: list[Message] = []
+        target = oslo_messaging.Target(topic=TOPIC, exchange=EXCHANGE)
+        self._listener = oslo_messaging.get_notification_listener(
+            _transport(conf), [target], [self], executor='threading',
+            pool='capture')
+
+    def __enter__(self) -> 'Capture':
+        """Start to listen."""
+        self._listener.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop listening."""
+        self._listener.stop()
+        self._listener.wait()
+
+    def _keep(self, priority: str, publisher: str, event: str,
+              payload: dict) -> None:
+        """Keep a notification."""
+        LOG.debug('notification %s from %s', event, publisher)
+        with self._lock:
+            self._messages.append(
+                Message(event, publisher, priority, payload))
+
+    def info(self, context, publisher_id, event_type, payload,
+             metadata) -> None:
+        """Called by oslo.messaging."""
+        self._keep('info', publisher_id, event_type, payload)
+
+    def error(self, context, publisher_id, event_type, payload,
+              metadata) -> None:
+        """Called by oslo.messaging."""
+        self._keep('error', publisher_id, event_type, payload)
+
+    def messages(self) -> list[Message]:
+        """What has come so far.
+
+        :returns: a copy of the list
+        """
+        with self._lock:
+            return list(self._messages)
+
+    def wait(self, event: str, timeout: float = 30) -> Message:
+        """Wait for a notification.
+
+        :param event: its event type
+        :param timeout: the bound in seconds
+        :returns: the first of that type
+        """
+        return waiting.wait_for(
+            f'notification {event}', lambda: next(
+                (message for message in self.messages()
+                 if message.event == event), None), timeout)
+
+
+def publish(conf: settings.Settings, messages: list[Message]) -> None:
+    """Send notifications, as Cinder would.
+
+    :param conf: the settings
+    :param messages: what to send
+    """
+    transport = _transport(conf)
+    for message in messages:
+        notifier = oslo_messaging.Notifier(
+            transport, message.publisher, driver='messagingv2',
+            topics=[TOPIC])
+        getattr(notifier, message.priority)({}, message.event,
+                                            message.payload)
+    transport.cleanup()

@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the tests have in common."""
+
+import json
+import subprocess
+import time
+
+import testtools
+
+from cloud import processes
+from cloud.scenario import checks
+from cloud.scenario import facts
+from cloud.scenario import play
+from cloud.services import registry
+from cloud.tests import stage
+
+#: Seconds for which nothing may happen, longer than a reconcile interval.
+CALM = 25
+
+
+class CloudTestCase(testtools.TestCase):
+    """A test on the shared cloud, which it finds in good order."""
+
+    def setUp(self) -> None:
+        """Bring the cloud in order."""
+        super().setUp()
+        self.stage = stage.get()
+        self.stage.settle()
+        self.world = self.stage.world
+
+    @property
+    def cast(self):
+        """The servers."""
+        return self.stage.cast
+
+    def assert_recovers(self, site: str, since: dict) -> None:
+        """Everything becomes healthy on a site, and nobody else is touched.
+
+        :param site: the active site
+        :param since: the facts from before
+        """
+        self.stage.wait_healthy(site)
+        wrong = []
+        for case, before in since.items():
+            now = self.cast.look(case)
+            if case.replicated:
+                wrong += checks.failures(
+                    checks.recovered(case, before, now, site))
+            else:
+                wrong += checks.failures(
+                    checks.untouched(case, before, now))
+        self.assertEqual([], wrong)
+
+    def assert_calm(self, since: dict, seconds: float = CALM) -> None:
+        """Nothing happens to any server for a while.
+
+        :param since: the facts which must not change
+        :param seconds: how long to watch
+        """
+        self.assertEqual([], play.calm(
+            seconds, lambda: self.disturbed(since)))
+
+    def disturbed(self, since: dict) -> list[str]:
+        """What is not as it was.
+
+        :param since: earlier facts
+        :returns: a line for each difference
+        """
+        return [line for case, before in since.items()
+                for line in checks.failures(
+                    checks.untouched(case, before, self.cast.look(case)))]
+
+    def snapshot(self) -> dict[facts.Case, facts.Facts]:
+        """The facts of all cases."""
+        return self.cast.look_at_all()
+
+    def lose_primary(self) -> None:
+        """Lose the primary site."""
+        self.world.sites.switch('primary', 'lost')
+
+    def command(self, *words: str, config: str = '',
+                timeout: float = 120) -> subprocess.CompletedProcess:
+        """Run ``nova-failover``.
+
+        :param words: the command line
+        :param config: another configuration file than the engine's
+        :param timeout: seconds it may take
+        :returns: the completed process
+        """
+        conf = self.stage.conf
+        file = config or str(registry.ENGINE.file(conf))
+        program = conf.venv('nova') / 'bin' / 'nova-failover'
+        began = time.monotonic()
+        done = subprocess.run(
+            [program, '--config-file', file, *words], text=True,
+            capture_output=True, timeout=timeout, check=False,
+            env=processes.environment(), stdin=subprocess.DEVNULL)
+        self.addDetail('nova-failover', testtools.content.text_content(
+            f'{words}: {done.returncode} after '
+            f'{time.monotonic() - began:.1f} s\n{done.stdout}{done.stderr}'))
+        return done
+
+    def status(self) -> list[dict]:
+        """``nova-failover status`` of the replicated backend.
+
+        :returns: a record per server
+        """
+        done = self.command('status', 'little@repl', '-f', 'json')
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout)

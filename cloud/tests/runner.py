@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Run the tests: a line for each, and one at the end."""
+
+import logging
+import time
+import unittest
+
+from cloud import settings
+from cloud.tests import stage
+
+LOG = logging.getLogger(__name__)
+
+
+class Lines(unittest.TestResult):
+    """Prints the name and the outcome of each test."""
+
+    def __init__(self) -> None:
+        """Nothing has run yet."""
+        super().__init__()
+        self.passed = 0
+        self._began = 0.0
+
+    def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
+        """Say what runs."""
+        super().startTest(test)
+        self._began = time.monotonic()
+        LOG.info('test %s', test.id())
+
+    def _line(self, test: unittest.TestCase, outcome: str) -> None:
+        """Print a test's outcome."""
+        seconds = time.monotonic() - self._began
+        print(f'{test.id()} ... {outcome} ({seconds:.1f} s)', flush=True)
+
+    def addSuccess(self, test, details=None) -> None:  # noqa: N802
+        """A test passed."""
+        self.passed += 1
+        self._line(test, 'ok')
+
+    def addSkip(self, test, reason='', details=None) -> None:  # noqa: N802
+        """A test was skipped."""
+        self._line(test, f'skipped {reason}')
+
+    def addFailure(self, test, err=None, details=None) -> None:  # noqa: N802
+        """A test failed."""
+        self.failures.append((test, self._reason(err, details)))
+        self._line(test, f'FAILED\n{self.failures[-1][1]}\n')
+
+    def addError(self, test, err=None, details=None) -> None:  # noqa: N802
+        """A test broke."""
+        self.addFailure(test, err, details)
+
+    @staticmethod
+    def _reason(err, details) -> str:
+        """Why a test failed, from whichever kind of report."""
+        if details:
+            return '\n'.join(f'{name}: {content.as_text()}'
+                             for name, content in details.items())
+        return str(err[1]) if err else 'no reason given'
+
+
+def select(names: list[str], everything: bool) -> list[unittest.TestCase]:
+    """Choose the tests, and put them in order.
+
+    :param names: parts of the names of wanted tests; none means all
+    :param everything: not only the core
+    :returns: the tests
+    """
+    def flat(suite) -> list[unittest.TestCase]:
+        if isinstance(suite, unittest.TestSuite):
+            return [test for part in suite for test in flat(part)]
+        return [suite]
+
+    found = flat(unittest.TestLoader().discover(
+        'cloud.tests', top_level_dir=str(settings.Settings().checkout)))
+    wanted = [test for test in found
+              if (everything or getattr(test, 'core', False))
+              and (not names or any(name in test.id() for name in names))]
+    return sorted(wanted, key=lambda test: (
+        not getattr(test, 'first', False), getattr(test, 'last', False)))
+
+
+def run(conf: settings.Settings, names: list[str], everything: bool) -> bool:
+    """Run tests on a cloud that is up.
+
+    :param conf: the settings
+    :param names: parts of the names of wanted tests; none means all
+    :param everything: not only the core
+    :returns: whether all passed
+    """
+    stage.use(conf)
+    lines = Lines()
+    for test in select(names, everything):
+        test.run(lines)
+    print(f'{lines.passed} passed, {len(lines.failures)} failed')
+    return lines.passed > 0 and not lines.failures

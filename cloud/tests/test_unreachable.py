@@ -1,0 +1,60 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The secondary cannot be reached when the recovery starts."""
+
+from cloud import waiting
+from cloud.scenario import play
+from cloud.tests import base
+
+
+class UnreachableTest(base.CloudTestCase):
+    """Guests stay as they are, the reason is told, and it ends by itself."""
+
+    core = True
+
+    def test_secondary_unreachable(self) -> None:
+        """Both sites are lost; the secondary returns later."""
+        start = self.snapshot()
+        for site in ('primary', 'secondary'):
+            self.world.sites.switch(site, 'lost')
+        waiting.wait_for('the guests to notice', self.all_dead, 30)
+        dead = self.snapshot()
+        failover = self.world.failover('secondary')
+        waiting.wait_for('a reason in the status', self.reasons, 60, 1)
+        self.assert_reason_for_owners(failover)
+        self.assert_calm(dead, 20)
+        self.world.sites.switch('secondary', 'up')
+        self.assert_recovers('secondary', start)
+
+    def all_dead(self) -> bool:
+        """Whether every guest reads errors."""
+        return all(self.cast.look(case).site == 'EIO'
+                   for case in self.stage.affected())
+
+    def reasons(self) -> bool:
+        """Whether the status gives a reason for each server."""
+        servers = {case.server for case in self.stage.affected()}
+        rows = [row for row in self.status() if row['Server'] in servers]
+        return len(rows) == len(servers) and all(
+            row['State'] != 'converged' and 'reach' in row['Reason'].lower()
+            for row in rows)
+
+    def assert_reason_for_owners(self, failover: str) -> None:
+        """The owners see the reason among the actions of their servers."""
+        for case in self.stage.affected():
+            mine = [action for action in
+                    self.world.actions(case.project, case.server)
+                    if action.action == play.ACTION
+                    and action.request_id == failover]
+            self.assertEqual(1, len(mine), case.key)
+            text = f'{mine[0].message} {mine[0].events}'
+            self.assertIn('reach', text.lower())
