@@ -112,8 +112,7 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
             self.override_config(name, value, 'failover_hooks')
 
     def _start_api_service(self) -> None:
-        self.override_config('api_paste_config', api_paste())
-        self.osapi = api.ApiServer(CONF.api_paste_config)
+        self.osapi = api.ApiServer(api_paste())
         self.auth_url = self.osapi.url
 
     def make_volume(self, type_id: str) -> str:
