@@ -32,6 +32,19 @@ _IMPATIENT: dict[tuple[str, str], Any] = {
 }
 
 
+def config_argv(program: str, options: argparse.Namespace) -> list[str]:
+    """Return what oslo.config has to see of the command line.
+
+    :param program: its name, by which oslo.config finds files
+    :param options: the global options
+    """
+    return [program,
+            *(arg for name in options.config_file
+              for arg in ('--config-file', name)),
+            *(arg for name in options.config_dir
+              for arg in ('--config-dir', name))]
+
+
 class FailoverCommand(lister.Lister):
     """A command about one backend, which prints a table of servers."""
 
@@ -54,7 +67,7 @@ class FailoverCommand(lister.Lister):
         """
         try:
             self.conf = startup.configure(
-                self.app.config_argv(), _IMPATIENT)
+                config_argv(self.app.NAME, self.app.options), _IMPATIENT)
             super().run(parsed_args)
         except exception.FailoverException as exc:
             if self.app.options.debug:

@@ -67,15 +67,6 @@ class FailoverApp(app.App):
         console = logging.getLogger().handlers[-1]
         console.addFilter(lambda record: record.name == self.LOG.name)
 
-    def config_argv(self) -> list[str]:
-        """Return what oslo.config has to see of the command line."""
-        argv = [self.NAME]
-        for name in self.options.config_file:
-            argv += ['--config-file', name]
-        for name in self.options.config_dir:
-            argv += ['--config-dir', name]
-        return argv
-
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command.

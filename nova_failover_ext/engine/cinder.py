@@ -172,4 +172,4 @@ def _volume(volume: Any) -> model.Volume:
 def _time(text: str | None) -> datetime.datetime | None:
     if not text:
         return None
-    return timeutils.normalize_time(timeutils.parse_isotime(text))
+    return timeutils.parse_isotime(text)

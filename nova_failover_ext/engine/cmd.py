@@ -30,9 +30,9 @@ def main() -> int:
         print('nova-failover-engine: %s' % exc, file=sys.stderr)
         return 3
     # Only now, because where Nova runs on eventlet that must come first.
+    from nova_failover_ext.engine import service as own_service
     from oslo_log import log as logging
     from oslo_service import service
-    from nova_failover_ext.engine import service as own_service
     logging.setup(conf, 'nova')
     launcher = service.launch(conf, own_service.EngineService(conf),
                               workers=1, restart_method='mutate')

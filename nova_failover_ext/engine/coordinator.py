@@ -180,7 +180,7 @@ class Coordinator:
                 self.look(look)
         except exception.FailoverException as exc:
             self._put_off(look, str(exc))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001
             # The thread ends here; nobody else would tell of it. The text
             # of what nobody expects may hold anything, so it stays here.
             LOG.error('Looking at %s failed with %s:\n%s', look.backend,

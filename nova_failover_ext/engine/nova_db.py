@@ -27,6 +27,7 @@ queries is that of cells times batches.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+import datetime
 import itertools
 import json
 from typing import Any
@@ -223,8 +224,12 @@ def _stamp(connection_info: str | None) -> str | None:
 def _recovery(row: Any) -> model.Recovery:
     return model.Recovery(
         server_id=row.instance_uuid, failover_id=row.request_id or '',
-        started_at=row.start_time, finished_at=row.finish_time,
+        started_at=_utc(row.start_time), finished_at=_utc(row.finish_time),
         result=row.result, message=row.details or row.message)
+
+
+def _utc(when: datetime.datetime | None) -> datetime.datetime | None:
+    return when and when.replace(tzinfo=datetime.UTC)
 
 
 def _batches(items: list[str], size: int) -> Iterator[tuple[str, ...]]:

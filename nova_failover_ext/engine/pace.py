@@ -12,8 +12,8 @@
 
 """Which waiting servers may start under the caps, as a pure decision."""
 
-from collections.abc import Iterable
 import collections
+from collections.abc import Iterable
 import dataclasses
 
 

@@ -53,7 +53,7 @@ _BUS_ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
                OSError)
 
 
-class EngineService(service.Service):  # type: ignore[misc]
+class EngineService(service.Service):
     """nova-failover-engine."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -156,7 +156,7 @@ def _started(make: Callable[[], Any]) -> Any:
 
 
 def _every(seconds: float, call: Any) -> periodics.PeriodicWorker:
-    @periodics.periodic(spacing=seconds)  # type: ignore[untyped-decorator]
+    @periodics.periodic(spacing=seconds)
     def run() -> None:
         call()
     # At debug level it would tell of each time that it is called.

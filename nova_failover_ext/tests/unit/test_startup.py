@@ -16,10 +16,10 @@ from unittest import mock
 
 import ddt
 import fixtures
-from nova import monkey_patch
 import nova.conf
 from nova.db.api import api as api_db
 from nova.db.main import api as main_db
+from nova import monkey_patch
 from nova import objects
 from nova import rpc
 from oslo_config import cfg

@@ -251,5 +251,3 @@ class NovaReaderTest(test.TestCase):
                 Exception('no way'))
             self.assertEqual({}, self.reader.recoveries(
                 [model.Server(id='x', cell=self.cells[0].uuid)]))
-
-

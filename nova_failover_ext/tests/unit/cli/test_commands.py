@@ -218,12 +218,11 @@ class WarningsTest(testtools.TestCase):
 
     def test_filters(self):
         self.useFixture(fixtures.MonkeyPatch('sys.warnoptions', ['error']))
-        with mock.patch.object(main.warnings, 'simplefilter',
-                               autospec=True) as simplefilter:
-            with mock.patch.object(startup, 'choose_threads',
-                                   autospec=True) as choose:
-                choose.side_effect = exception.ConfigurationInvalid(
-                    reason='x')
-                with mock.patch.object(sys, 'stderr', io.StringIO()):
-                    main.main(['plan', 'b'])
+        with (mock.patch.object(main.warnings, 'simplefilter',
+                                autospec=True) as simplefilter,
+              mock.patch.object(startup, 'choose_threads',
+                                autospec=True) as choose,
+              mock.patch.object(sys, 'stderr', io.StringIO())):
+            choose.side_effect = exception.ConfigurationInvalid(reason='x')
+            main.main(['plan', 'b'])
         simplefilter.assert_not_called()

@@ -30,8 +30,9 @@ SKIP, DEFER = plan.Verdict.SKIP, plan.Verdict.DEFER
 def _recovery(**values):
     return model.Recovery(**{
         'server_id': 'server', 'failover_id': fakes.FAILOVER_ID,
-        'started_at': datetime.datetime(2026, 11, 23, 4),
-        'finished_at': datetime.datetime(2026, 11, 23, 4, 1),
+        'started_at': datetime.datetime(2026, 11, 23, 4, tzinfo=datetime.UTC),
+        'finished_at': datetime.datetime(2026, 11, 23, 4, 1,
+                                         tzinfo=datetime.UTC),
         'result': 'Error', 'message': 'no path', **values})
 
 
@@ -89,7 +90,8 @@ class StatusRowsTest(testtools.TestCase):
     def test_the_recorded_reason(self):
         row = self._row(fakes.server_plan(), {'server': _recovery()}, {})
         self.assertEqual(
-            ('no path', 'Error', '2026-11-23T04:01:00', fakes.FAILOVER_ID),
+            ('no path', 'Error', '2026-11-23T04:01:00+00:00',
+             fakes.FAILOVER_ID),
             (row['Reason'], row['Last Result'], row['Last Time'],
              row['Failover']))
 
@@ -101,7 +103,7 @@ class StatusRowsTest(testtools.TestCase):
     def test_in_progress(self):
         row = self._row(fakes.server_plan(), {'server': _recovery(
             result=None, message=None, finished_at=None)}, {})
-        self.assertEqual(('in progress', '2026-11-23T04:00:00'),
+        self.assertEqual(('in progress', '2026-11-23T04:00:00+00:00'),
                          (row['Last Result'], row['Last Time']))
 
     def test_the_truth_has_the_last_word(self):

@@ -104,7 +104,7 @@ class CinderReaderTest(testtools.TestCase):
         self.assertEqual(
             {'vol1': model.Volume(
                 'vol1', 'in-use', 'failed-over',
-                datetime.datetime(2026, 11, 23, 4))},
+                datetime.datetime(2026, 11, 23, 4, tzinfo=datetime.UTC))},
             self.reader.volumes(fakes.backend()))
 
     @ddt.data(

@@ -22,7 +22,8 @@ from nova_failover_ext.tests.unit.engine import fakes
 
 
 def _at(minute):
-    return datetime.datetime(2026, 11, 23, 12, minute)
+    return datetime.datetime(2026, 11, 23, 12, minute,
+                             tzinfo=datetime.UTC)
 
 
 @ddt.ddt
