@@ -47,7 +47,7 @@ class ScriptFixture(fixtures.Fixture):
     """Gives a test a script of its own."""
 
     def _setUp(self) -> None:
-        SCRIPT.__init__()  # type: ignore[misc]
+        SCRIPT.__init__()
         self.addCleanup(SCRIPT.gate.set)
 
 
