@@ -158,5 +158,6 @@ def _run(argv: list[str], **kwargs) -> subprocess.CompletedProcess:
     """Run a command and keep its output."""
     env = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
     return subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, text=True,
+                          check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           **kwargs)

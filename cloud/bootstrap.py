@@ -50,6 +50,7 @@ def run(argv: list[str], **kwargs) -> subprocess.CompletedProcess:
     :raises BootstrapError: when the command fails
     """
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                          check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           **kwargs)
     if done.returncode:
@@ -106,9 +107,8 @@ def _digest(requirements: list[str]) -> str:
     names = ['requirements.txt']
     if any(part.startswith('.') or '[' in part for part in requirements):
         names += ['setup.cfg', 'pyproject.toml']
-    for name in [REQUIREMENTS, *(CHECKOUT / name for name in names)]:
-        if name.exists():
-            parts.append(name.read_text())
+    files = [REQUIREMENTS, *(CHECKOUT / name for name in names)]
+    parts += [file.read_text() for file in files if file.exists()]
     return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
 
 

@@ -112,7 +112,7 @@ class Site(command.Command):
 class Restart(command.Command):
     """Restart one service, for example after a change of its code."""
 
-    verbs = ('stop', 'start')
+    verbs: tuple[str, ...] = ('stop', 'start')
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the arguments."""

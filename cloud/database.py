@@ -120,11 +120,10 @@ class Database:
         """
         with pymysql.connect(
                 unix_socket=str(self.socket), user='root', autocommit=True,
-                database=database,
-                cursorclass=pymysql.cursors.DictCursor) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, arguments)
-                return list(cursor.fetchall())
+                database=database, cursorclass=pymysql.cursors.DictCursor,
+                ) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            return list(cursor.fetchall())
 
     def keep(self) -> None:
         """Put the migrated data folder into the cache; restarts the server.

@@ -21,6 +21,7 @@ what to copy, and copies back what was missed when it fails back.
 
 import pathlib
 import time
+from typing import Any
 
 from cinder import exception
 from cinder.image import image_utils
@@ -28,6 +29,7 @@ from cinder import interface
 from cinder.objects import fields
 from cinder.volume import driver
 from cinder.volume import volume_utils
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from cinder_failover_hooks.testing import loops
@@ -38,6 +40,8 @@ from cinder_failover_hooks.testing import sparse
 LOG = logging.getLogger(__name__)
 
 FAILBACK = 'default'
+#: The new active backend id, the updates of volumes and those of groups.
+Outcome = tuple[str, list[dict[str, Any]], list[dict[str, Any]]]
 
 
 @interface.volumedriver
@@ -48,7 +52,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
     CI_WIKI_NAME = 'none'
     SUPPORTS_ACTIVE_ACTIVE = True
 
-    def __init__(self, *args, active_backend_id=None, **kwargs) -> None:
+    def __init__(self, *args: Any, active_backend_id: str | None = None,
+                 **kwargs: Any) -> None:
         """Read the options.
 
         :param active_backend_id: where the backend has failed over to
@@ -59,14 +64,14 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         self.pools: dict[str, pool.Pool] = {}
 
     @classmethod
-    def get_driver_options(cls):
+    def get_driver_options(cls) -> list[cfg.Opt]:
         """The options of this driver.
 
         :returns: a list of options
         """
         return options.OPTS
 
-    def do_setup(self, context) -> None:
+    def do_setup(self, context: Any) -> None:
         """Find the pools: the own one, and one per replication device."""
         conf = self.configuration
         self.pools = {FAILBACK: pool.Pool(conf.file_site_name,
@@ -96,13 +101,13 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         """The pool that is in use."""
         return self.pools[self.active_backend_id or FAILBACK]
 
-    def _is_replicated(self, volume) -> bool:
+    def _is_replicated(self, volume: Any) -> bool:
         """Whether a volume's type asks for replication."""
         specs = volume.volume_type.extra_specs if volume.volume_type else {}
         return bool(self._targets) and volume_utils.is_replicated_spec(
             specs or {})
 
-    def _pools_of(self, volume) -> list[pool.Pool]:
+    def _pools_of(self, volume: Any) -> list[pool.Pool]:
         """The pools that hold a volume, the active one first."""
         if not self._is_replicated(volume):
             return [self._active]
@@ -110,7 +115,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                   if each is not self._active]
         return [self._active, *others]
 
-    def _path(self, volume) -> pathlib.Path:
+    def _path(self, volume: Any) -> pathlib.Path:
         """The file of a volume at the active site."""
         return self._active.path(volume.name)
 
@@ -128,7 +133,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         if folder:
             (pathlib.Path(folder) / filename).unlink(missing_ok=True)
 
-    def _publish(self, volume, size: int) -> dict:
+    def _publish(self, volume: Any, size: int) -> dict[str, Any]:
         """Give a volume that was filled at the active site its final form.
 
         :param volume: the volume
@@ -147,7 +152,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
             status = fields.ReplicationStatus.ENABLED
         return {'replication_status': status}
 
-    def _copy_here(self, source: str, volume) -> dict:
+    def _copy_here(self, source: str, volume: Any) -> dict[str, Any]:
         """Fill a volume from a file of the active site."""
         origin = self._active.path(source)
         size = max(1, origin.stat().st_size // pool.GIB)
@@ -157,7 +162,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
 
     # Volumes and snapshots
 
-    def create_volume(self, volume) -> dict:
+    def create_volume(self, volume: Any) -> dict[str, Any]:
         """Make an empty volume.
 
         :param volume: the volume
@@ -165,7 +170,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         """
         return self._publish(volume, volume.size)
 
-    def delete_volume(self, volume) -> None:
+    def delete_volume(self, volume: Any) -> None:
         """Remove a volume from each site that can be reached.
 
         :param volume: the volume
@@ -179,31 +184,34 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                 LOG.warning('Volume %s stays at %s: %s', volume.name,
                             each.name, error)
 
-    def create_cloned_volume(self, volume, src_vref) -> dict:
+    def create_cloned_volume(self, volume: Any,
+                             src_vref: Any) -> dict[str, Any]:
         """Make a volume from another one."""
         return self._copy_here(src_vref.name, volume)
 
-    def create_snapshot(self, snapshot) -> None:
+    def create_snapshot(self, snapshot: Any) -> None:
         """Make a snapshot, a copy at the active site."""
         self._active.make(snapshot.name, snapshot.volume_size)
         sparse.copy(self._active.path(snapshot.volume_name),
                     self._active.path(snapshot.name), tail=pool.MARK)
 
-    def delete_snapshot(self, snapshot) -> None:
+    def delete_snapshot(self, snapshot: Any) -> None:
         """Remove a snapshot."""
         self._active.remove(snapshot.name)
 
-    def create_volume_from_snapshot(self, volume, snapshot) -> dict:
+    def create_volume_from_snapshot(self, volume: Any,
+                                    snapshot: Any) -> dict[str, Any]:
         """Make a volume from a snapshot."""
         return self._copy_here(snapshot.name, volume)
 
-    def extend_volume(self, volume, new_size) -> None:
+    def extend_volume(self, volume: Any, new_size: int) -> None:
         """Make a volume larger at each site."""
         for each in self._pools_of(volume):
             each.make(volume.name, new_size)
 
-    def copy_image_to_volume(self, context, volume, image_service, image_id,
-                             disable_sparse=False) -> dict:
+    def copy_image_to_volume(self, context: Any, volume: Any,
+                             image_service: Any, image_id: str,
+                             disable_sparse: bool = False) -> dict[str, Any]:
         """Fill a volume from an image, at each site."""
         image_utils.fetch_to_raw(
             context, image_service, image_id, str(self._path(volume)),
@@ -211,8 +219,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
             run_as_root=False)
         return self._publish(volume, volume.size)
 
-    def copy_volume_to_image(self, context, volume, image_service,
-                             image_meta) -> None:
+    def copy_volume_to_image(self, context: Any, volume: Any,
+                             image_service: Any, image_meta: Any) -> None:
         """Make an image from a volume."""
         volume_utils.upload_volume(
             context, image_service, image_meta, str(self._path(volume)),
@@ -220,23 +228,24 @@ class ReplicatedFileDriver(driver.VolumeDriver):
 
     # Connections
 
-    def ensure_export(self, context, volume) -> None:
+    def ensure_export(self, context: Any, volume: Any) -> None:
         """Nothing to export: the host sees the folder."""
 
-    def create_export(self, context, volume, connector) -> None:
+    def create_export(self, context: Any, volume: Any, connector: Any) -> None:
         """Nothing to export: the host sees the folder."""
 
-    def remove_export(self, context, volume) -> None:
+    def remove_export(self, context: Any, volume: Any) -> None:
         """Remove what other sites' connections left behind."""
         self._release_others(volume)
 
-    def _release_others(self, volume) -> None:
+    def _release_others(self, volume: Any) -> None:
         """Remove loop devices over the sites that are not active."""
         for each in self.pools.values():
             if each is not self._active:
                 loops.release(each.path(volume.name))
 
-    def initialize_connection(self, volume, connector) -> dict:
+    def initialize_connection(self, volume: Any,
+                              connector: Any) -> dict[str, Any]:
         """Say how the active site's file is reached; may be asked often.
 
         :param volume: the volume
@@ -255,15 +264,17 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                         auth_password=self.configuration.file_auth_password)
         return {'driver_volume_type': kind, 'data': data}
 
-    def terminate_connection(self, volume, connector, **kwargs) -> None:
+    def terminate_connection(self, volume: Any, connector: Any,
+                             **kwargs: Any) -> None:
         """Take the connection down; nothing of a dead site is touched."""
         for each in self.pools.values():
             loops.release(each.path(volume.name))
 
     # Replication
 
-    def failover_host(self, context, volumes, secondary_id=None,
-                      groups=None):
+    def failover_host(self, context: Any, volumes: Any,
+                      secondary_id: str | None = None,
+                      groups: Any = None) -> Outcome:
         """Fail over or back, for a service that is not clustered.
 
         :param context: the request context
@@ -277,7 +288,9 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         self.failover_completed(context, result[0])
         return result
 
-    def failover(self, context, volumes, secondary_id=None, groups=None):
+    def failover(self, context: Any, volumes: Any,
+                 secondary_id: str | None = None,
+                 groups: Any = None) -> Outcome:
         """Fail the volumes over; see :meth:`failover_host`."""
         target = self._choose(secondary_id)
         self._take_time()
@@ -292,7 +305,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                    for volume in volumes]
         return ('' if target == FAILBACK else target), updates, []
 
-    def failover_completed(self, context, active_backend_id=None) -> None:
+    def failover_completed(self, context: Any,
+                           active_backend_id: str | None = None) -> None:
         """Use the new site from now on.
 
         :param context: the request context
@@ -326,7 +340,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                        f'{active}')
         return target
 
-    def _catch_up(self, volumes, target: pool.Pool) -> None:
+    def _catch_up(self, volumes: Any, target: pool.Pool) -> None:
         """Copy what a returning site has missed.
 
         :param volumes: the replicated volumes

@@ -105,8 +105,8 @@ class Guest:
                     order.append(file.name)
                     shutil.copy(file, root / 'modules')
             (root / 'modules/order').write_text('\n'.join(order) + '\n')
-            processes.run(['sh', '-c', f'cd {root} && find . | cpio -o -H '
-                           f'newc --quiet > {self.initrd}'])
+            pack = 'cd "$0" && find . | cpio -o -H newc --quiet > "$1"'
+            processes.run(['sh', '-c', pack, root, self.initrd])
 
     def _make_disk(self) -> None:
         """Make the boot disk: one FAT partition with syslinux in it."""

@@ -106,7 +106,9 @@ def parse(text: str) -> Report | None:
     :param text: the console's text, or its end
     :returns: the report of the guest's last boot, None if it has not spoken
     """
-    boot, last, disks = '', {}, {}
+    boot = ''
+    last: dict[str, typing.Any] = {}
+    disks: dict[str, Disk] = {}
     for line in _lines(text):
         if line['boot'] != boot:
             boot, last, disks = line['boot'], {}, {}

@@ -114,9 +114,9 @@ class Capture:
         :returns: the first of that type
         """
         return waiting.wait_for(
-            f'notification {event}', lambda: next(
-                (message for message in self.messages()
-                 if message.event == event), None), timeout)
+            f'notification {event}', lambda: [
+                message for message in self.messages()
+                if message.event == event], timeout)[0]
 
 
 def publish(conf: settings.Settings, messages: list[Message]) -> None:

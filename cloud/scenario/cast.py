@@ -125,9 +125,9 @@ class Cast:
 
     def _speaks(self, key: str) -> None:
         """Wait until a guest reads and writes all its volumes."""
-        for case in self.of(key):
-            waiting.wait_for(f'guest ({key}) to use its {case.role} volume',
-                             lambda case=case: self.look(case).writable, 90)
+        waiting.wait_for(
+            f'guest ({key}) to use its volumes', lambda: all(
+                self.look(case).writable for case in self.of(key)), 120)
 
     def of(self, key: str) -> list[facts.Case]:
         """The cases of a server."""

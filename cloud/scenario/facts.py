@@ -97,7 +97,8 @@ def gather(world: worlds.World, case: Case) -> Facts:
     volume = world.admin.block_storage.get_volume(case.volume)
     return Facts(status=server.status, volume_status=volume.status,
                  **_from_cinder(world, volume), **_from_nova(world, case),
-                 **_from_libvirt(world, case), **_from_guest(world, case))
+                 **_from_libvirt(world, case),
+                 **_from_guest(world, case, server.status == 'ACTIVE'))
 
 
 def _from_cinder(world: worlds.World, volume) -> dict:
@@ -145,11 +146,13 @@ def _from_libvirt(world: worlds.World, case: Case) -> dict:
     return {}
 
 
-def _from_guest(world: worlds.World, case: Case) -> dict:
+def _from_guest(world: worlds.World, case: Case, running: bool) -> dict:
     """The disk as the guest sees it."""
     report = world.console(case.server)
     if not report:
         return {}
+    if not running:
+        return {'boot': report.boot}
     disk = report.serial(case.volume)
     if not disk or not report.fresh(disk):
         return {'boot': report.boot, 'site': 'gone' if not disk else 'hang'}

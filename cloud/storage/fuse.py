@@ -179,7 +179,10 @@ class Site(mfusepy.Operations):
                 times: tuple[int, int] | None = None) -> None:
         """Change the times."""
         self._alive()
-        os.utime(self._path(path), ns=times)
+        if times:
+            os.utime(self._path(path), ns=times)
+        else:
+            os.utime(self._path(path))
 
     def flush(self, path: str, fh: int) -> None:
         """Nothing is held back."""
