@@ -23,6 +23,11 @@ from typing import Any
 #: Key of the stamp in a block device mapping's connection_info.
 STAMP = 'failover_active_backend_id'
 
+#: Task state of a server while its volumes are brought to the truth. The API
+#: refuses competing actions with 409 as for any other task state. One that
+#: was left behind by a crash says that there is something to finish.
+TASK_STATE = 'recovering_volumes'
+
 # Drivers may list paths in another order each time, and may name another one
 # first; each tuple of lists belongs together, item by item.
 _PATHS = (('target_portals', 'target_iqns', 'target_luns'),

@@ -113,7 +113,7 @@ class Attempt:
         self._infos: list[dict[str, Any]] = []
         self._moved = False
         # A pass that was cut off has left its claim behind.
-        self._claimed = instance.task_state == states.TASK_STATE
+        self._claimed = instance.task_state == truth.TASK_STATE
 
     def run(self, volumes: Dictionary[str, str], guest_runs: bool,
             has_to_run: bool) -> results.ServerResult:
@@ -180,10 +180,10 @@ class Attempt:
 
     def _claim(self) -> None:
         # The API refuses competing actions from here on.
-        self._instance.task_state = states.TASK_STATE
+        self._instance.task_state = truth.TASK_STATE
         try:
             self._instance.save(
-                expected_task_state=[None, states.TASK_STATE])
+                expected_task_state=[None, truth.TASK_STATE])
         except nova_exception.UnexpectedTaskStateError as error:
             raise exception.RecoveryDeferred(
                 reason='a task has just begun') from error
@@ -195,7 +195,7 @@ class Attempt:
         # and keeps Nova from taking the server for stopped.
         if self._claimed and not self._commit.powered_off:
             self._instance.task_state = None
-            self._instance.save(expected_task_state=states.TASK_STATE)
+            self._instance.save(expected_task_state=truth.TASK_STATE)
 
     def _settle(self, asked: list[prepare.Prepared]) -> None:
         for item in asked:

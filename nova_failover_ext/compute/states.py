@@ -18,9 +18,7 @@ It follows the state table of the design; the code that acts is elsewhere.
 import dataclasses
 import enum
 
-#: Task state of a server while its volumes are brought to the truth. The API
-#: refuses competing actions with 409 as for any other task state.
-TASK_STATE = 'recovering_volumes'
+from nova_failover_ext import truth
 
 
 class Go(enum.Enum):
@@ -90,7 +88,7 @@ def decide(facts: Facts) -> Decision:
     if facts.host != facts.this_host:
         return Decision(Go.SKIP, 'the server is on another host: '
                         f'{facts.host}')
-    if facts.task_state not in (None, TASK_STATE):
+    if facts.task_state not in (None, truth.TASK_STATE):
         return Decision(Go.DEFER, f'a task is in progress: '
                         f'{facts.task_state}')
     if facts.vm_state in _DEFERRED:
@@ -103,6 +101,6 @@ def _running_or_not(facts: Facts) -> Go:
         return Go.RUNNING
     # A recovery that was cut off between power off and power on has left the
     # task state behind: the guest has to run again.
-    if facts.vm_state == 'active' and facts.task_state == TASK_STATE:
+    if facts.vm_state == 'active' and facts.task_state == truth.TASK_STATE:
         return Go.RUNNING
     return Go.POWERED_OFF

@@ -101,11 +101,12 @@ SERVER_RULES: tuple[_Rule, ...] = (
     (lambda s: s.deleted or s.vm_state in (vm_states.DELETED,
                                            vm_states.SOFT_DELETED),
      Verdict.SKIP, 'the server is deleted'),
-    (lambda s: dict(s.metadata).get(POLICY_KEY) == 'none',
+    (lambda s: (dict(s.metadata).get(POLICY_KEY) == 'none'
+                and s.task_state != truth.TASK_STATE),
      Verdict.SKIP, 'its metadata says failover:policy=none'),
     (lambda s: s.vm_state == vm_states.SHELVED_OFFLOADED,
      Verdict.SKIP, 'it is shelved and offloaded: unshelve reconnects it'),
-    (lambda s: bool(s.task_state),
+    (lambda s: s.task_state not in (None, '', truth.TASK_STATE),
      Verdict.DEFER, 'the task %(task_state)s is in progress'),
     (lambda s: s.vm_state in _DEFERRED_STATES, Verdict.DEFER, '%(state)s'),
     (lambda s: not s.host, Verdict.DEFER, 'the server has no host'),
@@ -132,7 +133,7 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
         verdict, reason = volume_verdict(
-            volume, attachment.stamp, backend.active_backend_id,
+            volume, _stamp_of(attachment), backend.active_backend_id,
             volume.id in late)
         grouped.setdefault(attachment.server.id, []).append(
             (attachment, VolumePlan(
@@ -140,6 +141,14 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
                 attachment.root, attachment.attachment_id)))
     plans = [_server_plan(pairs) for pairs in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
+
+
+def _stamp_of(attachment: model.Attachment) -> str | None:
+    # Somebody has to finish what a crash has cut off, even where the stamp
+    # was the last thing to be written before it.
+    if attachment.server.task_state == truth.TASK_STATE:
+        return None
+    return attachment.stamp
 
 
 def volume_verdict(volume: model.Volume, stamp: str | None, active: str,

@@ -16,7 +16,6 @@ import threading
 
 from nova import objects
 
-from nova_failover_ext.compute import states
 from nova_failover_ext import results
 from nova_failover_ext.tests.functional.compute import base
 from nova_failover_ext import truth
@@ -142,7 +141,7 @@ class Recovery(base.FailoverTestBase):
                 base.client.OpenStackApiException,
                 self.api.post_server_action, server['id'], action)
             self.assertEqual(409, error.response.status_code)
-        self.assertEqual(states.TASK_STATE, self.api.get_server(
+        self.assertEqual(truth.TASK_STATE, self.api.get_server(
             server['id'])['OS-EXT-STS:task_state'])
         go_on.set()
         worker.join()

@@ -24,11 +24,11 @@ from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import record
 from nova_failover_ext.compute import recovery
-from nova_failover_ext.compute import states
 from nova_failover_ext.compute.virt import base as virt_base
 from nova_failover_ext import exception
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.compute import world
+from nova_failover_ext import truth
 
 Outcome = results.Outcome
 LIVE_SWAP = [
@@ -135,8 +135,8 @@ class Order(Case):
         around = self.world(world.Volume('b'))
         self.healed(around)
         self.assertEqual(
-            [mock.call(expected_task_state=[None, states.TASK_STATE]),
-             mock.call(expected_task_state=states.TASK_STATE)],
+            [mock.call(expected_task_state=[None, truth.TASK_STATE]),
+             mock.call(expected_task_state=truth.TASK_STATE)],
             around.instance.save.mock_calls)
 
 
@@ -291,7 +291,7 @@ class Failure(Case):
         around = self.world(world.Volume('a', 0))
         around.errors['connect'] = _error('connect')
         self.recover(around)
-        self.assertEqual(states.TASK_STATE, around.instance.task_state)
+        self.assertEqual(truth.TASK_STATE, around.instance.task_state)
         self.assertFalse(around.guest_runs)
 
     def test_running_guest_gets_its_task_state_back(self):

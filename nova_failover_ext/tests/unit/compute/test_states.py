@@ -16,6 +16,7 @@ import ddt
 from oslotest import base
 
 from nova_failover_ext.compute import states
+from nova_failover_ext import truth
 
 Go = states.Go
 
@@ -26,10 +27,10 @@ class Decide(base.BaseTestCase):
     @ddt.data(
         ('active', None, 'here', True, Go.RUNNING),
         ('active', None, 'here', False, Go.POWERED_OFF),
-        ('active', states.TASK_STATE, 'here', True, Go.RUNNING),
-        ('active', states.TASK_STATE, 'here', False, Go.RUNNING),
+        ('active', truth.TASK_STATE, 'here', True, Go.RUNNING),
+        ('active', truth.TASK_STATE, 'here', False, Go.RUNNING),
         ('stopped', None, 'here', False, Go.POWERED_OFF),
-        ('stopped', states.TASK_STATE, 'here', False, Go.POWERED_OFF),
+        ('stopped', truth.TASK_STATE, 'here', False, Go.POWERED_OFF),
         ('shelved', None, 'here', False, Go.POWERED_OFF),
         ('active', 'rebooting', 'here', True, Go.DEFER),
         ('stopped', 'powering-on', 'here', False, Go.DEFER),

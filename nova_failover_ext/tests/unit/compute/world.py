@@ -21,13 +21,13 @@ from unittest import mock
 from nova.objects import block_device
 from nova.objects import instance as instance_object
 from nova_failover_ext.compute import cinder
-from nova_failover_ext.compute import states
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
 from oslo_config import cfg
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.conf import compute as compute_conf
+from nova_failover_ext import truth
 
 SERVER = '5d3a2b6e-9c7f-4d39-b6b6-6a6b8d0f0a01'
 OLD = '/primary/%s'
@@ -117,7 +117,7 @@ class World:
 
     def _power_on(self, context, instance):
         self.note('power_on')
-        assert instance.task_state == states.TASK_STATE
+        assert instance.task_state == truth.TASK_STATE
         self.guest_runs = True
         for name, path in self.paths().items():
             self.volumes[name].in_guest = path

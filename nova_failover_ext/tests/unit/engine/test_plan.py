@@ -85,6 +85,9 @@ class ServerVerdictTest(testtools.TestCase):
         ({'vm_state': 'unheard-of'}, DEFER, 'unheard-of is not handled'),
         ({'vm_state': None}, DEFER, 'None is not handled'),
         ({'task_state': 'rebooting'}, DEFER, 'task rebooting'),
+        ({'task_state': 'recovering_volumes'}, RECOVER, ''),
+        ({'task_state': 'recovering_volumes',
+          'metadata': (('failover:policy', 'none'),)}, RECOVER, ''),
         ({'host': None}, DEFER, 'no host'),
         ({'compute_up': False}, DEFER, 'nova-compute on compute1 is down'),
         ({'metadata': (('failover:policy', 'none'),)}, SKIP, 'policy=none'),
@@ -131,6 +134,13 @@ class BuildTest(testtools.TestCase):
         self.assertEqual(RECOVER, server.verdict)
         self.assertEqual(
             ['vol'], [v.volume_id for v in server.volumes_to(RECOVER)])
+
+    def test_a_claim_left_behind_is_finished(self):
+        server = self._build(fakes.attachment(
+            stamp='second', server=fakes.server(
+                task_state='recovering_volumes')))[0]
+        self.assertEqual(RECOVER, server.verdict)
+        self.assertEqual(1, len(server.volumes_to(RECOVER)))
 
     def test_nothing_stale(self):
         server = self._build(fakes.attachment(stamp='second'))[0]
