@@ -20,6 +20,7 @@ were skipped; the exit code is 0 only if none failed and all steps ran.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -36,10 +37,13 @@ CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / '.venv'
 CONSTRAINTS = CHECKOUT / 'constraints' / '2026.2.txt'
 TOOLS = ('tox', 'tox-uv')
+#: Seconds to wait for output after a step has ended.
+LAST_WORDS = 10
 
 _COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 _TOTAL = re.compile(
     r' - (Passed|Skipped|Expected Fail|Unexpected Success|Failed): (\d+)$')
+_LINE = re.compile(r'(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$')
 _BAD = ('Failed', 'Unexpected Success')
 _NOT_RUN = ('Skipped', 'Expected Fail')
 
@@ -49,7 +53,7 @@ class Step:
     """A tox environment.
 
     :ivar name: its name
-    :ivar tests: whether it runs stestr; if not, it counts as one check
+    :ivar tests: whether it runs tests; if not, it counts as one check
     :ivar minutes: after which it has failed
     """
 
@@ -102,20 +106,26 @@ def judge(step: Step, code: int, lines: list[str]) -> Count:
         return Count(passed=int(code == 0), failed=int(code != 0))
     count = Count()
     for line in lines:
-        match = _TOTAL.match(_COLOUR.sub('', line.rstrip()))
-        if not match:
-            continue
-        kind, number = match[1], int(match[2])
-        if kind in _BAD:
-            count.failed += number
-        elif kind in _NOT_RUN:
-            count.skipped += number
-        else:
-            count.passed += number
+        count.add(_count(_COLOUR.sub('', line.rstrip())))
     # A runner that broke, or ran nothing, is a failure of its own.
     if not count.failed and (code or not count.passed):
         count.failed = 1
     return count
+
+
+def _count(line: str) -> Count:
+    # A line of stestr's totals, or the one in which the little cloud says
+    # all of it.
+    if whole := _LINE.match(line):
+        return Count(*(int(number or 0) for number in whole.groups()))
+    if part := _TOTAL.match(line):
+        number = int(part[2])
+        if part[1] in _BAD:
+            return Count(failed=number)
+        if part[1] in _NOT_RUN:
+            return Count(skipped=number)
+        return Count(passed=number)
+    return Count()
 
 
 def run(step: Step) -> tuple[int, list[str]]:
@@ -129,28 +139,36 @@ def run(step: Step) -> tuple[int, list[str]]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors='replace',
         start_new_session=True)
-    timer = threading.Timer(step.minutes * 60, _end, [process, step])
-    timer.start()
-    lines = []
+    lines: list[str] = []
+    # A daemon that a step leaves behind may keep the pipe open for ever, so
+    # that the end of the step is that of its process, not of the output.
+    reader = threading.Thread(target=_show, args=(process, lines),
+                              daemon=True)
+    reader.start()
     try:
-        for line in process.stdout or ():
-            print(line, end='', flush=True)
-            lines.append(line)
-        return process.wait(), lines
-    finally:
-        timer.cancel()
-        if process.poll() is None:
-            _end(process, step)
-
-
-def _end(process: subprocess.Popen[str], step: Step) -> None:
-    print(f'{step.name}: ended after {step.minutes} minutes at most',
-          flush=True)
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(60)
+        process.wait(step.minutes * 60)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        print(f'{step.name}: not done after {step.minutes} minutes',
+              flush=True)
+    finally:
+        _end(process)
+    reader.join(LAST_WORDS)
+    return process.returncode, lines
+
+
+def _show(process: subprocess.Popen[str], lines: list[str]) -> None:
+    for line in process.stdout or ():
+        print(line, end='', flush=True)
+        lines.append(line)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(60)
 
 
 def prepare() -> None:
