@@ -17,7 +17,8 @@ import time
 
 #: Chatty libraries, of which only warnings are of use.
 QUIET = ('urllib3', 'keystoneauth', 'openstack', 'stevedore', 'amqp',
-         'oslo', 'cliff', 'oslo_messaging', 'asyncio', 'markdown_it')
+         'oslo', 'oslo_service', 'cliff', 'oslo_messaging', 'asyncio',
+         'markdown_it')
 _START = time.monotonic()
 
 

@@ -17,10 +17,15 @@ import threading
 import typing
 
 from oslo_config import cfg
-import oslo_messaging
+from oslo_service import backend
 
 from cloud import settings
 from cloud import waiting
+
+# To be chosen before oslo.messaging is imported, which else takes eventlet.
+backend.init_backend(backend.BackendType.THREADING)
+
+import oslo_messaging  # noqa: E402
 
 LOG = logging.getLogger(__name__)
 

@@ -55,7 +55,7 @@ class SecretTest(base.CloudTestCase):
         shown = self.command('status', 'little@repl', '-f', 'json').stdout
         shown += self.command('plan', 'little@repl', '-f', 'json').stdout
         for case in self.stage.affected():
-            for action in self.world.actions(case.project, case.server):
+            for action in self.world.actions('admin', case.server):
                 shown += f'{action.message} {action.events}'
         rows = database.Database(self.stage.conf).execute(
             'SELECT details FROM instance_actions_events', 'nova')
