@@ -21,9 +21,9 @@ import logging
 import openstack
 from openstack import connection
 
+from cloud.guest import build
 from cloud import render
 from cloud import settings
-from cloud.guest import build
 
 LOG = logging.getLogger(__name__)
 

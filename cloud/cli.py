@@ -15,6 +15,7 @@ import argparse
 import logging
 import pathlib
 import sys
+from typing import Any
 import warnings
 
 from cliff import app
@@ -23,9 +24,9 @@ from cliff import commandmanager
 from cliff import lister
 
 from cloud import log
+from cloud.services import registry
 from cloud import settings
 from cloud import stack
-from cloud.services import registry
 from cloud.storage import layout
 
 LOG = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Status(lister.Lister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the options of ``status``."""
         return _root(super().get_parser(prog_name))
+
+    app: 'Application'
 
     def take_action(self, parsed: argparse.Namespace) -> tuple:
         """List the daemons and the sites."""
@@ -205,9 +208,9 @@ class Test(command.Command):
         return 0 if runner.run(cloud.conf, parsed.name, parsed.full) else 1
 
 
-COMMANDS = {'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
-            'stop': Stop, 'start': Start, 'demo': Demo, 'test': Test,
-             'down': Down}
+COMMANDS: dict[str, Any] = {
+    'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
+    'stop': Stop, 'start': Start, 'demo': Demo, 'test': Test, 'down': Down}
 
 
 class Application(app.App):

@@ -23,17 +23,17 @@ import psutil
 from cloud import accounts
 from cloud import broker
 from cloud import database
+from cloud.guest import build
 from cloud import hypervisor
 from cloud import processes
-from cloud import settings
-from cloud import venvs
-from cloud import waiting
-from cloud.guest import build
 from cloud.services import base
 from cloud.services import identity
 from cloud.services import migrations
 from cloud.services import registry
+from cloud import settings
 from cloud.storage import sites
+from cloud import venvs
+from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 Step = collections.abc.Callable[[], object]

@@ -13,7 +13,7 @@
 
 from oslo_config import cfg
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         'file_pool_path',
         help='Folder of the volumes of the site that is primary.'),

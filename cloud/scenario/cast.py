@@ -14,9 +14,9 @@
 import concurrent.futures
 import logging
 
-from cloud import waiting
 from cloud.scenario import facts
 from cloud.scenario import world as worlds
+from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 

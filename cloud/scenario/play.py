@@ -19,11 +19,11 @@ import concurrent.futures
 import logging
 import time
 
-from cloud import waiting
 from cloud.scenario import cast as casts
 from cloud.scenario import checks
 from cloud.scenario import facts
 from cloud.scenario import world as worlds
+from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from openstack import connection
 from openstack import exceptions
 
 from cloud import accounts
+from cloud.guest import console
 from cloud import hypervisor
 from cloud import settings
-from cloud import waiting
-from cloud.guest import console
 from cloud.storage import sites
+from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 

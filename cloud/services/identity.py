@@ -14,8 +14,8 @@
 import base64
 import os
 
-from cloud import settings
 from cloud.services import registry
+from cloud import settings
 
 
 def make_keys(conf: settings.Settings) -> None:

@@ -14,8 +14,8 @@
 import concurrent.futures
 import logging
 
-from cloud import settings
 from cloud.services import registry
+from cloud import settings
 
 LOG = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@
 # under the License.
 """Which services there are."""
 
-from cloud import settings
 from cloud.services import base
+from cloud import settings
 
 KEYSTONE = base.Service(
     'keystone', 'keystone', 'keystone.conf', module='keystone.wsgi.api',

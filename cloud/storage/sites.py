@@ -16,10 +16,10 @@ import pathlib
 
 import psutil
 
+from cinder_failover_hooks.testing import sparse
 from cloud import processes
 from cloud import settings
 from cloud.storage import layout
-from cinder_failover_hooks.testing import sparse
 
 LOG = logging.getLogger(__name__)
 

@@ -13,14 +13,14 @@
 
 import logging
 
-from cloud import settings
-from cloud import stack
-from cloud import waiting
 from cloud.scenario import cast as casts
 from cloud.scenario import checks
 from cloud.scenario import facts
 from cloud.scenario import world as worlds
 from cloud.services import registry
+from cloud import settings
+from cloud import stack
+from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@
 
 import copy
 
-from cloud import settings
 from cloud.scenario import bus
+from cloud import settings
 from cloud.tests import base
 
 

@@ -11,9 +11,9 @@
 # under the License.
 """The secondary cannot be reached when the recovery starts."""
 
-from cloud import waiting
 from cloud.scenario import play
 from cloud.tests import base
+from cloud import waiting
 
 
 class UnreachableTest(base.CloudTestCase):

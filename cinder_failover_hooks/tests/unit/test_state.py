@@ -64,7 +64,7 @@ class TestFailureOf(base.TestCase):
         """The reason says what the records show."""
         reason = state.failure_of(
             _state(before, 'failing-over'), _state(after, status), target)
-        self.assertIn(text, reason)
+        self.assertIn(text, reason or '')
 
 
 @ddt.ddt
@@ -96,7 +96,7 @@ class TestVolumes(base.TestCase):
         if text is None:
             self.assertIsNone(reason)
         else:
-            self.assertIn(text, reason)
+            self.assertIn(text, reason or '')
 
     def test_affected(self) -> None:
         """Attached or lost, but not idle."""
