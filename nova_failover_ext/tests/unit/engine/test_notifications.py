@@ -90,8 +90,12 @@ class ListenerTest(testtools.TestCase):
         self.conf([], default_config_files=[])
         self.conf.set_override('transport_url', 'fake:///',
                                'failover_engine')
+        # Nova's own is another one than Cinder's.
+        messaging.get_notification_transport(self.conf, url='fake:///')
+        self.conf.set_override('control_exchange', 'nova')
 
     def _send(self, sample):
+        self.conf.set_override('control_exchange', 'openstack')
         transport = messaging.get_notification_transport(
             self.conf, url='fake:///')
         notifier = messaging.Notifier(

@@ -22,6 +22,7 @@ import testtools
 
 from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine import dispatcher
 from nova_failover_ext.engine import notifications
 from nova_failover_ext.engine import rpc
 from nova_failover_ext.engine import service
@@ -66,6 +67,7 @@ class ServiceTest(testtools.TestCase):
         self._patch(nova_rpc, 'get_client')
         self.begun = self._patch(coordinator.Coordinator, 'start')
         self._patch(coordinator.Coordinator, 'tick')
+        self.dispatcher = self._patch(dispatcher, 'Dispatcher')
         self.service = service.EngineService(conf)
 
     def _patch(self, owner, name):
@@ -80,9 +82,11 @@ class ServiceTest(testtools.TestCase):
         self.assertTrue(self.server.started.wait(10))
         self.assertTrue(self.listener.started.wait(10))
         self.begun.assert_called_once()
+        self.dispatcher.return_value.stop.assert_not_called()
         self.service.stop()
         self.service.wait()
         self.assertTrue(self.server.stopped.wait(10))
+        self.dispatcher.return_value.stop.assert_called_once_with()
 
     def test_a_bus_that_is_down_holds_up_neither_start_nor_stop(self):
         self.service.start()
