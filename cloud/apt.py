@@ -34,6 +34,8 @@ PACKAGES = {
     'libvirt-daemon': '/usr/sbin/libvirtd',
     'libvirt-daemon-driver-qemu':
         '/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so',
+    # libvirtd will not start without the users that this one makes.
+    'libvirt-daemon-system': '/etc/libvirt/qemu.conf',
     'libvirt-clients': '/usr/bin/virsh',
     'libvirt-dev': '/usr/include/libvirt/libvirt.h',
     'qemu-system-x86': '/usr/bin/qemu-system-x86_64',
