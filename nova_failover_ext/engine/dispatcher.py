@@ -15,6 +15,7 @@
 from collections.abc import Callable
 import dataclasses
 import threading
+import traceback
 
 import futurist
 from oslo_log import log as logging
@@ -39,7 +40,7 @@ class Dispatcher:
                  executor: futurist.ThreadPoolExecutor) -> None:
         """Start with nothing waiting.
 
-        :param recover: recovers one server; raises nothing
+        :param recover: recovers one server; what it raises counts as failed
         :param done: told of each result, in the executor's thread
         :param executor: has at least ``caps.total`` workers
         """
@@ -108,7 +109,29 @@ class Dispatcher:
         return dataclasses.replace(work, volumes=tuple(sorted(volumes)))
 
     def _run(self, work: pace.Work) -> None:
-        result = self._recover(work)
+        try:
+            self._tell(work, self._result(work))
+        except Exception as exc:  # noqa: BLE001
+            # The thread ends here; nobody else would tell of it.
+            _log_unexpected(work, exc)
+        finally:
+            with self._lock:
+                del self._in_flight[work.server_id]
+            self._start()
+
+    def _result(self, work: pace.Work) -> results.ServerResult:
+        try:
+            return self._recover(work)
+        except Exception as exc:  # noqa: BLE001
+            # oslo.messaging raises some errors of the host as they were
+            # raised there, and kombu has errors of its own.
+            _log_unexpected(work, exc)
+            return results.ServerResult(
+                work.server_id, results.Outcome.FAILED,
+                'asking nova-compute on %s failed (%s)'
+                % (work.host, type(exc).__name__))
+
+    def _tell(self, work: pace.Work, result: results.ServerResult) -> None:
         LOG.info('Server %(server)s on %(host)s: %(outcome)s%(reason)s '
                  '(failover %(id)s)',
                  {'server': work.server_id, 'host': work.host,
@@ -116,6 +139,10 @@ class Dispatcher:
                   'reason': result.reason and ': ' + result.reason,
                   'id': work.failover_id})
         self._done(work, result)
-        with self._lock:
-            del self._in_flight[work.server_id]
-        self._start()
+
+
+def _log_unexpected(work: pace.Work, exc: Exception) -> None:
+    # The text of what nobody expects may hold anything.
+    LOG.error('Recovering server %s on %s failed with %s:\n%s',
+              work.server_id, work.host, type(exc).__name__,
+              ''.join(traceback.format_tb(exc.__traceback__)))

@@ -12,7 +12,10 @@
 
 """What runs, what waits, and what is told of it."""
 
+import ddt
+import fixtures
 import futurist
+from kombu import exceptions as kombu_exception
 import testtools
 
 from nova_failover_ext.engine import dispatcher
@@ -38,6 +41,7 @@ class LazyExecutor(futurist.SynchronousExecutor):
         return super().submit(fn, *args, **kwargs).result()
 
 
+@ddt.ddt
 class DispatcherTest(testtools.TestCase):
     """The dispatcher, step by step."""
 
@@ -46,16 +50,20 @@ class DispatcherTest(testtools.TestCase):
         self.executor = LazyExecutor()
         self.recovered = []
         self.told = []
+        self.error = None
         self.dispatcher = dispatcher.Dispatcher(
             CAPS, self._recover, self._done, self.executor)
 
     def _recover(self, work):
         self.recovered.append(work)
+        if self.error:
+            raise self.error
         return results.ServerResult(
             work.server_id, results.Outcome.RECOVERED)
 
     def _done(self, work, result):
         self.told.append((work.server_id, result.outcome))
+        self.reason = result.reason
         self.assertIn(work.server_id,
                       self.dispatcher.in_flight(work.backend))
 
@@ -117,6 +125,31 @@ class DispatcherTest(testtools.TestCase):
         self.assertEqual((('vol', 'second'), ('vol2', 'third')),
                          work.volumes)
         self.assertEqual(set(), self.dispatcher.waiting('other'))
+
+    @ddt.data(AttributeError, RuntimeError, OSError,
+              kombu_exception.OperationalError)
+    def test_an_unexpected_error_is_a_failure(self, kind):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.error = kind('CANARY')
+        self._replace('a', 'b', 'c')
+        self.executor.run_one()
+        self.assertEqual([('a', results.Outcome.FAILED)], self.told)
+        self.assertEqual('asking nova-compute on compute1 failed (%s)'
+                         % kind.__name__, self.reason)
+        self.assertEqual({'b', 'c'},
+                         self.dispatcher.in_flight(fakes.BACKEND))
+        self.assertIn('in _recover', log.output)
+        self.assertNotIn('CANARY', log.output)
+
+    def test_a_result_that_nobody_takes_frees_the_slot(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        failing = dispatcher.Dispatcher(
+            CAPS, self._recover, lambda _work, _result: {}['x'],
+            self.executor)
+        failing.replace(fakes.BACKEND, [fakes.work()])
+        self.executor.run_one()
+        self.assertEqual(set(), failing.in_flight(fakes.BACKEND))
+        self.assertIn('KeyError', log.output)
 
     def test_stop(self):
         self._replace('a', 'b', 'c')
