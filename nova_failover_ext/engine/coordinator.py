@@ -134,8 +134,10 @@ class Coordinator:
         busy = (self._dispatcher.in_flight(work.backend)
                 | self._dispatcher.waiting(work.backend))
         alone = busy <= {work.server_id}
-        self._agenda.add(work.backend,
-                         now if alone else attempt.not_before)
+        # It has to be brought to the newer target now that it can be.
+        superseded = work.target != own.target
+        self._agenda.add(work.backend, now if alone or superseded
+                         else attempt.not_before)
 
     def report(self, backend: str) -> dict[str, Any]:
         """Return what is known of a backend as plain data for the bus."""
@@ -159,6 +161,9 @@ class Coordinator:
         if self._may_act(look, own, found):
             self._adopt(look.backend, own, found)
             self._act(look, own, found)
+        else:
+            # It was planned for what may be the target no longer.
+            self._dispatcher.replace(look.backend, [])
 
     def reconcile(self) -> None:
         """Plan a look at every replicated backend, and the next reconcile.

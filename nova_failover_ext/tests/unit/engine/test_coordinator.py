@@ -145,7 +145,7 @@ class GateTest(Base):
         self.member = fakes.member(replication_status='failing-over',
                                    active_backend_id=None)
         self._hint()
-        self.assertIsNone(self._dispatched())
+        self.assertEqual([], self._dispatched())
         self.assertIn('in progress',
                       self.coordinator.report(fakes.BACKEND)['reason'])
         self.member = fakes.member()
@@ -160,7 +160,7 @@ class GateTest(Base):
         for _ in range(30):
             self._later(5)
         self.assertEqual(13, self._looks())
-        self.assertIsNone(self._dispatched())
+        self.assertEqual([], self._dispatched())
 
     def test_rows_that_are_never_written_do_not_hold_up_others(self):
         self.volumes['late'] = fakes.volume(
@@ -168,11 +168,18 @@ class GateTest(Base):
         self.attachments.append(fakes.attachment(
             server=fakes.server(id='late'), volume_id='late'))
         self._hint()
-        self.assertIsNone(self._dispatched())
+        self.assertEqual([], self._dispatched())
         for _ in range(12):
             self._later(5)
         self.assertEqual(['server'],
                          [w.server_id for w in self._dispatched()])
+
+    def test_what_waits_for_the_old_target_never_starts(self):
+        self._hint()
+        self.assertEqual([fakes.work()], self._dispatched())
+        self.member = fakes.member(replication_status='failing-over')
+        self._hint()
+        self.assertEqual([], self._dispatched())
 
 
 class RetryTest(Base):
@@ -264,6 +271,18 @@ class RetryTest(Base):
         self.assertEqual(
             [fakes.work(target='third', failover_id=OTHER_ID,
                         volumes=(('vol', 'third'),))], self._dispatched())
+
+    def test_a_result_for_an_older_target_is_followed_by_a_look(self):
+        self._hint()
+        self.member = fakes.member(active_backend_id='third')
+        self.dispatcher.in_flight.return_value = {'server', 'other'}
+        self._hint(failover_id=OTHER_ID, target='third')
+        self.assertEqual([], self._dispatched())
+        self.dispatcher.in_flight.return_value = {'other'}
+        self._end(results.Outcome.RECOVERED)
+        self.coordinator.tick()
+        self.assertEqual(['third'],
+                         [w.target for w in self._dispatched()])
 
     def test_only_stale_volumes_are_named(self):
         self.volumes['done'] = fakes.volume(id='done')
