@@ -23,6 +23,10 @@ from typing import Any
 #: Key of the stamp in a block device mapping's connection_info.
 STAMP = 'failover_active_backend_id'
 
+#: Key of the mark of a recovery that has begun and not ended; it takes the
+#: place of the stamp meanwhile. Its value is {'place': where the disk sits}.
+MARK = 'failover_recovery'
+
 #: Task state of a server while its volumes are brought to the truth. The API
 #: refuses competing actions with 409 as for any other task state. One that
 #: was left behind by a crash says that there is something to finish.
@@ -38,8 +42,16 @@ _FIRST = {'target_portal': 'target_portals', 'target_iqn': 'target_iqns',
 #: What Cinder says of *how* a volume is used. It may differ from the saved
 #: copy on a healthy attachment (a retype, a second attachment), so it says
 #: nothing of *where* the volume is.
-NOT_A_PLACE = frozenset(('access_mode', 'cacheable', 'discard', 'encrypted',
-                         'enforce_multipath', 'qos_specs'))
+NOT_A_PLACE = frozenset((
+    'access_mode', 'cacheable', 'discard', 'encrypted', 'enforce_multipath',
+    'qos_specs',
+    # Who comes to an array and with which secret: some drivers make new ones
+    # each time they are asked, and a volume that has moved has other targets.
+    'auth_method', 'auth_password', 'auth_username',
+    'discovery_auth_method', 'discovery_auth_password',
+    'discovery_auth_username', 'initiator_target_map'))
+# os-brick rewrites these in place: one to a list, upper to lower case.
+_WWNS = ('target_wwn', 'target_wwns')
 
 
 def stamp_value(active_backend_id: str | None) -> str:
@@ -82,6 +94,8 @@ def differing_keys(saved: Mapping[str, Any],
 def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if key in _FIRST and new.get(_FIRST[key]):
         return bool(new[key] in (old.get(_FIRST[key]) or ()))
+    if key in _WWNS:
+        return _wwns(old.get(key)) == _wwns(new[key])
     for keys in _PATHS:
         if key in keys:
             return _paths(old, keys) == _paths(new, keys)
@@ -91,6 +105,11 @@ def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 def _paths(data: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
     columns = [data[key] for key in keys if data.get(key)]
     return sorted(map(repr, zip(*columns, strict=False)))
+
+
+def _wwns(value: Any) -> list[str]:
+    names = value if isinstance(value, (list, tuple)) else [value]
+    return sorted(str(name).lower() for name in names)
 
 
 def _comparable(value: Any) -> Any:

@@ -29,6 +29,7 @@ from nova_failover_ext.compute import bounded
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import prepare
+from nova_failover_ext.compute import reach
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
 from nova_failover_ext import exception
@@ -42,6 +43,7 @@ class Commit:
     :ivar powered_off: whether this pass powered the guest off and has not
         powered it on again
     :ivar power_cycled: whether this pass powered the guest on
+    :ivar infos: connection_info that came up meanwhile, for masking
     """
 
     def __init__(self, conf: cfg.ConfigOpts, host: upstream.Host,
@@ -64,23 +66,32 @@ class Commit:
         self._instance = instance
         self.powered_off = False
         self.power_cycled = False
+        self.infos: list[dict[str, Any]] = []
+        self._others: Sequence[mapping.Mapping] = ()
 
-    def run(self, stale: Sequence[prepare.Prepared], guest_runs: bool,
+    def run(self, stale: Sequence[prepare.Prepared],
+            others: Sequence[mapping.Mapping], guest_runs: bool,
             has_to_run: bool) -> None:
         """Do it.
 
         :param stale: the volumes that need it
+        :param others: the server's other volumes, without which it cannot be
+            powered on again
         :param guest_runs: whether there is a running guest
         :param has_to_run: whether it has to run afterwards
         :raises RecoveryFailed: with the step that failed; run it again
+        :raises StorageUnreachable: if another volume would keep the guest
+            from being powered on again; nothing was changed
         """
+        self._others = others
+        if guest_runs and _needs_power_cycle(stale):
+            self._try_others()
         connector = self._virt.connector(self._instance)
         for item in stale:
             self._begin(item, guest_runs)
         if not has_to_run:
             self._swap_records(stale, connector)
-        elif not guest_runs or any(
-                item.volume.root and item.guest_stale for item in stale):
+        elif not guest_runs or _needs_power_cycle(stale):
             self._power_cycle(stale, connector)
         else:
             self._swap_disks(stale, connector)
@@ -116,8 +127,10 @@ class Commit:
                 with _step('release'):
                     self._virt.release(self._instance, item.volume)
             except base.GuestHoldsDevice as error:
-                LOG.warning('%s Power cycling the server instead.', error,
+                LOG.warning('The guest does not let go of %s, a power cycle '
+                            'is needed', item.volume.device_name,
                             instance=self._instance)
+                self._try_others_or_fail(error)
                 self._power_cycle(stale[number:], connector)
                 return
             self._disconnect(item)
@@ -126,6 +139,19 @@ class Commit:
             with _step('plug'):
                 self._virt.plug(self._context, self._instance, item.volume)
             self._complete(item)
+
+    def _try_others(self) -> None:
+        for volume in self._others:
+            reach.probe(volume.volume_id, volume.connection_info,
+                        self._conf.reach_timeout)
+
+    def _try_others_or_fail(self, held: Exception) -> None:
+        try:
+            self._try_others()
+        except exception.StorageUnreachable as error:
+            raise exception.RecoveryFailed(
+                step='release', reason=f'{held} A power cycle would not bring '
+                f'the guest back: {error}') from error
 
     def _power_cycle(self, stale: Sequence[prepare.Prepared],
                      connector: dict[str, Any]) -> None:
@@ -142,7 +168,8 @@ class Commit:
             self._complete(item)
 
     def _power_off(self, stale: Sequence[prepare.Prepared]) -> None:
-        # A guest that has lost its root volume cannot shut down by itself.
+        # A guest that shuts down by itself writes to its root volume, and
+        # the old site must see no more writes.
         clean = not any(item.volume.root for item in stale)
         self.powered_off = True
         with _step('power_off'):
@@ -159,9 +186,11 @@ class Commit:
         LOG.info('Updating attachment %(attachment)s of volume %(volume)s',
                  {'attachment': item.volume.bdm.attachment_id,
                   'volume': item.volume.volume_id}, instance=self._instance)
-        return self._cinder.update(
+        fresh = self._cinder.update(
             self._context, item.volume.bdm.attachment_id, connector,
             item.volume.device_name)
+        self.infos.append(fresh)
+        return fresh
 
     def _disconnect(self, item: prepare.Prepared) -> None:
         if not item.record_stale:
@@ -205,6 +234,10 @@ class Commit:
         if found.status != 'in-use':
             return f'volume {volume.volume_id} is {found.status}'
         return ''
+
+
+def _needs_power_cycle(stale: Sequence[prepare.Prepared]) -> bool:
+    return any(item.volume.root and item.guest_stale for item in stale)
 
 
 @contextlib.contextmanager

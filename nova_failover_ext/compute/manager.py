@@ -26,6 +26,7 @@ from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
 from nova_failover_ext.conf import compute as compute_conf
+from nova_failover_ext import truth
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,20 @@ class FailoverComputeManager(manager.ComputeManager):
             cinder.CinderAPI(self.volume_api))
         self.additional_endpoints.append(
             endpoint.FailoverEndpoint(self.host, work))
+
+    def _resume_guests_state(self, context: Any, instance: Any,
+                             net_info: Any) -> None:
+        """Leave a server that a recovery has powered off to the recovery.
+
+        Nova would start its guest from the block device mappings as they
+        are, which may still name the old site (private to Nova, read in
+        Nova 31 to 34, where the signature is the same).
+        """
+        if instance.task_state == truth.TASK_STATE:
+            LOG.info('A recovery will power this server on',
+                     instance=instance)
+            return
+        super()._resume_guests_state(context, instance, net_info)
 
 
 def load_virt_host(compute_driver: str, driver: Any,

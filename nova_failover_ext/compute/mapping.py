@@ -24,8 +24,6 @@ from oslo_serialization import jsonutils
 
 from nova_failover_ext import truth
 
-#: Key of the mark of a recovery at work: {'place': where the disk sits}.
-MARK = 'failover_recovery'
 # What Nova stashes at the top level and must survive a refresh
 # (nova.virt.block_device.DriverVolumeBlockDevice._volume_attach).
 _STASHED = ('serial', 'multiattach')
@@ -65,17 +63,19 @@ class Mapping:
             own words; what an earlier, cut off pass has saved is kept
         """
         if not self.begun:
-            self._save(dict(self.connection_info, **{MARK: {'place': place}}))
+            info = {key: value for key, value in self.connection_info.items()
+                    if key != truth.STAMP}
+            self._save(dict(info, **{truth.MARK: {'place': place}}))
 
     @property
     def begun(self) -> bool:
         """Whether a recovery of this mapping has begun and not ended."""
-        return MARK in self.connection_info
+        return truth.MARK in self.connection_info
 
     @property
     def place(self) -> str | None:
         """Where the disk sits in the guest, if that was remembered."""
-        place = (self.connection_info.get(MARK) or {}).get('place')
+        place = (self.connection_info.get(truth.MARK) or {}).get('place')
         return str(place) if place else None
 
     @property
@@ -90,7 +90,7 @@ class Mapping:
         """
         info = dict(fresh)
         info.setdefault('serial', self.volume_id)
-        for key in (*_STASHED, MARK):
+        for key in (*_STASHED, truth.MARK):
             if key in self.connection_info:
                 info[key] = self.connection_info[key]
         multipath_id = self.connection_info.get('data', {}).get(
@@ -106,7 +106,7 @@ class Mapping:
     def stamp(self, active_backend_id: str) -> None:
         """Save that the mapping is the truth under this backend id."""
         info = {key: value for key, value in self.connection_info.items()
-                if key != MARK}
+                if key != truth.MARK}
         info[truth.STAMP] = truth.stamp_value(active_backend_id)
         if info != self.connection_info:
             self._save(info)

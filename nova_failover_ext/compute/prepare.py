@@ -80,7 +80,8 @@ class Preparation:
         self._cinder = api
 
     def ask(self, context: Any, instance: Any, volume: mapping.Mapping,
-            active_backend_id: str, guest_runs: bool) -> Prepared | Unfit:
+            active_backend_id: str, guest_runs: bool,
+            has_to_run: bool) -> Prepared | Unfit:
         """Ask Cinder where a volume is, and compare.
 
         :param context: an admin's nova RequestContext
@@ -88,14 +89,15 @@ class Preparation:
         :param volume: its block device mapping
         :param active_backend_id: that of the volume's backend
         :param guest_runs: whether there is a running guest
+        :param has_to_run: whether it has to run afterwards
         :raises RecoveryDeferred: if Cinder does not answer
         """
         problem = unfit_reason(self._cinder.volume(
             context, volume.volume_id), volume)
-        if problem:
+        if problem or (has_to_run and (
+                problem := self._virt.obstacle(volume))):
             return Unfit(volume, problem)
-        fresh = self._cinder.ask(context, volume.volume_id,
-                                 self._virt.connector(instance))
+        fresh = self._ask(context, instance, volume)
         attachment = self._cinder.attachment(
             context, volume.bdm.attachment_id)
         record_stale = bool(truth.differing_keys(
@@ -107,6 +109,20 @@ class Preparation:
             # guest's disk is written in its XML is not ours to judge.
             guest_runs and (record_stale or (
                 volume.begun and not self._virt.shows(instance, volume))))
+
+    def _ask(self, context: Any, instance: Any,
+             volume: mapping.Mapping) -> dict[str, Any]:
+        connector = self._virt.connector(instance)
+        fresh = self._cinder.ask(context, volume.volume_id, connector)
+        if not truth.differing_keys(volume.connection_info, fresh):
+            return fresh
+        # What a driver answers differently each time says nothing; such keys
+        # must not cost a healthy server a power cycle.
+        again = self._cinder.ask(context, volume.volume_id, connector)
+        saved = volume.connection_info.get('data') or {}
+        for key in truth.differing_keys(fresh, again):
+            again.get('data', {})[key] = saved.get(key)
+        return again
 
     def reach(self, prepared: Prepared, timeout: float) -> None:
         """Try that the volume's new place answers on this host.
@@ -130,6 +146,8 @@ def unfit_reason(found: cinder.Volume, volume: mapping.Mapping) -> str:
         return f'its replication_status is {found.replication_status}'
     if found.status not in _USABLE:
         return f'its status in Cinder is {found.status}'
+    if volume.connection_info.get('multiattach'):
+        return 'it is a multiattach volume, which is not recovered yet'
     if not volume.bdm.attachment_id:
         return 'it has a legacy attachment without an attachment id'
     return ''

@@ -108,9 +108,11 @@ class Attempt:
         self._preparation = preparation
         self._context = context
         self._instance = instance
+        self._log: record.Record | None = None
         self._commit = commit.Commit(
             conf, host, virt, api, context, instance)
         self._infos: list[dict[str, Any]] = []
+        self._others: list[mapping.Mapping] = []
         self._moved = False
         # A pass that was cut off has left its claim behind.
         self._claimed = instance.task_state == truth.TASK_STATE
@@ -123,50 +125,80 @@ class Attempt:
         :param guest_runs: whether there is a running guest
         :param has_to_run: whether it has to run afterwards
         """
-        log: record.Record | None = None
-        stale: list[prepare.Prepared] = []
+        # Only a power on ends what an earlier pass has begun.
+        self._commit.powered_off = has_to_run and not guest_runs
         try:
-            found = self._ask(volumes, guest_runs)
-            asked = [p for p in found if isinstance(p, prepare.Prepared)]
-            stale = [item for item in asked if item.stale]
-            if stale:
-                log = self._record()
-                self._act(stale, guest_runs, has_to_run)
-                log.succeeded()
-            self._settle(asked)
-            return self._result(found)
+            return self._run(volumes, guest_runs, has_to_run)
         except exception.RecoveryDeferred as error:
-            reason = record.reason_of(error, *self._infos)
-            if log or self._moved:
-                (log or self._record()).deferred(reason)
-            return self._bad(Outcome.DEFERRED, reason)
+            return self._deferred(error)
         except exception.FailoverException as error:
-            reason = record.reason_of(error, *self._infos)
-            LOG.error('%s', reason, instance=self._instance)
-            (log or self._record()).failed(reason, error, *self._infos)
-            self._host.fault(self._context, self._instance, error, reason)
-            return self._bad(Outcome.FAILED, reason)
+            return self._failed(error)
+        # Whatever libvirt or conductor raise outside of the named steps must
+        # be recorded, and without secrets, like any other failure.
+        except Exception as error:  # noqa: BLE001
+            failure = exception.RecoveryFailed(
+                step='unexpected', reason=f'{type(error).__name__}: {error}')
+            failure.__cause__ = error
+            return self._failed(failure)
         finally:
             self._let_go()
+
+    def _run(self, volumes: Dictionary[str, str], guest_runs: bool,
+             has_to_run: bool) -> results.ServerResult:
+        found = self._ask(volumes, guest_runs, has_to_run)
+        asked = [p for p in found if isinstance(p, prepare.Prepared)]
+        if self._commit.powered_off and len(asked) < len(found):
+            raise exception.RecoveryDeferred(
+                reason='the server is powered off in the midst of a recovery '
+                f'and not all its volumes are ready: {_reasons(found)}')
+        stale = [item for item in asked if item.stale]
+        if stale or self._commit.powered_off:
+            self._log = self._record()
+            self._act(stale, guest_runs, has_to_run)
+            self._log.succeeded()
+        self._settle(asked)
+        return self._result(found)
+
+    def _deferred(self, error: Exception) -> results.ServerResult:
+        reason = record.reason_of(error, *self._secrets())
+        if self._log or self._moved:
+            (self._log or self._record()).deferred(reason)
+        return self._bad(Outcome.DEFERRED, reason)
+
+    def _failed(self, error: Exception) -> results.ServerResult:
+        reason = record.reason_of(error, *self._secrets())
+        LOG.error('%s', reason, instance=self._instance)
+        (self._log or self._record()).failed(
+            reason, error, *self._secrets())
+        self._host.fault(self._context, self._instance, error, reason)
+        return self._bad(Outcome.FAILED, reason)
+
+    def _secrets(self) -> list[dict[str, Any]]:
+        return [*self._infos, *self._commit.infos]
 
     def _record(self) -> record.Record:
         return record.Record(
             self._context, self._instance.uuid, self._host.name)
 
-    def _ask(self, volumes: Dictionary[str, str], guest_runs: bool
-             ) -> list[prepare.Prepared | prepare.Unfit]:
+    def _ask(self, volumes: Dictionary[str, str], guest_runs: bool,
+             has_to_run: bool) -> list[prepare.Prepared | prepare.Unfit]:
         mappings = [mapping.Mapping(bdm) for bdm in self._host.mappings(
-            self._context, self._instance.uuid)
-            if bdm.volume_id in volumes]
+            self._context, self._instance.uuid)]
         self._infos = [item.connection_info for item in mappings]
-        self._moved = any(
-            active or truth.STAMP in info
-            for info in self._infos for active in volumes.values())
+        self._others = [item for item in mappings
+                        if item.volume_id not in volumes]
+        mappings = [item for item in mappings if item.volume_id in volumes]
+        self._moved = any(volumes.values()) or any(
+            truth.STAMP in item.connection_info or item.begun
+            for item in mappings)
         found = [self._preparation.ask(
             self._context, self._instance, item, volumes[item.volume_id],
-            guest_runs) for item in mappings]
-        self._infos += [item.fresh for item in found
-                        if isinstance(item, prepare.Prepared)]
+            guest_runs, has_to_run) for item in mappings]
+        for item in found:
+            if isinstance(item, prepare.Prepared):
+                self._infos += [item.fresh, item.attachment.connection_info]
+            else:
+                self._others.append(item.volume)
         return found
 
     def _act(self, stale: list[prepare.Prepared], guest_runs: bool,
@@ -175,27 +207,35 @@ class Attempt:
         for item in stale:
             self._preparation.reach(
                 item, self._conf.failover_compute.reach_timeout)
-        self._commit.run(stale, guest_runs, has_to_run)
+        self._commit.run(stale, self._others, guest_runs, has_to_run)
         self._host.update_power_state(self._instance)
 
     def _claim(self) -> None:
         # The API refuses competing actions from here on.
         self._instance.task_state = truth.TASK_STATE
+        # Also if the answer to the save gets lost.
+        self._claimed = True
         try:
             self._instance.save(
                 expected_task_state=[None, truth.TASK_STATE])
         except nova_exception.UnexpectedTaskStateError as error:
+            self._claimed = False
             raise exception.RecoveryDeferred(
                 reason='a task has just begun') from error
-        self._claimed = True
 
     def _let_go(self) -> None:
         # A guest that was powered off and not yet on again has to run once
         # the recovery is finished; the task state tells the next pass so,
         # and keeps Nova from taking the server for stopped.
-        if self._claimed and not self._commit.powered_off:
-            self._instance.task_state = None
+        if not self._claimed or self._commit.powered_off:
+            return
+        self._instance.task_state = None
+        try:
             self._instance.save(expected_task_state=truth.TASK_STATE)
+        except (nova_exception.UnexpectedTaskStateError,
+                nova_exception.InstanceNotFound):
+            LOG.info('The server was deleted meanwhile or belongs to another '
+                     'task', instance=self._instance)
 
     def _settle(self, asked: list[prepare.Prepared]) -> None:
         for item in asked:
@@ -205,14 +245,11 @@ class Attempt:
                 ) -> results.ServerResult:
         volumes = tuple(_volume_result(item) for item in found)
         outcomes = {volume.outcome for volume in volumes}
-        reasons = '; '.join(
-            f'volume {item.volume.volume_id}: {item.reason}'
-            for item in found if isinstance(item, prepare.Unfit))
         for outcome in (Outcome.DEFERRED, Outcome.RECOVERED,
                         Outcome.UNCHANGED):
             if outcome in outcomes:
                 return results.ServerResult(
-                    self._instance.uuid, outcome, reasons,
+                    self._instance.uuid, outcome, _reasons(found),
                     self._commit.power_cycled, volumes=volumes)
         return results.ServerResult(
             self._instance.uuid, Outcome.SKIPPED,
@@ -221,6 +258,11 @@ class Attempt:
     def _bad(self, outcome: Outcome, reason: str) -> results.ServerResult:
         return results.ServerResult(
             self._instance.uuid, outcome, reason, self._commit.power_cycled)
+
+
+def _reasons(found: list[prepare.Prepared | prepare.Unfit]) -> str:
+    return '; '.join(f'volume {item.volume.volume_id}: {item.reason}'
+                     for item in found if isinstance(item, prepare.Unfit))
 
 
 def _volume_result(item: prepare.Prepared | prepare.Unfit

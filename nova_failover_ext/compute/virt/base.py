@@ -47,7 +47,7 @@ class VirtHost(abc.ABC):
 
     @abc.abstractmethod
     def guest_runs(self, instance: Any) -> bool:
-        """Tell whether the hypervisor has a guest that is not shut off."""
+        """Tell whether the hypervisor has a guest, in whatever state."""
 
     @abc.abstractmethod
     def place(self, instance: Any, volume: mapping.Mapping) -> str | None:
@@ -71,6 +71,13 @@ class VirtHost(abc.ABC):
     def plug(self, context: Any, instance: Any,
              volume: mapping.Mapping) -> None:
         """Plug the connected volume in at its remembered place."""
+
+    @abc.abstractmethod
+    def obstacle(self, volume: mapping.Mapping) -> str:
+        """Say what would keep this host from connecting the volume anew.
+
+        :returns: a reason, or an empty string
+        """
 
     @abc.abstractmethod
     def disconnect(self, context: Any, instance: Any,

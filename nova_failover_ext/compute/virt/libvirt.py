@@ -15,9 +15,10 @@
 Private parts of ``nova.virt.libvirt.driver.LibvirtDriver`` that are used here,
 each read in Nova 31.0.0, 32.0.0, 33.0.0 and 34.0.0:
 
-* ``_host`` (get_guest), ``_get_guest_disk_device``, ``_detach_with_retry``,
-  ``_get_volume_config``, ``_connect_volume``, ``_disconnect_volume`` (with
-  ``force``), ``_build_device_metadata``
+* ``_host`` (get_guest, find_secret), ``_get_guest_disk_device``,
+  ``_detach_with_retry``, ``_get_volume_config``, ``_connect_volume``,
+  ``_disconnect_volume`` (with ``force`` and ``destroy_secrets``),
+  ``_build_device_metadata``
 """
 
 import functools
@@ -25,7 +26,6 @@ import inspect
 from typing import Any
 
 from lxml import etree
-from nova.compute import power_state
 import nova.conf
 from nova import exception as nova_exception
 from nova.virt.libvirt import blockinfo
@@ -44,11 +44,12 @@ class LibvirtHost(base.VirtHost):
 
     def guest_runs(self, instance: Any) -> bool:
         """See the base class."""
+        # Not the power state: a guest that has suspended itself or is still
+        # shutting down has a QEMU that holds its disks, too.
         try:
-            state = self.driver.get_info(instance, use_cache=False).state
+            return bool(self.driver._host.get_guest(instance).is_active())
         except nova_exception.InstanceNotFound:
             return False
-        return state in (power_state.RUNNING, power_state.PAUSED)
 
     def place(self, instance: Any, volume: mapping.Mapping) -> str | None:
         """Return the disk's <address> element, or None."""
@@ -103,12 +104,23 @@ class LibvirtHost(base.VirtHost):
             context, instance)
         instance.save()
 
+    def obstacle(self, volume: mapping.Mapping) -> str:
+        """See the base class; a LUKS secret must be there already."""
+        data = volume.connection_info.get('data') or {}
+        if data.get('encrypted') and not self.driver._host.find_secret(
+                'volume', volume.volume_id):
+            return ('it is encrypted and libvirt has no secret for it on this '
+                    'host; a hard reboot by its owner makes one')
+        return ''
+
     def disconnect(self, context: Any, instance: Any,
                    volume: mapping.Mapping) -> None:
         """See the base class."""
         info = volume.connection_info
+        # The secret of a LUKS volume stays, as in Nova's hard reboot: without
+        # the owner's token it could not be made again.
         self.driver._disconnect_volume(
-            context, info, instance, force=True,
+            context, info, instance, force=True, destroy_secrets=False,
             encryption=self._encryption(context, volume, info))
 
     def connect(self, context: Any, instance: Any,

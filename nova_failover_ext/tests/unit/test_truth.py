@@ -55,7 +55,17 @@ class DifferingKeys(base.BaseTestCase):
          ['target_iqns', 'target_luns', 'target_portal', 'target_portals']),
         (RBD, dict(RBD, hosts=['m2', 'm1'], ports=['2', '1']), []),
         (RBD, dict(RBD, hosts=['m3'], ports=['1']), ['hosts', 'ports']),
-        (RBD, dict(RBD, auth_username='other'), ['auth_username']),
+        (RBD, dict(RBD, name='other/v'), ['name']),
+        # Some drivers make a new secret each time they are asked.
+        ({'target_iqn': 'i', 'auth_password': 'a'},
+         {'target_iqn': 'i', 'auth_password': 'b'}, []),
+        # os-brick has rewritten the saved copy in place.
+        ({'target_wwn': ['50a', '50b'], 'initiator_target_map': {'1': ['x']},
+          'targets': [['50a', 1]]},
+         {'target_wwn': ['50B', '50A'], 'initiator_target_map': {'1': 'X'}},
+         []),
+        ({'target_wwn': ['50a']}, {'target_wwn': '50A'}, []),
+        ({'target_wwn': ['50a']}, {'target_wwn': '50C'}, ['target_wwn']),
     )
     @ddt.unpack
     def test_data(self, saved, fresh, expected):

@@ -14,8 +14,10 @@
 
 from unittest import mock
 
+from nova.compute import manager as nova_manager
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova.objects import instance as instance_object
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.volume import cinder as nova_cinder
 from oslotest import base
@@ -26,6 +28,7 @@ from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute.virt import libvirt
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi
+from nova_failover_ext import truth
 
 
 class Endpoint(base.BaseTestCase):
@@ -55,6 +58,32 @@ class Endpoint(base.BaseTestCase):
         target = rpcapi.ComputeFailoverAPI.target()
         self.assertEqual(target.namespace, self.endpoint.target.namespace)
         self.assertEqual(target.version, self.endpoint.target.version)
+
+
+class ResumeGuests(base.BaseTestCase):
+    """Nova's resume_guests_state_on_host_boot, at the start of the service."""
+
+    def setUp(self):
+        super().setUp()
+        patch = mock.patch.object(
+            nova_manager.ComputeManager, '_resume_guests_state',
+            autospec=True)
+        self.addCleanup(patch.stop)
+        self.resumed = patch.start()
+        self.manager = manager.FailoverComputeManager.__new__(
+            manager.FailoverComputeManager)
+
+    def resume(self, task_state):
+        instance = mock.create_autospec(
+            instance_object.Instance, instance=True, task_state=task_state)
+        self.manager._resume_guests_state('context', instance, 'network')
+        return self.resumed.called
+
+    def test_interrupted_recovery_is_not_resumed_on_the_old_site(self):
+        self.assertFalse(self.resume(truth.TASK_STATE))
+
+    def test_any_other_server_is(self):
+        self.assertTrue(self.resume(None))
 
 
 class LoadVirtHost(base.BaseTestCase):

@@ -14,11 +14,9 @@
 
 from unittest import mock
 
-from nova.compute import power_state
 from nova import exception as nova_exception
 from nova import objects
 from nova.objects import block_device
-from nova.virt import hardware
 from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import guest as libvirt_guest
@@ -59,7 +57,7 @@ class LibvirtHost(base.BaseTestCase):
         self.driver = mock.create_autospec(
             libvirt_driver.LibvirtDriver, instance=True)
         self.guest = mock.create_autospec(libvirt_guest.Guest, instance=True)
-        self.driver._host = mock.Mock(spec_set=('get_guest',))
+        self.driver._host = mock.Mock(spec_set=('get_guest', 'find_secret'))
         self.driver._host.get_guest.return_value = self.guest
         self.driver._build_device_metadata.return_value = None
         self.driver._get_volume_config.side_effect = (
@@ -80,15 +78,14 @@ class LibvirtHost(base.BaseTestCase):
         self.driver._get_guest_disk_device.side_effect = found
 
     def test_guest_runs(self):
-        for state, runs in ((power_state.RUNNING, True),
-                            (power_state.PAUSED, True),
-                            (power_state.SHUTDOWN, False)):
-            self.driver.get_info.return_value = hardware.InstanceInfo(state)
-            self.assertEqual(runs, self.virt.guest_runs(self.instance))
+        # Whatever its state, as long as there is a QEMU.
+        for active in (True, False):
+            self.guest.is_active.return_value = active
+            self.assertEqual(active, self.virt.guest_runs(self.instance))
 
     def test_no_guest(self):
-        self.driver.get_info.side_effect = nova_exception.InstanceNotFound(
-            instance_id=VOLUME)
+        self.driver._host.get_guest.side_effect = (
+            nova_exception.InstanceNotFound(instance_id=VOLUME))
         self.assertFalse(self.virt.guest_runs(self.instance))
 
     def test_place(self):
@@ -157,7 +154,15 @@ class LibvirtHost(base.BaseTestCase):
         self.virt.disconnect(None, self.instance, self.volume)
         self.driver._disconnect_volume.assert_called_once_with(
             None, self.volume.connection_info, self.instance, force=True,
-            encryption={})
+            destroy_secrets=False, encryption={})
+
+    def test_luks_secret_has_to_be_there(self):
+        self.assertEqual('', self.virt.obstacle(self.volume))
+        self.volume.connection_info['data']['encrypted'] = True
+        self.driver._host.find_secret.return_value = None
+        self.assertIn('secret', self.virt.obstacle(self.volume))
+        self.driver._host.find_secret.return_value = object()
+        self.assertEqual('', self.virt.obstacle(self.volume))
 
     @mock.patch('os_brick.encryptors.get_encryption_metadata',
                 autospec=True, return_value={'provider': 'luks'})

@@ -60,10 +60,16 @@ class Mapping(base.BaseTestCase):
 
     def test_mark_keeps_the_first_place(self):
         self.volume.begin('<a/>')
-        self.assertEqual('<a/>', self.saved()[mapping.MARK]['place'])
+        self.assertEqual('<a/>', self.saved()[truth.MARK]['place'])
         self.volume.begin(None)
         self.bdm.save.assert_not_called()
         self.assertEqual('<a/>', self.volume.place)
+
+    def test_mark_takes_the_place_of_the_stamp(self):
+        self.volume.begin(None)
+        self.assertNotIn(truth.STAMP, self.saved())
+        self.assertTrue(truth.needs_question(
+            self.volume.connection_info, 'before'))
 
     def test_mark_survives_replace_and_ends_with_the_stamp(self):
         self.volume.begin('<a/>')
@@ -72,7 +78,7 @@ class Mapping(base.BaseTestCase):
         self.bdm.save.reset_mock()
         self.volume.stamp('after')
         saved = self.saved()
-        self.assertNotIn(mapping.MARK, saved)
+        self.assertNotIn(truth.MARK, saved)
         self.assertEqual('after', saved[truth.STAMP])
 
     def test_same_stamp_is_not_written_again(self):

@@ -20,7 +20,6 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from oslotest import base
 
-from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import record
 from nova_failover_ext.compute import recovery
@@ -32,16 +31,16 @@ from nova_failover_ext import truth
 
 Outcome = results.Outcome
 LIVE_SWAP = [
-    'ask b', 'save b', 'attachment_update attachment-b /dev/vdb',
+    'ask b', 'ask b', 'save b', 'attachment_update attachment-b /dev/vdb',
     'release b', 'disconnect b /primary/b', 'save b',
     'connect b /secondary/b', 'save b', 'plug b <address/>',
     'attachment_complete attachment-b', 'save b']
 RECORD_SWAP = [
-    'ask a', 'save a', 'attachment_update attachment-a /dev/vda',
+    'ask a', 'ask a', 'save a', 'attachment_update attachment-a /dev/vda',
     'disconnect a /primary/a', 'save a',
     'attachment_complete attachment-a', 'save a']
 POWER_CYCLE = [
-    'ask a', 'ask b', 'save a', 'save b',
+    'ask a', 'ask a', 'ask b', 'ask b', 'save a', 'save b',
     'attachment_update attachment-a /dev/vda',
     'attachment_update attachment-b /dev/vdb',
     'power_off hard',
@@ -207,6 +206,22 @@ class NotNow(Case):
         self.assertEqual(Outcome.DEFERRED, self.recover(around).outcome)
         self.assertEqual([], around.calls)
 
+    def test_multiattach_volume(self):
+        around = self.world(world.Volume('a', 0))
+        around.bdms[0].connection_info = '{"multiattach": true}'
+        result = self.recover(around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('multiattach', result.reason)
+        self.assertEqual([], around.calls)
+
+    def test_obstacle_on_the_host(self):
+        around = self.world(world.Volume('a', 0))
+        around.obstacles['a'] = 'no secret'
+        result = self.recover(around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('no secret', result.reason)
+        self.assertEqual([], around.calls)
+
     def test_legacy_attachment(self):
         around = self.world(world.Volume('a', 0))
         around.bdms[0].attachment_id = None
@@ -229,7 +244,7 @@ class NotNow(Case):
         result = self.recover(around)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('dead', result.reason)
-        self.assertEqual(['ask a'], around.calls)
+        self.assertEqual(['ask a', 'ask a'], around.calls)
         self.assertEqual({'a': None}, around.stamps())
         self.assertIsNone(around.instance.task_state)
         self.record.deferred.assert_called_once_with(result.reason)
@@ -240,8 +255,161 @@ class NotNow(Case):
             nova_exception.UnexpectedTaskStateError(
                 instance_uuid=world.SERVER, expected={}, actual={}))
         self.assertEqual(Outcome.DEFERRED, self.recover(around).outcome)
-        self.assertEqual(['ask a'], around.calls)
+        self.assertEqual(['ask a', 'ask a'], around.calls)
         self.assertEqual(1, around.instance.save.call_count)
+
+
+class Interrupted(Case):
+    """A guest that was powered off has to run again in the end."""
+
+    def setUp(self):
+        super().setUp()
+        self.around = self.world(world.Volume('a', 0))
+
+    def interrupt(self, step):
+        self.around.errors[step] = _error(step)
+        self.assertEqual(Outcome.FAILED, self.recover(self.around).outcome)
+        self.assertFalse(self.around.guest_runs)
+        self.around.errors.clear()
+
+    def assert_deferred(self):
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
+
+    def assert_runs(self):
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
+        self.assertTrue(self.around.guest_runs)
+        self.assertIsNone(self.around.instance.task_state)
+
+    def test_storage_goes_away_meanwhile(self):
+        self.interrupt('connect')
+        self.probe.side_effect = exception.StorageUnreachable(
+            volume_id='a', reason='dead')
+        self.assert_deferred()
+        self.probe.side_effect = None
+        self.assert_runs()
+
+    def test_cinder_goes_away_meanwhile(self):
+        self.interrupt('connect')
+        self.around.errors['ask'] = exception.RecoveryDeferred(reason='no')
+        self.assert_deferred()
+        self.around.errors.clear()
+        self.assert_runs()
+
+    def test_volume_is_not_ready_meanwhile(self):
+        self.interrupt('connect')
+        self.around.obstacles['a'] = 'no secret'
+        self.assert_deferred()
+        self.around.obstacles.clear()
+        self.assert_runs()
+
+    def test_nothing_is_stale_any_more(self):
+        self.interrupt('power_on')
+        volume = self.around.volumes['a']
+        volume.attachment_status = volume.status = 'attached'
+        volume.status = 'in-use'
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.UNCHANGED, result.outcome, result.reason)
+        self.assertTrue(self.around.guest_runs)
+        self.assertIsNone(self.around.instance.task_state)
+
+    def test_volume_was_detached_meanwhile(self):
+        self.interrupt('connect')
+        self.around.bdms = []
+        self.recover(self.around)
+        self.assertTrue(self.around.guest_runs)
+
+
+class OtherVolumes(Case):
+    """A power cycle needs every volume of the server."""
+
+    def setUp(self):
+        super().setUp()
+        self.probe.side_effect = self.answer
+
+    def answer(self, volume_id, info, timeout):
+        if volume_id == 'c':
+            raise exception.StorageUnreachable(volume_id='c', reason='dead')
+
+    def server(self, *volumes):
+        around = self.world(*volumes, world.Volume('c'))
+        around.volumes['c'].status = 'error'
+        return around
+
+    def test_root_volume_waits_for_them(self):
+        around = self.server(world.Volume('a', 0))
+        result = self.recover(around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('volume c', result.reason.lower())
+        self.assertEqual(['ask a', 'ask a'], around.calls)
+        self.assertIsNone(around.instance.task_state)
+
+    def test_held_data_volume_is_no_reason(self):
+        around = self.server(world.Volume('b'))
+        around.errors['release'] = virt_base.GuestHoldsDevice(
+            device='vdb', reason='busy')
+        result = self.recover(around)
+        self.assertEqual(Outcome.FAILED, result.outcome)
+        self.assertTrue(around.guest_runs)
+        self.assertNotIn('power_off clean', around.calls)
+
+    def test_data_volume_needs_no_other(self):
+        around = self.server(world.Volume('b'))
+        self.recover(around)
+        self.assertIn('plug b <address/>', around.calls)
+
+
+class Unexpected(Case):
+    """What no step expects is recorded as well, and masked."""
+
+    def test_preparation_raises(self):
+        around = self.world(world.Volume('a', 0))
+        around.virt.connector.side_effect = RuntimeError('canary')
+        result = self.recover(around)
+        self.assertEqual(Outcome.FAILED, result.outcome)
+        self.assertIn('RuntimeError', result.reason)
+        self.assertNotIn('canary', result.reason)
+        self.record.failed.assert_called_once()
+
+    def test_server_is_deleted_meanwhile(self):
+        around = self.world(world.Volume('b'))
+        around.instance.save.side_effect = [
+            None, nova_exception.InstanceNotFound(instance_id=world.SERVER)]
+        self.assertEqual(Outcome.RECOVERED, self.recover(around).outcome)
+
+    def test_lost_answer_to_the_claim_leaves_none_behind(self):
+        around = self.world(world.Volume('b'))
+        around.instance.save.side_effect = [RuntimeError('lost'), None]
+        self.assertEqual(Outcome.FAILED, self.recover(around).outcome)
+        self.assertIsNone(around.instance.task_state)
+
+    def test_secret_that_came_up_meanwhile(self):
+        around = self.world(world.Volume('b'))
+        around.cinder.update.side_effect = lambda *args: {
+            'driver_volume_type': 'local', 'data': {
+                'device_path': world.NEW % 'b', 'auth_password': 'minted'}}
+        around.errors['connect'] = OSError('login with minted failed')
+        self.assertNotIn('minted', self.recover(around).reason)
+
+
+class Volatile(Case):
+    """A driver that answers differently each time."""
+
+    def test_healthy_server_is_left_alone(self):
+        around = self.world(world.Volume('a', 0))
+        around.volumes['a'].path = world.OLD % 'a'
+        around.volumes['a'].attachment_path = world.OLD % 'a'
+        answers = iter(range(9))
+
+        def ask(context, name, connector):
+            return {'driver_volume_type': 'local', 'data': {
+                'device_path': world.OLD % 'a', 'nonce': next(answers)}}
+
+        around.cinder.ask.side_effect = ask
+        self.assertEqual(Outcome.UNCHANGED, self.recover(around).outcome)
+        self.assertTrue(around.guest_runs)
 
 
 @ddt.ddt
@@ -330,7 +498,7 @@ class Failure(Case):
         around.virt.place.side_effect = lambda *args: None
         self.recover(around)
         self.assertIn('plug b <address/>', around.calls)
-        self.assertNotIn(mapping.MARK, around.bdms[0].connection_info)
+        self.assertNotIn(truth.MARK, around.bdms[0].connection_info)
 
 
 def _error(step):

@@ -56,6 +56,7 @@ class World:
     def __init__(self, *volumes, vm_state='active', guest_runs=True):
         self.calls = []
         self.errors = {}
+        self.obstacles = {}
         self.volumes = {volume.name: volume for volume in volumes}
         self.guest_runs = guest_runs
         self.instance = mock.create_autospec(
@@ -124,6 +125,8 @@ class World:
 
     def _virt(self):
         virt = mock.create_autospec(base.VirtHost, instance=True)
+        virt.obstacle.side_effect = lambda volume: self.obstacles.get(
+            volume.volume_id, '')
         virt.connector.return_value = {'host': 'here'}
         virt.guest_runs.side_effect = lambda instance: self.guest_runs
         virt.place.side_effect = lambda instance, volume: '<address/>'
