@@ -217,7 +217,10 @@ def _stamp(connection_info: str | None) -> str | None:
         parsed = json.loads(connection_info or '{}')
     except ValueError:
         return None
-    stamp = parsed.get(truth.STAMP) if isinstance(parsed, dict) else None
+    # A recovery that has begun and not ended is never to be skipped.
+    if not isinstance(parsed, dict) or truth.MARK in parsed:
+        return None
+    stamp = parsed.get(truth.STAMP)
     return stamp if isinstance(stamp, str) else None
 
 
