@@ -151,16 +151,18 @@ class Coordinator:
         :raises FailoverException: if the truth cannot be read
         """
         try:
-            found = survey.take(self._cinder, self._nova, look.backend)
+            read = survey.read(self._cinder, self._nova, look.backend)
         except exception.BackendNotFound as exc:
             LOG.warning('Nothing is done: %s', exc)
             self._forget(look.backend)
             return
         own = self._state(look.backend)
         own.errors = 0
-        if self._may_act(look, own, found):
-            self._adopt(look.backend, own, found)
-            self._act(look, own, found)
+        if self._may_act(look, own, read):
+            self._adopt(look.backend, own, read)
+            # The gate has given up waiting for the rows that are missing.
+            self._act(look, own, read.judge(
+                plan.Ask(late=read.gate.partial)))
         else:
             # It was planned for what may be the target no longer.
             self._dispatcher.replace(look.backend, [])
@@ -210,10 +212,10 @@ class Coordinator:
             self._states.pop(backend, None)
 
     def _adopt(self, name: str, own: state.BackendState,
-               found: survey.Survey) -> None:
+               read: survey.Records) -> None:
         with self._lock:
             hint = self._hints.pop(name, None)
-        present = found.backend.active_backend_id
+        present = read.backend.active_backend_id
         announced = None
         if hint and (hint.target or '') == present:
             announced = hint.failover_id
@@ -224,20 +226,19 @@ class Coordinator:
         own.adopt(present, announced)
 
     def _may_act(self, look: agenda.Look, own: state.BackendState,
-                 found: survey.Survey) -> bool:
-        own.reason = found.gate.reason
-        if found.gate.open:
+                 read: survey.Records) -> bool:
+        own.reason = read.gate.reason
+        if read.gate.open:
             own.closed_since = None
             return True
         now = self._clock()
-        if own.closed_since is None:
-            own.closed_since = now
-        if now - own.closed_since < self._gate_timeout:
-            LOG.info('Waiting: %s', found.gate.reason)
+        cause = (read.backend.active_backend_id, read.gate.partial)
+        if own.closed_for_seconds(cause, now) < self._gate_timeout:
+            LOG.info('Waiting: %s', read.gate.reason)
             self._agenda.add(look.backend, now + self._waits.seconds(1),
                              look.reconcile)
             return False
-        return found.gate.partial
+        return read.gate.partial
 
     def _act(self, look: agenda.Look, own: state.BackendState,
              found: survey.Survey) -> None:

@@ -38,8 +38,8 @@ class Decision:
 
     :ivar open: True if it may
     :ivar reason: why it may not, '' if it may
-    :ivar partial: True if it may act on those volumes whose records are
-        written, once the others have been waited for long enough
+    :ivar partial: True if it may act once the volume records that are not
+        written have been waited for long enough
     """
 
     open: bool
@@ -72,7 +72,9 @@ def unwritten(backend: model.Backend,
     """Name the volumes whose rows do not tell of the failover yet.
 
     A volume that was created after the failover says ``enabled`` for good:
-    it is known by having been created after the first row was written.
+    it is known by having been created after the first row was written. That
+    is a guess, as any later change of that row, such as our own, moves its
+    time; so nobody waits for these rows for ever.
 
     :returns: volume ids
     """

@@ -81,6 +81,18 @@ class ServerPlan:
         return tuple(v for v in self.volumes if v.verdict is verdict)
 
 
+@dataclasses.dataclass(frozen=True)
+class Ask:
+    """What Cinder is asked about although records speak against it.
+
+    A question harms nothing: a connection that is right is left alone.
+
+    :ivar late: volumes whose rows do not tell of the failover
+    """
+
+    late: bool = False
+
+
 _Rule = tuple[Callable[[model.Server], bool], Verdict, str]
 
 _DEFERRED_STATES = {
@@ -120,15 +132,18 @@ SERVER_RULES: tuple[_Rule, ...] = (
 
 
 def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
-          attachments: Iterable[model.Attachment]) -> list[ServerPlan]:
+          attachments: Iterable[model.Attachment],
+          ask: Ask = Ask()) -> list[ServerPlan]:
     """Return a verdict for every server with a volume of the backend.
 
     :param backend: the backend, settled or not
     :param volumes: all its volumes by id
     :param attachments: the block device mappings that name these volumes
+    :param ask: what to ask about in spite of the records
     :returns: in the order in which servers are to be recovered
     """
-    late = gate.unwritten(backend, volumes.values())
+    late = (frozenset() if ask.late
+            else gate.unwritten(backend, volumes.values()))
     grouped: dict[str, list[tuple[model.Attachment, VolumePlan]]] = {}
     for attachment in attachments:
         volume = volumes[attachment.volume_id]

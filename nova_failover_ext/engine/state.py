@@ -41,7 +41,10 @@ class BackendState:
     :ivar failover_id: request id of the failover, None while unknown
     :ivar asked_id: the request id of an operator who asked since the last
         look
-    :ivar closed_since: when the gate was first found closed, in seconds
+    :ivar closed_since: when the gate was first found closed for the reason
+        that it has now, in seconds
+    :ivar closed_for: the target, and whether only volume rows were missing,
+        that ``closed_since`` is about
     :ivar errors: looks in a row that could not read the truth
     :ivar reason: why nothing is done at present, '' if it is
     """
@@ -51,6 +54,7 @@ class BackendState:
     failover_id: str | None = None
     asked_id: str | None = None
     closed_since: float | None = None
+    closed_for: tuple[str, bool] | None = None
     errors: int = 0
     reason: str = ''
     looked_at: datetime.datetime | None = None
@@ -72,6 +76,17 @@ class BackendState:
         self.failover_id = self.asked_id or self.failover_id
         self.asked_id = None
         self.looked_at = timeutils.utcnow()
+
+    def closed_for_seconds(self, cause: tuple[str, bool],
+                           now: float) -> float:
+        """Note that the gate is closed, and return for how long it is.
+
+        :param cause: see ``closed_for``; another one is waited for anew
+        :param now: the engine's clock in seconds
+        """
+        if self.closed_since is None or cause != self.closed_for:
+            self.closed_since, self.closed_for = now, cause
+        return now - self.closed_since
 
     def id_for_work(self) -> str:
         """Return the failover id, a new one if none is known."""

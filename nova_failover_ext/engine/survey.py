@@ -72,8 +72,43 @@ class Survey:
         return self.gate.open and settled and not self.problems
 
 
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """What a look has read, before any verdict on servers.
+
+    :ivar backend: Cinder's record of its services
+    :ivar gate: whether recovery may act
+    :ivar volumes: the backend's volumes by id
+    :ivar attachments: the mappings that name them
+    :ivar problems: cells whose mappings are missing
+    """
+
+    backend: model.Backend
+    gate: gate.Decision
+    volumes: dict[str, model.Volume]
+    attachments: tuple[model.Attachment, ...]
+    problems: tuple[model.CellProblem, ...]
+
+    def judge(self, ask: plan.Ask) -> Survey:
+        """Give every server its verdict.
+
+        :param ask: what to ask about in spite of the records
+        """
+        servers = plan.build(self.backend, self.volumes, self.attachments,
+                             ask)
+        return Survey(self.backend, self.gate, tuple(servers), self.problems)
+
+
 def take(cinder: Cinder, nova: Nova, name: str) -> Survey:
     """Read everything about one backend and decide.
+
+    Parameters and exceptions are those of :func:`read`.
+    """
+    return read(cinder, nova, name).judge(plan.Ask())
+
+
+def read(cinder: Cinder, nova: Nova, name: str) -> Records:
+    """Read everything about one backend.
 
     :param name: what an operator or a notification calls it
     :raises BackendNotFound: if Cinder has none of that name
@@ -84,5 +119,5 @@ def take(cinder: Cinder, nova: Nova, name: str) -> Survey:
     volumes = cinder.volumes(backend)
     decision = gate.decide(backend, volumes.values())
     attachments, problems = nova.attachments(volumes)
-    servers = plan.build(backend, volumes, attachments)
-    return Survey(backend, decision, tuple(servers), tuple(problems))
+    return Records(backend, decision, volumes, tuple(attachments),
+                   tuple(problems))

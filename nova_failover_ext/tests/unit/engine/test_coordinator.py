@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+import ddt
 import fixtures
 import futurist
 import testtools
@@ -138,6 +139,7 @@ class HintTest(Base):
             self._dispatched()[0])
 
 
+@ddt.ddt
 class GateTest(Base):
     """Waiting for Cinder."""
 
@@ -169,10 +171,44 @@ class GateTest(Base):
             server=fakes.server(id='late'), volume_id='late'))
         self._hint()
         self.assertEqual([], self._dispatched())
+        for _ in range(11):
+            self._later(5)
+        self.assertEqual([], self._dispatched())
+        self._later(5)
+        self.assertEqual(['late', 'server'],
+                         [w.server_id for w in self._dispatched()])
+
+    def test_a_late_row_is_asked_about_once(self):
+        self.volumes['vol'] = fakes.volume(replication_status='enabled')
+        self._hint()
         for _ in range(12):
             self._later(5)
-        self.assertEqual(['server'],
-                         [w.server_id for w in self._dispatched()])
+        self.assertEqual([fakes.work()], self._dispatched())
+        self.attachments = [fakes.attachment(stamp='second')]
+        self._hint()
+        self.assertEqual([], self._dispatched())
+        self.assertEqual(
+            {}, self.coordinator.report(fakes.BACKEND)['servers'])
+
+    def test_rows_that_are_being_moved_are_left_alone(self):
+        self.volumes['vol'] = fakes.volume(replication_status='failing-over')
+        self._hint()
+        for _ in range(12):
+            self._later(5)
+        self.assertEqual([], self._dispatched())
+
+    @ddt.data({'up': False}, {'active_backend_id': 'third'})
+    def test_rows_have_a_wait_of_their_own(self, before):
+        self.member = fakes.member(**before)
+        self.volumes['vol'] = fakes.volume(replication_status='enabled')
+        self._hint()
+        self._later(59)
+        self.member = fakes.member()
+        for _ in range(12):
+            self._later(5)
+            self.assertEqual([], self._dispatched())
+        self._later(5)
+        self.assertEqual([fakes.work()], self._dispatched())
 
     def test_what_waits_for_the_old_target_never_starts(self):
         self._hint()

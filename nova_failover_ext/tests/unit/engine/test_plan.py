@@ -162,6 +162,12 @@ class BuildTest(testtools.TestCase):
             vol=fakes.volume(replication_status='enabled'))[0]
         self.assertEqual(DEFER, server.verdict)
 
+    def test_a_late_row_is_asked_about_where_told_to(self):
+        rows = {'vol': fakes.volume(replication_status='enabled')}
+        server = plan.build(fakes.backend(), rows, [fakes.attachment()],
+                            plan.Ask(late=True))[0]
+        self.assertEqual(RECOVER, server.verdict)
+
     @ddt.data(
         ('active', True, plan.PowerCycle.IF_STALE),
         ('active', False, plan.PowerCycle.IF_HELD),
