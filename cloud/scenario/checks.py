@@ -80,12 +80,14 @@ def consistent(case: facts.Case, now: facts.Facts,
     paths = [now.cinder_path, now.bdm_path]
     if now.status == 'ACTIVE':
         paths.append(now.xml_path)
+    files = now.files[:len(paths)]
     return [
         Result(f'{name}: Cinder, Nova and libvirt agree',
                len(set(paths)) == 1 and bool(paths[0]), ' '.join(paths)),
         Result(f'{name}: the records name {site}',
-               all(f'/{site}/' in path or path.startswith('/dev/')
-                   for path in paths), ' '.join(paths)),
+               len(files) == len(paths)
+               and all(f'/{site}/' in file for file in files),
+               ' '.join(files)),
         Result(f'{name}: volume in-use', now.volume_status == 'in-use',
                now.volume_status),
         Result(f'{name}: attachment attached',

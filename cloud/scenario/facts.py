@@ -13,6 +13,7 @@
 
 import dataclasses
 import json
+import pathlib
 import xml.etree.ElementTree as ElementTree
 
 from openstack import exceptions
@@ -58,6 +59,7 @@ class Facts:
     :ivar cinder_path: the path in the attachment's connection_info
     :ivar bdm_path: the path in the BDM's connection_info
     :ivar xml_path: the source of the disk in the domain
+    :ivar files: the files behind these three paths, in this order
     :ivar xml_address: its address in the domain
     :ivar boot: boot id of the guest
     :ivar pci: the disk's address in the guest
@@ -76,6 +78,7 @@ class Facts:
     cinder_path: str = ''
     bdm_path: str = ''
     xml_path: str = ''
+    files: tuple[str, ...] = ()
     xml_address: str = ''
     boot: str = ''
     pci: str = ''
@@ -95,10 +98,31 @@ def gather(world: worlds.World, case: Case) -> Facts:
     """
     server = world.admin.compute.get_server(case.server)
     volume = world.admin.block_storage.get_volume(case.volume)
-    return Facts(status=server.status, volume_status=volume.status,
-                 **_from_cinder(world, volume), **_from_nova(world, case),
-                 **_from_libvirt(world, case),
-                 **_from_guest(world, case, server.status == 'ACTIVE'))
+    found = Facts(status=server.status, volume_status=volume.status,
+                  **_from_cinder(world, volume), **_from_nova(world, case),
+                  **_from_libvirt(world, case),
+                  **_from_guest(world, case, server.status == 'ACTIVE'))
+    return dataclasses.replace(found, files=tuple(
+        behind(path) for path in
+        (found.cinder_path, found.bdm_path, found.xml_path)))
+
+
+def behind(path: str) -> str:
+    """The file behind a path that may be a loop device.
+
+    The kernel is asked, which does not open the file: its site may be lost.
+
+    :param path: a file or a device
+    :returns: the file; nothing if the device is over none
+    """
+    if not path.startswith('/dev/'):
+        return path
+    name = pathlib.Path(path).name
+    try:
+        text = pathlib.Path(f'/sys/block/{name}/loop/backing_file').read_text()
+    except OSError:
+        return ''
+    return text.rstrip('\n')
 
 
 def _from_cinder(world: worlds.World, volume) -> dict:
