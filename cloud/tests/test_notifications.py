@@ -11,17 +11,31 @@
 # under the License.
 """Notifications that come twice, late, or from a liar change nothing."""
 
+import collections
 import copy
+import re
 
 from cloud.scenario import bus
 from cloud import settings
 from cloud.tests import base
+from cloud import waiting
+
+#: What the engine logs of each notification that reaches it.
+ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.notifications .*'
+                     r'Notification (\S+): (\S+) is on \S+ '
+                     r'\(failover (\S+)\)$', re.MULTILINE)
 
 
 class NotificationTest(base.CloudTestCase):
     """State wins over messages."""
 
     core = True
+
+    def setUp(self) -> None:
+        """Note what has reached the engine before."""
+        super().setUp()
+        self.earlier = self.arrivals()
+        self.expected: collections.Counter = collections.Counter()
 
     def test_duplicate_late_and_forged(self) -> None:
         """Notifications are sent again at three bad moments."""
@@ -31,6 +45,7 @@ class NotificationTest(base.CloudTestCase):
             self.assert_recovers('secondary', before)
             capture.wait('backend.failover.end')
             sent = capture.messages()
+            self.wait_arrivals(sent)
 
             healthy = self.snapshot()
             for _time in range(2):
@@ -48,16 +63,44 @@ class NotificationTest(base.CloudTestCase):
     def replay(self, sent: list[bus.Message]) -> None:
         """Send notifications again, just as they were."""
         bus.publish(self.stage.conf, sent)
+        self.wait_arrivals(sent)
 
     def forge(self, sent: list[bus.Message]) -> None:
         """Tell of failovers, of both backends, that never were."""
         for backend in ('little@repl', 'little@plain'):
             forged = copy.deepcopy(sent)
             for message in forged:
-                data = message.payload['nova_object.data'] if (
-                    'nova_object.data' in message.payload
-                ) else next(value for key, value in message.payload.items()
-                            if key.endswith('.data'))
-                data.update(backend=backend, failover_id='req-forged',
-                            new_active_backend_id='secondary')
+                self.data(message).update(
+                    backend=backend, failover_id='req-forged',
+                    new_active_backend_id='secondary')
             bus.publish(self.stage.conf, forged)
+            self.wait_arrivals(forged)
+
+    @staticmethod
+    def data(message: bus.Message) -> dict:
+        """What a notification says, without its envelope."""
+        return next(value for key, value in message.payload.items()
+                    if key.endswith('.data'))
+
+    def arrivals(self) -> collections.Counter:
+        """What has reached the engine since its log began.
+
+        :returns: how often, by event type, backend and failover id
+        """
+        file = self.stage.conf.log / 'nova-failover-engine.log'
+        return collections.Counter(
+            ARRIVAL.findall(file.read_text(errors='replace')))
+
+    def wait_arrivals(self, sent: list[bus.Message]) -> None:
+        """Wait until the engine has got all notifications of this test.
+
+        :param sent: those that were sent since the last wait
+        """
+        self.assertNotEqual([], sent)
+        for message in sent:
+            data = self.data(message)
+            self.expected[message.event, data['backend'],
+                          data['failover_id']] += 1
+        waiting.wait_for(
+            f'the engine to get {dict(self.expected)}',
+            lambda: self.arrivals() - self.earlier >= self.expected, 30)
