@@ -55,6 +55,9 @@ MUTATIONS = (
     Mutation('compare', 'every answer counts as stale', PREPARE,
              "record_stale = bool(truth", "record_stale = True or bool("
              "truth"),
+    Mutation('compare', 'asked only once', PREPARE,
+             'for key in truth.differing_keys(fresh, again):',
+             'for key in ():'),
     Mutation('reach', 'never tried', RECOVERY,
              'self._preparation.reach(', '(lambda *args: None)('),
     Mutation('claim', 'no task_state', RECOVERY,
@@ -63,6 +66,8 @@ MUTATIONS = (
              'self._instance.task_state = None', 'pass'),
     Mutation('begin', 'the place is not remembered', COMMIT,
              'item.volume.begin(place)', 'pass'),
+    Mutation('begin', 'the stamp stays', MAPPING,
+             'if key != truth.STAMP}', '}'),
     Mutation('attachment_update', 'left out', COMMIT,
              'if not item.attachment_stale:', 'if True:'),
     Mutation('release', 'left out', COMMIT,
@@ -75,6 +80,11 @@ MUTATIONS = (
     Mutation('power_off', 'not seen to have happened', COMMIT,
              "if self._virt.guest_runs(self._instance):\n"
              "                raise", "if False:\n                raise"),
+    Mutation('power_off', 'though another volume is not there', COMMIT,
+             'for volume in self._others:', 'for volume in ():'),
+    Mutation('power_off', 'forgotten by the next pass', RECOVERY,
+             'self._commit.powered_off = has_to_run and not guest_runs',
+             'pass'),
     Mutation('disconnect', 'left out', COMMIT,
              'self._virt.disconnect, self._conf', '(lambda *args: None), '
              'self._conf'),
@@ -86,6 +96,8 @@ MUTATIONS = (
              '            self._disconnect(item)\n'
              '            self._complete(item)'),
     Mutation('disconnect', 'not forced', LIBVIRT, 'force=True', 'force=False'),
+    Mutation('disconnect', 'the LUKS secret goes, too', LIBVIRT,
+             'destroy_secrets=False', 'destroy_secrets=True'),
     Mutation('save', 'left out', COMMIT,
              'item.volume.replace(fresh)', 'pass'),
     Mutation('save', 'what Nova stashes is lost', MAPPING,
