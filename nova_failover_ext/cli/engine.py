@@ -60,6 +60,20 @@ class EngineClient:
         return self._asked(lambda: self._api.status(
             self._context, backend, self._timeout))
 
+    def has_asked(self, backend: str, failover_id: str) -> bool:
+        """Tell whether every server was asked about since a request.
+
+        An engine other than the one that took the request knows nothing of
+        it; the next call may reach the right one.
+
+        :param failover_id: what :meth:`recover` returned
+        :raises BrokerUnavailable: if the bus is down
+        :raises EngineUnavailable: if no engine answers
+        """
+        known = self.status(backend)
+        return (failover_id in known.get('begun', ())
+                and not known.get('unasked'))
+
     def _asked(self, call: Callable[[], _T]) -> _T:
         try:
             self._api.reach_bus(self._context)

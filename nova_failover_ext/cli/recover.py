@@ -13,6 +13,7 @@
 """``nova-failover recover``: have an engine act, and maybe wait."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import tenacity
@@ -30,7 +31,9 @@ POLL = 2
 class Recover(command.FailoverCommand):
     """Have an engine recover every stale server of a backend now.
 
-    Servers whose connection turns out to be up to date are not touched.
+    Cinder is asked about every server, also about those that were found
+    right before. Servers whose connection turns out to be up to date are not
+    touched.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -38,7 +41,7 @@ class Recover(command.FailoverCommand):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--wait', action='store_true',
-            help='wait until every server is converged')
+            help='wait until every server was asked about and is converged')
         parser.add_argument(
             '--timeout', type=_seconds, default=1800, metavar='SECONDS',
             help='with --wait: give up waiting after that long, with exit '
@@ -54,16 +57,19 @@ class Recover(command.FailoverCommand):
         from nova_failover_ext.cli import engine
         from nova_failover_ext.cli import rows
         found = self.survey(parsed_args.backend)
-        failover_id = engine.EngineClient(ENGINE_TIMEOUT).recover(
-            found.backend.name)
+        client = engine.EngineClient(ENGINE_TIMEOUT)
+        failover_id = client.recover(found.backend.name)
         self.tell('An engine has taken it over, as request %s.' % failover_id)
         if parsed_args.wait:
-            found = self._wait(found, parsed_args.timeout)
+            found = self._wait(
+                found, parsed_args.timeout,
+                lambda: client.has_asked(found.backend.name, failover_id))
         self.tell(rows.summary(found))
         return rows.STATUS_COLUMNS, rows.status_rows(
             found.servers, self.recoveries(found), {})
 
-    def _wait(self, first: Any, timeout: float) -> Any:
+    def _wait(self, first: Any, timeout: float,
+              has_asked: Callable[[], bool]) -> Any:
         from nova_failover_ext.cli import progress
         latest = first
 
@@ -71,13 +77,15 @@ class Recover(command.FailoverCommand):
             nonlocal latest
             latest = self.survey(first.backend.name)
             display.show(latest)
-            return bool(latest.converged)
+            return bool(latest.converged) and has_asked()
 
         retrying = tenacity.Retrying(
             retry=(tenacity.retry_if_result(lambda done: not done)
                    | tenacity.retry_if_exception_type(
                        (exception.CinderUnavailable,
-                        exception.DatabaseUnavailable))),
+                        exception.DatabaseUnavailable,
+                        exception.EngineUnavailable,
+                        exception.BrokerUnavailable))),
             wait=tenacity.wait_fixed(POLL),
             stop=tenacity.stop_after_delay(timeout))
         with progress.Progress(self.app.stderr) as display:
@@ -86,8 +94,8 @@ class Recover(command.FailoverCommand):
             except tenacity.RetryError:
                 self.exit_code = exitcodes.TIMED_OUT
         if self.exit_code == exitcodes.TIMED_OUT:
-            self.tell('Not everything has converged within %g seconds; the '
-                      'engine goes on.' % timeout)
+            self.tell('Not everything was asked about and has converged '
+                      'within %g seconds; the engine goes on.' % timeout)
         return latest
 
 

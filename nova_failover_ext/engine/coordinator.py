@@ -102,6 +102,9 @@ class Coordinator:
     def recover(self, backend: str, failover_id: str | None) -> str:
         """Look at a backend because an operator asks; forget all waits.
 
+        For one round, every server is asked about, whatever the stamps say:
+        a connection may have changed without a failover.
+
         :param failover_id: the request id to record, None for any
         :returns: the request id that is recorded
         """
@@ -110,7 +113,7 @@ class Coordinator:
         chosen = (failover_id if failover_id
                   and state.valid_failover_id(failover_id)
                   else oslo_context.generate_request_id())
-        own.asked_id = chosen
+        own.asked_ids.append(chosen)
         self._agenda.add(backend, self._clock(), reconcile=True)
         self.tick()
         return chosen
@@ -131,6 +134,7 @@ class Coordinator:
         now = self._clock()
         attempt = own.tries.record(work.server_id, work.target,
                                    result.outcome, result.reason, now)
+        own.answered(work.server_id, work.failover_id, result.outcome)
         busy = (self._dispatcher.in_flight(work.backend)
                 | self._dispatcher.waiting(work.backend))
         alone = busy <= {work.server_id}
@@ -162,7 +166,7 @@ class Coordinator:
             self._adopt(look.backend, own, read)
             # The gate has given up waiting for the rows that are missing.
             self._act(look, own, read.judge(
-                plan.Ask(late=read.gate.partial)))
+                plan.Ask(read.gate.partial, frozenset(own.unasked))))
         else:
             # It was planned for what may be the target no longer.
             self._dispatcher.replace(look.backend, [])
@@ -223,7 +227,9 @@ class Coordinator:
             LOG.info('A notification of failover %s says that %s is on %r, '
                      'Cinder says %r: Cinder counts', hint.failover_id,
                      name, hint.target or '', present)
-        own.adopt(present, announced)
+        asked = own.adopt(present, announced)
+        if asked:
+            own.begin(asked, {a.server.id for a in read.attachments})
 
     def _may_act(self, look: agenda.Look, own: state.BackendState,
                  read: survey.Records) -> bool:
@@ -245,6 +251,9 @@ class Coordinator:
         now = self._clock()
         target = found.backend.active_backend_id
         own.tries.keep_only(found.servers)
+        if not found.problems:
+            own.unasked &= {s.server.id for s in found.servers
+                            if s.verdict is not plan.Verdict.SKIP}
         # What we do to a server ourselves is no reason to defer it.
         busy = self._dispatcher.in_flight(look.backend)
         ready = {s.server.id for s in found.servers

@@ -88,9 +88,11 @@ class Ask:
     A question harms nothing: a connection that is right is left alone.
 
     :ivar late: volumes whose rows do not tell of the failover
+    :ivar servers: ids of servers whose stamps do not count
     """
 
     late: bool = False
+    servers: frozenset[str] = frozenset()
 
 
 _Rule = tuple[Callable[[model.Server], bool], Verdict, str]
@@ -148,7 +150,7 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
         verdict, reason = volume_verdict(
-            volume, _stamp_of(attachment), backend.active_backend_id,
+            volume, _stamp_of(attachment, ask), backend.active_backend_id,
             volume.id in late)
         grouped.setdefault(attachment.server.id, []).append(
             (attachment, VolumePlan(
@@ -158,10 +160,11 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
 
 
-def _stamp_of(attachment: model.Attachment) -> str | None:
+def _stamp_of(attachment: model.Attachment, ask: Ask) -> str | None:
     # Somebody has to finish what a crash has cut off, even where the stamp
     # was the last thing to be written before it.
-    if attachment.server.task_state == truth.TASK_STATE:
+    if (attachment.server.task_state == truth.TASK_STATE
+            or attachment.server.id in ask.servers):
         return None
     return attachment.stamp
 

@@ -24,6 +24,14 @@ from oslo_utils import timeutils
 from oslo_utils import uuidutils
 
 from nova_failover_ext.engine import attempts
+from nova_failover_ext import results
+
+_ANSWERS = frozenset((results.Outcome.RECOVERED, results.Outcome.UNCHANGED,
+                      results.Outcome.SKIPPED))
+
+
+#: How many requests of operators are remembered.
+REQUESTS = 20
 
 
 def valid_failover_id(text: str | None) -> bool:
@@ -39,8 +47,11 @@ class BackendState:
     :ivar tries: see :class:`.attempts.Attempts`
     :ivar target: the active_backend_id that ``failover_id`` is about
     :ivar failover_id: request id of the failover, None while unknown
-    :ivar asked_id: the request id of an operator who asked since the last
+    :ivar asked_ids: the request ids of operators who asked since the last
         look
+    :ivar begun: those whose round has begun, the latest last
+    :ivar unasked: ids of the servers that this round has still to ask
+        about, whatever their stamps say
     :ivar closed_since: when the gate was first found closed for the reason
         that it has now, in seconds
     :ivar closed_for: the target, and whether only volume rows were missing,
@@ -52,14 +63,17 @@ class BackendState:
     tries: attempts.Attempts
     target: str | None = None
     failover_id: str | None = None
-    asked_id: str | None = None
+    asked_ids: list[str] = dataclasses.field(default_factory=list)
+    begun: list[str] = dataclasses.field(default_factory=list)
+    unasked: set[str] = dataclasses.field(default_factory=set)
     closed_since: float | None = None
     closed_for: tuple[str, bool] | None = None
     errors: int = 0
     reason: str = ''
     looked_at: datetime.datetime | None = None
 
-    def adopt(self, target: str, announced_id: str | None) -> None:
+    def adopt(self, target: str,
+              announced_id: str | None) -> list[str]:
         """Note the present target, and whose failover it is.
 
         The first id that comes with the right target is kept, until an
@@ -67,15 +81,34 @@ class BackendState:
 
         :param target: the backend's present active_backend_id
         :param announced_id: id of a failover to that target, if one is known
+        :returns: the requests of operators that :meth:`begin` has to follow
         """
         if target != self.target:
             self.target = target
             self.failover_id = None
+            # Of the stamps, none is right any more.
+            self.unasked = set()
         if self.failover_id is None and valid_failover_id(announced_id):
             self.failover_id = announced_id
-        self.failover_id = self.asked_id or self.failover_id
-        self.asked_id = None
+        asked, self.asked_ids = self.asked_ids, []
+        self.failover_id = asked[-1] if asked else self.failover_id
         self.looked_at = timeutils.utcnow()
+        return asked
+
+    def begin(self, asked_ids: list[str], server_ids: set[str]) -> None:
+        """Begin a round in which stamps do not count.
+
+        :param asked_ids: the requests of operators that it answers
+        :param server_ids: of all servers with a volume of the backend
+        """
+        self.unasked = server_ids
+        self.begun = [*self.begun, *asked_ids][-REQUESTS:]
+
+    def answered(self, server_id: str, failover_id: str,
+                 outcome: results.Outcome) -> None:
+        """Note that a server was asked about, if it was in this round."""
+        if failover_id == self.failover_id and outcome in _ANSWERS:
+            self.unasked.discard(server_id)
 
     def closed_for_seconds(self, cause: tuple[str, bool],
                            now: float) -> float:
@@ -99,6 +132,8 @@ class BackendState:
         return {
             'reason': self.reason,
             'failover_id': self.failover_id,
+            'begun': self.begun,
+            'unasked': sorted(self.unasked),
             'looked_at': self.looked_at and self.looked_at.isoformat(),
             'servers': {
                 server_id: {'tries': attempt.count,

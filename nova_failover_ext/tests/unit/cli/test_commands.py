@@ -55,6 +55,7 @@ class CommandsTest(testtools.TestCase):
         self.engine = client.return_value
         self.engine.recover.return_value = fakes.FAILOVER_ID
         self.engine.status.return_value = {}
+        self.engine.has_asked.return_value = True
         self.stdout, self.stderr = io.StringIO(), io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.stdout))
         self.useFixture(fixtures.MonkeyPatch('sys.stderr', self.stderr))
@@ -113,6 +114,15 @@ class CommandsTest(testtools.TestCase):
         self.assertEqual(0, code)
         self.assertIn('converged', out)
         self.assertIn('0 of 1 servers converged\n1 of 1 servers', err)
+
+    def test_recover_and_wait_for_every_answer(self):
+        self.take.return_value = fakes.found(fakes.server_plan(verdict=SKIP))
+        self.engine.has_asked.side_effect = [
+            False, exception.EngineUnavailable(seconds=3), True]
+        self.assertEqual(0, self._run('recover', 'b', '--wait')[0])
+        self.assertEqual(
+            [mock.call(fakes.BACKEND, fakes.FAILOVER_ID)] * 3,
+            self.engine.has_asked.call_args_list)
 
     def test_recover_and_wait_in_vain(self):
         code, _out, err = self._run(

@@ -55,6 +55,16 @@ class EngineClientTest(testtools.TestCase):
         self.assertEqual({'reason': ''}, self.client.status('b'))
 
     @ddt.data(
+        ({'begun': ['req-0', 'req-1'], 'unasked': []}, True),
+        ({'begun': ['req-1'], 'unasked': ['server']}, False),
+        ({'begun': ['req-0'], 'unasked': []}, False),
+        ({}, False))
+    @ddt.unpack
+    def test_has_asked(self, known, expected):
+        self.status.return_value = known
+        self.assertEqual(expected, self.client.has_asked('b', 'req-1'))
+
+    @ddt.data(
         (messaging.MessagingTimeout(), exception.EngineUnavailable,
          'within 7 seconds'),
         (messaging.RemoteError('KeyError', 'CANARY'),

@@ -393,6 +393,7 @@ class ReconcileTest(Base):
         self.assertEqual([fakes.work()], self._dispatched())
 
 
+@ddt.ddt
 class RecoverTest(Base):
     """An operator asks."""
 
@@ -408,6 +409,83 @@ class RecoverTest(Base):
                 'server', results.Outcome.FAILED))
         self.coordinator.recover(fakes.BACKEND, fakes.FAILOVER_ID)
         self.assertEqual([fakes.work()], self._dispatched())
+
+    def _recover(self):
+        self.coordinator.recover(fakes.BACKEND, OTHER_ID)
+
+    def _end(self, outcome, failover_id=OTHER_ID):
+        self.coordinator.done(fakes.work(failover_id=failover_id),
+                              results.ServerResult('server', outcome))
+        self._later(5)
+
+    def _two_stamped(self):
+        self.attachments = [
+            fakes.attachment(server=fakes.server(id=name), stamp='second')
+            for name in ('server', 'web2')]
+
+    def _ids(self):
+        return [w.server_id for w in self._dispatched()]
+
+    def test_stamps_do_not_count_for_one_round(self):
+        self._two_stamped()
+        self._hint()
+        self.assertEqual([], self._dispatched())
+        self._recover()
+        self.assertEqual(['server', 'web2'], self._ids())
+        self._end(results.Outcome.UNCHANGED)
+        self.assertEqual(['web2'], self._ids())
+        report = self.coordinator.report(fakes.BACKEND)
+        self.assertEqual(([OTHER_ID], ['web2']),
+                         (report['begun'], report['unasked']))
+
+    @ddt.data(results.Outcome.FAILED, results.Outcome.DEFERRED)
+    def test_a_question_without_an_answer_is_asked_again(self, outcome):
+        self._two_stamped()
+        self._recover()
+        self._end(outcome)
+        self.assertEqual(['server', 'web2'], self._ids())
+
+    def test_an_answer_from_before_does_not_count(self):
+        self._two_stamped()
+        self._recover()
+        self._end(results.Outcome.UNCHANGED, fakes.FAILOVER_ID)
+        self._later(5)
+        self.assertEqual(['server', 'web2'], self._ids())
+
+    def test_the_round_waits_for_the_gate(self):
+        self._two_stamped()
+        self.member = fakes.member(up=False)
+        self._recover()
+        report = self.coordinator.report(fakes.BACKEND)
+        self.assertEqual([], report['begun'])
+        self.member = fakes.member()
+        self._later(5)
+        self.assertEqual(['server', 'web2'], self._ids())
+
+    def test_a_newer_failover_ends_the_round(self):
+        self._two_stamped()
+        self._recover()
+        self.member = fakes.member(active_backend_id='third')
+        self.attachments = [fakes.attachment(stamp='third')]
+        self._hint(target='third')
+        self.assertEqual([], self._dispatched())
+
+    def test_servers_that_are_gone_are_not_waited_for(self):
+        self._two_stamped()
+        self._recover()
+        self.attachments = self.attachments[:1]
+        self._hint()
+        report = self.coordinator.report(fakes.BACKEND)
+        self.assertEqual(['server'], report['unasked'])
+
+    def test_a_cell_that_is_down_is_waited_for(self):
+        self._two_stamped()
+        self._recover()
+        self.attachments = []
+        self.problems = [model.CellProblem('cell2', 'gone')]
+        self._hint()
+        report = self.coordinator.report(fakes.BACKEND)
+        self.assertEqual(['server', 'web2'], report['unasked'])
 
     def test_an_id_is_made(self):
         made = self.coordinator.recover(fakes.BACKEND, 'nonsense')

@@ -168,6 +168,15 @@ class BuildTest(testtools.TestCase):
                             plan.Ask(late=True))[0]
         self.assertEqual(RECOVER, server.verdict)
 
+    @ddt.data(('server', RECOVER), ('other', SKIP))
+    @ddt.unpack
+    def test_stamps_that_do_not_count(self, name, verdict):
+        servers = plan.build(
+            fakes.backend(), {'vol': fakes.volume()},
+            [fakes.attachment(stamp='second')],
+            plan.Ask(servers=frozenset((name,))))
+        self.assertEqual(verdict, servers[0].verdict)
+
     @ddt.data(
         ('active', True, plan.PowerCycle.IF_STALE),
         ('active', False, plan.PowerCycle.IF_HELD),
