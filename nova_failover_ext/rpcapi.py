@@ -123,7 +123,9 @@ class EngineAPI:
 
     def recover_backend(self, context: Any, backend: str,
                         failover_id: str | None, timeout: float) -> str:
-        """Have an engine look at a backend now, and forget its waits.
+        """Have an engine ask about each server of a backend, now.
+
+        It forgets its waits, and for this round the stamps count nothing.
 
         :param failover_id: request id to record, None for any
         :param timeout: seconds to wait for an engine
@@ -141,7 +143,9 @@ class EngineAPI:
         :param timeout: seconds to wait for an engine
         :returns: ``reason``, ``failover_id``, ``looked_at``, ``servers``
             (by id: ``tries``, ``outcome``, ``reason``), ``in_flight`` and
-            ``waiting`` (server ids)
+            ``waiting`` (server ids), ``begun`` (ids of the requests whose
+            round has begun) and ``unasked`` (ids of the servers that the
+            latest round has still to ask about)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
         return dict(self._client.prepare(timeout=timeout).call(
