@@ -41,10 +41,10 @@ class NotificationTest(base.CloudTestCase):
         """Notifications are sent again at three bad moments."""
         with bus.Capture(self.stage.conf) as capture:
             before = self.snapshot()
-            self.world.failover('secondary')
+            failover = self.world.failover('secondary')
             self.assert_recovers('secondary', before)
-            capture.wait('backend.failover.end')
-            sent = capture.messages()
+            sent = waiting.wait_for(
+                'its notifications', lambda: self.sent(capture, failover), 30)
             self.wait_arrivals(sent)
 
             healthy = self.snapshot()
@@ -59,6 +59,16 @@ class NotificationTest(base.CloudTestCase):
             self.forge(sent)
             self.assert_calm(home)
             self.assertNotIn(settings.CANARY, str(capture.messages()))
+
+    def sent(self, capture: bus.Capture, failover: str) -> list[bus.Message]:
+        """The notifications of a failover, once its end is among them.
+
+        The queue of the capture also keeps what came since an earlier run.
+        """
+        mine = [message for message in capture.messages()
+                if self.data(message)['failover_id'] == failover]
+        return mine if any(message.event == 'backend.failover.end'
+                           for message in mine) else []
 
     def replay(self, sent: list[bus.Message]) -> None:
         """Send notifications again, just as they were."""
