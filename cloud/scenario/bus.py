@@ -20,7 +20,6 @@ from oslo_config import cfg
 from oslo_service import backend
 
 from cloud import settings
-from cloud import waiting
 
 # To be chosen before oslo.messaging is imported, which else takes eventlet.
 backend.init_backend(backend.BackendType.THREADING)
@@ -110,18 +109,6 @@ class Capture:
         """
         with self._lock:
             return list(self._messages)
-
-    def wait(self, event: str, timeout: float = 30) -> Message:
-        """Wait for a notification.
-
-        :param event: its event type
-        :param timeout: the bound in seconds
-        :returns: the first of that type
-        """
-        return waiting.wait_for(
-            f'notification {event}', lambda: [
-                message for message in self.messages()
-                if message.event == event], timeout)[0]
 
 
 def publish(conf: settings.Settings, messages: list[Message]) -> None:
