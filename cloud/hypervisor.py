@@ -103,13 +103,18 @@ class Hypervisor:
     def guests(self) -> list[psutil.Process]:
         """The QEMU processes of this cloud.
 
-        :returns: those whose command line names the state root
+        A guest that boots from a loop device names no path of ours, but it has
+        the UUID of one of our instances.
+
+        :returns: those whose command line names the state root or an instance
         """
         found = []
+        ours = {path.name for path in self.conf.instances.glob('*')}
         for process in psutil.process_iter(['name', 'cmdline']):
             line = process.info['cmdline'] or []
             if ((process.info['name'] or '').startswith('qemu-system')
-                    and any(f'{self.conf.root}/' in word for word in line)):
+                    and any(f'{self.conf.root}/' in word or word in ours
+                            for word in line)):
                 found.append(process)
         return found
 
