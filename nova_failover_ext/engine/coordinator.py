@@ -135,9 +135,7 @@ class Coordinator:
         attempt = own.tries.record(work.server_id, work.target,
                                    result.outcome, result.reason, now)
         own.answered(work.server_id, work.failover_id, result.outcome)
-        busy = (self._dispatcher.in_flight(work.backend)
-                | self._dispatcher.waiting(work.backend))
-        alone = busy <= {work.server_id}
+        alone = self._busy(work.backend) <= {work.server_id}
         # It has to be brought to the newer target now that it can be.
         superseded = work.target != own.target
         self._agenda.add(work.backend, now if alone or superseded
@@ -271,20 +269,23 @@ class Coordinator:
 
     def _plan_next(self, look: agenda.Look, own: state.BackendState,
                    found: survey.Survey, now: float) -> None:
-        busy = (self._dispatcher.in_flight(look.backend)
-                | self._dispatcher.waiting(look.backend))
+        busy = self._busy(look.backend)
         due = own.tries.next_time(without=busy)
         if found.problems:
             own.errors += 1
             own.reason = '; '.join('cell %s: %s' % (p.cell, p.reason)
                                    for p in found.problems)
-            due = min(due or now + self._waits.seconds(own.errors),
-                      now + self._waits.seconds(own.errors))
+            again = now + self._waits.seconds(own.errors)
+            due = min(due or again, again)
         if due is not None:
             self._agenda.add(look.backend, due)
         counts = {v.value: len(found.servers_to(v)) for v in plan.Verdict}
         LOG.info('%s is on %r: %s, busy %d', look.backend,
                  found.backend.active_backend_id, counts, len(busy))
+
+    def _busy(self, backend: str) -> set[str]:
+        return (self._dispatcher.in_flight(backend)
+                | self._dispatcher.waiting(backend))
 
     def _state(self, backend: str) -> state.BackendState:
         with self._lock:
