@@ -41,10 +41,7 @@ class Mapping:
 
         :param bdm: a nova.objects.BlockDeviceMapping of a volume
         """
-        self.bdm = bdm
-        self.connection_info: dict[str, Any] = (
-            jsonutils.loads(bdm.connection_info)
-            if bdm.connection_info else {})
+        self.reload(bdm)
 
     @property
     def volume_id(self) -> str:
@@ -117,7 +114,9 @@ class Mapping:
         :param bdm: the same block device mapping, read again
         """
         self.bdm = bdm
-        self.connection_info = jsonutils.loads(bdm.connection_info)
+        self.connection_info: dict[str, Any] = (
+            jsonutils.loads(bdm.connection_info)
+            if bdm.connection_info else {})
 
     def _save(self, info: dict[str, Any]) -> None:
         # Only this column: whatever else changed meanwhile stays.
