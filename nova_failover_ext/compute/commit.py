@@ -70,13 +70,14 @@ class Commit:
         self._others: Sequence[mapping.Mapping] = ()
 
     def run(self, stale: Sequence[prepare.Prepared],
-            others: Sequence[mapping.Mapping], guest_runs: bool,
-            has_to_run: bool) -> None:
+            others: Sequence[mapping.Mapping], connector: dict[str, Any],
+            guest_runs: bool, has_to_run: bool) -> None:
         """Do it.
 
         :param stale: the volumes that need it
         :param others: the server's other volumes, without which it cannot be
             powered on again
+        :param connector: this host's connector
         :param guest_runs: whether there is a running guest
         :param has_to_run: whether it has to run afterwards
         :raises RecoveryFailed: with the step that failed; run it again
@@ -86,7 +87,6 @@ class Commit:
         self._others = others
         if guest_runs and _needs_power_cycle(stale):
             self._try_others()
-        connector = self._virt.connector(self._instance)
         for item in stale:
             self._begin(item, guest_runs)
         if not has_to_run:
@@ -118,14 +118,10 @@ class Commit:
     def _swap_disks(self, stale: Sequence[prepare.Prepared],
                     connector: dict[str, Any]) -> None:
         for number, item in enumerate(stale):
-            if not item.guest_stale:
-                self._update(item, connector)
-                self._complete(item)
-                continue
             fresh = self._update(item, connector)
             try:
-                with _step('release'):
-                    self._virt.release(self._instance, item.volume)
+                if item.guest_stale:
+                    self._swap_disk(item, fresh)
             except base.GuestHoldsDevice as error:
                 LOG.warning('The guest does not let go of %s, a power cycle '
                             'is needed', item.volume.device_name,
@@ -133,12 +129,17 @@ class Commit:
                 self._try_others_or_fail(error)
                 self._power_cycle(stale[number:], connector)
                 return
-            self._disconnect(item)
-            self._save(item, fresh)
-            self._connect(item)
-            with _step('plug'):
-                self._virt.plug(self._context, self._instance, item.volume)
             self._complete(item)
+
+    def _swap_disk(self, item: prepare.Prepared,
+                   fresh: dict[str, Any]) -> None:
+        with _step('release'):
+            self._virt.release(self._instance, item.volume)
+        self._disconnect(item)
+        self._save(item, fresh)
+        self._connect(item)
+        with _step('plug'):
+            self._virt.plug(self._context, self._instance, item.volume)
 
     def _try_others(self) -> None:
         for volume in self._others:

@@ -16,6 +16,7 @@ Nothing here changes the guest, the host or any record.
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 from nova_failover_ext.compute import cinder
@@ -70,22 +71,29 @@ class Unfit:
 class Preparation:
     """Finds out what is stale on one server."""
 
-    def __init__(self, virt: base.VirtHost, api: cinder.CinderAPI) -> None:
-        """Remember whom to ask.
+    def __init__(self, virt: base.VirtHost, api: cinder.CinderAPI,
+                 context: Any, instance: Any) -> None:
+        """Remember whom to ask, and about which server.
 
         :param virt: this host's hypervisor and storage
         :param api: Cinder
+        :param context: an admin's nova RequestContext
+        :param instance: the server
         """
         self._virt = virt
         self._cinder = api
+        self._context = context
+        self._instance = instance
 
-    def ask(self, context: Any, instance: Any, volume: mapping.Mapping,
-            active_backend_id: str, guest_runs: bool,
-            has_to_run: bool) -> Prepared | Unfit:
+    @functools.cached_property
+    def connector(self) -> dict[str, Any]:
+        """This host's connector; os-brick runs commands to make one."""
+        return self._virt.connector(self._instance)
+
+    def ask(self, volume: mapping.Mapping, active_backend_id: str,
+            guest_runs: bool, has_to_run: bool) -> Prepared | Unfit:
         """Ask Cinder where a volume is, and compare.
 
-        :param context: an admin's nova RequestContext
-        :param instance: the server
         :param volume: its block device mapping
         :param active_backend_id: that of the volume's backend
         :param guest_runs: whether there is a running guest
@@ -93,13 +101,13 @@ class Preparation:
         :raises RecoveryDeferred: if Cinder does not answer
         """
         problem = unfit_reason(self._cinder.volume(
-            context, volume.volume_id), volume)
+            self._context, volume.volume_id), volume)
         if problem or (has_to_run and (
                 problem := self._virt.obstacle(volume))):
             return Unfit(volume, problem)
-        fresh = self._ask(context, instance, volume)
+        fresh = self._ask(volume)
         attachment = self._cinder.attachment(
-            context, volume.bdm.attachment_id)
+            self._context, volume.bdm.attachment_id)
         record_stale = bool(truth.differing_keys(
             volume.connection_info, fresh))
         return Prepared(
@@ -108,17 +116,18 @@ class Preparation:
             # Only where a recovery is due or was cut off: how a healthy
             # guest's disk is written in its XML is not ours to judge.
             guest_runs and (record_stale or (
-                volume.begun and not self._virt.shows(instance, volume))))
+                volume.begun and not self._virt.shows(
+                    self._instance, volume))))
 
-    def _ask(self, context: Any, instance: Any,
-             volume: mapping.Mapping) -> dict[str, Any]:
-        connector = self._virt.connector(instance)
-        fresh = self._cinder.ask(context, volume.volume_id, connector)
+    def _ask(self, volume: mapping.Mapping) -> dict[str, Any]:
+        fresh = self._cinder.ask(
+            self._context, volume.volume_id, self.connector)
         if not truth.differing_keys(volume.connection_info, fresh):
             return fresh
         # What a driver answers differently each time says nothing; such keys
         # must not cost a healthy server a power cycle.
-        again = self._cinder.ask(context, volume.volume_id, connector)
+        again = self._cinder.ask(
+            self._context, volume.volume_id, self.connector)
         saved = volume.connection_info.get('data') or {}
         for key in truth.differing_keys(fresh, again):
             again.get('data', {})[key] = saved.get(key)

@@ -53,7 +53,6 @@ class Recovery:
         self._host = host
         self._virt = virt
         self._cinder = api
-        self._preparation = prepare.Preparation(virt, api)
 
     def recover(self, context: Any, server_id: str,
                 volumes: Dictionary[str, str]) -> results.ServerResult:
@@ -86,8 +85,8 @@ class Recovery:
         if outcome:
             return results.ServerResult(server_id, outcome, decision.reason)
         attempt = Attempt(
-            self._conf, self._host, self._virt, self._cinder,
-            self._preparation, context, instance)
+            self._conf, self._host, self._virt, self._cinder, context,
+            instance)
         return attempt.run(volumes, guest_runs,
                            decision.go is states.Go.RUNNING)
 
@@ -97,7 +96,6 @@ class Attempt:
 
     def __init__(self, conf: cfg.ConfigOpts, host: upstream.Host,
                  virt: base.VirtHost, api: cinder.CinderAPI,
-                 preparation: prepare.Preparation,
                  context: Any, instance: Any) -> None:
         """Remember the parts and the server.
 
@@ -105,7 +103,8 @@ class Attempt:
         """
         self._conf = conf
         self._host = host
-        self._preparation = preparation
+        self._preparation = prepare.Preparation(
+            virt, api, context, instance)
         self._context = context
         self._instance = instance
         self._log: record.Record | None = None
@@ -192,8 +191,8 @@ class Attempt:
             truth.STAMP in item.connection_info or item.begun
             for item in mappings)
         found = [self._preparation.ask(
-            self._context, self._instance, item, volumes[item.volume_id],
-            guest_runs, has_to_run) for item in mappings]
+            item, volumes[item.volume_id], guest_runs, has_to_run)
+            for item in mappings]
         for item in found:
             if isinstance(item, prepare.Prepared):
                 self._infos += [item.fresh, item.attachment.connection_info]
@@ -207,7 +206,8 @@ class Attempt:
         for item in stale:
             self._preparation.reach(
                 item, self._conf.failover_compute.reach_timeout)
-        self._commit.run(stale, self._others, guest_runs, has_to_run)
+        self._commit.run(stale, self._others, self._preparation.connector,
+                         guest_runs, has_to_run)
         self._host.update_power_state(self._instance)
 
     def _claim(self) -> None:

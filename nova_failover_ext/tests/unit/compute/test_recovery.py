@@ -110,6 +110,7 @@ class Order(Case):
         around = self.world(world.Volume('a', 0), world.Volume('b'))
         result = self.healed(around)
         self.assertEqual(POWER_CYCLE, around.calls)
+        around.virt.connector.assert_called_once_with(around.instance)
         self.assertTrue(result.power_cycled)
         self.assertEqual(
             [True, False], [volume.root for volume in result.volumes])
