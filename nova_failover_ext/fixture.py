@@ -18,6 +18,7 @@ attachment and volume ``attaching`` until they are completed. This fixture
 does as real Cinder does, and is the public way to test against a failover.
 """
 
+import contextlib
 import types
 from typing import Any
 
@@ -25,6 +26,8 @@ from cinderclient import exceptions as client_exceptions
 import fixtures
 from nova import exception as nova_exception
 from nova.tests import fixtures as nova_fixtures
+
+from nova_failover_ext.testing import faults
 
 
 class CinderFailoverFixture(nova_fixtures.CinderFixture):
@@ -35,6 +38,7 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
         ``connection_info``, as GET /attachments/{id} would show them
     :ivar volume_status: volume id to a status that overrules the computed one
     :ivar secret: handed out as ``auth_password`` in connection_info
+    :ivar faults: lets calls fail or come late, and logs them
     """
 
     def __init__(self, test: Any, site: str = 'primary') -> None:
@@ -43,10 +47,12 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
         self.secret = 'canary-in-connection-info'  # noqa: S105
         self.records: dict[str, dict[str, Any]] = {}
         self.volume_status: dict[str, str] = {}
+        self.faults = faults.Faults()
 
     def setUp(self) -> None:
         """Put the client that Nova's public function returns in place."""
         super().setUp()
+        self.addCleanup(self.faults.clear)
         self.client = types.SimpleNamespace(
             volumes=types.SimpleNamespace(
                 get=self._volume, initialize_connection=self._initialize),
@@ -70,6 +76,11 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
                                mountpoint: str | None = None
                                ) -> dict[str, Any]:
         """Connect an attachment, again if need be (PUT /attachments)."""
+        with self._asked(faults.Call.ATTACHMENT_UPDATE, attachment_id):
+            return self._update(attachment_id, connector, mountpoint)
+
+    def _update(self, attachment_id: str, connector: dict[str, Any],
+                mountpoint: str | None) -> dict[str, Any]:
         volume_id, attachment, attachments = self._find_attachment(
             attachment_id)
         for other in attachments.values():
@@ -87,8 +98,25 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
     def fake_attachment_complete(self, context: Any,
                                  attachment_id: str) -> None:
         """Finish an attachment (os-complete)."""
-        super().fake_attachment_complete(context, attachment_id)
-        self.records[attachment_id]['status'] = 'attached'
+        with self._asked(faults.Call.ATTACHMENT_COMPLETE, attachment_id):
+            super().fake_attachment_complete(context, attachment_id)
+            self.records[attachment_id] = dict(
+                self.records[attachment_id], status='attached')
+
+    def fake_attachment_delete(self, context: Any,
+                               attachment_id: str) -> None:
+        """Remove an attachment (DELETE /attachments)."""
+        with self._asked(faults.Call.ATTACHMENT_DELETE, attachment_id):
+            super().fake_attachment_delete(context, attachment_id)
+            self.records.pop(attachment_id, None)
+
+    def _asked(self, call: faults.Call, attachment_id: str
+               ) -> contextlib.AbstractContextManager[None]:
+        volume_id = next((
+            volume_id for volume_id, attachments
+            in self.volume_to_attachment.items()
+            if attachment_id in attachments), '')
+        return self.faults.around(call, volume_id, attachment_id)
 
     def _status(self, volume_id: str) -> str:
         if volume_id in self.volume_status:
@@ -100,6 +128,10 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
         return 'in-use' if 'attached' in found else 'available'
 
     def _volume(self, volume_id: str) -> types.SimpleNamespace:
+        with self.faults.around(faults.Call.SHOW_VOLUME, volume_id):
+            return self._shown(volume_id)
+
+    def _shown(self, volume_id: str) -> types.SimpleNamespace:
         return types.SimpleNamespace(
             id=volume_id, status=self._status(volume_id),
             replication_status=('enabled' if self.site == 'primary'
@@ -107,9 +139,14 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
 
     def _initialize(self, volume_id: str,
                     connector: dict[str, Any]) -> dict[str, Any]:
-        return self._find_connection_info(volume_id, 'none')
+        with self.faults.around(faults.Call.INITIALIZE_CONNECTION, volume_id):
+            return self._find_connection_info(volume_id, 'none')
 
     def _show(self, attachment_id: str) -> types.SimpleNamespace:
+        with self._asked(faults.Call.SHOW_ATTACHMENT, attachment_id):
+            return self._attachment(attachment_id)
+
+    def _attachment(self, attachment_id: str) -> types.SimpleNamespace:
         if attachment_id not in self.records:
             raise client_exceptions.NotFound(404)
         record = self.records[attachment_id]
