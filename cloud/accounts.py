@@ -38,6 +38,8 @@ ENDPOINTS = {
 TYPES = {
     'replicated': {'volume_backend_name': 'repl',
                    'replication_enabled': '<is> True'},
+    'shared': {'volume_backend_name': 'repl', 'multiattach': '<is> True',
+               'replication_enabled': '<is> True'},
     'plain': {'volume_backend_name': 'plain'},
 }
 
@@ -156,11 +158,21 @@ def make_images(admin: connection.Connection,
                 wait=True, guest_version=version, **properties)
         return known[name].id
 
+    def bare(name: str, initrd: str, **properties: str) -> None:
+        upload(name, 'raw', 'bare', bytes(1 << 20), kernel_id=kernel,
+               ramdisk_id=initrd, os_command_line=build.COMMAND_LINE,
+               **properties)
+
     kernel = upload('guest-kernel', 'aki', 'aki', guest.kernel.read_bytes())
-    initrd = upload('guest-initrd', 'ari', 'ari', guest.initrd.read_bytes())
-    upload('guest', 'raw', 'bare', bytes(1 << 20), kernel_id=kernel,
-           ramdisk_id=initrd, os_command_line=build.COMMAND_LINE)
+    small = upload('guest-initrd', 'ari', 'ari', guest.initrd.read_bytes())
+    large = upload('guest-initrd-large', 'ari', 'ari',
+                   guest.large_initrd.read_bytes())
+    bare('guest', small)
+    bare('guest-agent', large, hw_qemu_guest_agent='yes')
+    bare('guest-scsi', large, hw_disk_bus='scsi',
+         hw_scsi_model='virtio-scsi')
     upload('guest-boot', 'raw', 'bare', guest.disk.read_bytes())
+    upload(build.LABEL, 'raw', 'bare', guest.tenant.read_bytes())
 
 
 def seed_identity(conf: settings.Settings) -> None:

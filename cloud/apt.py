@@ -48,6 +48,7 @@ PACKAGES = {
     'syslinux': '/usr/bin/syslinux',
     'mtools': '/usr/bin/mcopy',
     'cpio': '/usr/bin/cpio',
+    'e2fsprogs': '/sbin/mke2fs',
     'git': '/usr/bin/git',
     'udev': '/usr/bin/udevadm',
     'iproute2': '/usr/bin/ss',

@@ -11,8 +11,8 @@
 # under the License.
 """Make what the guests boot: a kernel, an initramfs, and a boot disk.
 
-The kernel is Debian's for clouds; its package and busybox's are unpacked in
-the cache and never installed on the machine.
+The kernel is Debian's for clouds; its package and others are unpacked in the
+cache and never installed on the machine.
 """
 
 import hashlib
@@ -23,16 +23,17 @@ import struct
 import tempfile
 
 from cloud import apt
+from cloud.guest import initramfs
 from cloud import processes
 from cloud import settings
 
 LOG = logging.getLogger(__name__)
 
 COMMAND_LINE = 'console=ttyS0 quiet panic=-1 mitigations=off'
-#: In the order in which they have to be loaded.
-MODULES = ('virtio_ring', 'virtio', 'virtio_pci_legacy_dev',
-           'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk')
 DISK_MEGABYTES = 48
+#: The file system that a tenant has, and its label, which the guests know.
+TENANT_MEGABYTES = 8
+LABEL = 'tenant-data'
 #: Sector at which the only partition starts.
 START = 2048
 BOOT_CODE = 'usr/lib/syslinux/mbr/mbr.bin'
@@ -43,7 +44,6 @@ LABEL guest
   INITRD initrd
   APPEND {COMMAND_LINE}
 """
-INIT = pathlib.Path(__file__).with_name('init')
 
 
 class Guest:
@@ -54,12 +54,14 @@ class Guest:
 
         :param conf: the settings
         """
-        text = INIT.read_text() + SYSLINUX + ' '.join(MODULES) + 'mbr'
+        text = f'{initramfs.contents()} {SYSLINUX} {TENANT_MEGABYTES}'
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         self.packages = conf.cache / 'packages'
         self.folder = conf.cache / f'guest-{digest}'
         self.kernel = self.folder / 'vmlinuz'
         self.initrd = self.folder / 'initrd'
+        self.large_initrd = self.folder / 'initrd-large'
+        self.tenant = self.folder / 'tenant.raw'
         self.disk = self.folder / 'disk.raw'
 
     def build(self) -> None:
@@ -75,38 +77,29 @@ class Guest:
         self.folder.mkdir(parents=True)
         self._unpack()
         shutil.copy(next(self.packages.glob('boot/vmlinuz-*')), self.kernel)
-        self._make_initrd()
+        initramfs.Initramfs(self.packages).make(self.initrd,
+                                                self.large_initrd)
+        self._make_tenant()
         self._make_disk()
 
     def _unpack(self) -> None:
-        """Get the kernel, busybox, and a boot loader's first sector."""
+        """Get the kernel, programs, and a boot loader's first sector."""
         if not list(self.packages.glob('boot/vmlinuz-*')):
             kernel = apt.newest_dependency('linux-image-cloud-amd64',
                                            'linux-image-')
             LOG.info('unpacking %s for the guests', kernel)
             apt.unpack(kernel, self.packages)
-        if not (self.packages / 'bin/busybox').exists():
-            apt.unpack('busybox-static', self.packages)
+        initramfs.Initramfs(self.packages).unpack()
         if not (self.packages / BOOT_CODE).exists():
             apt.unpack('syslinux-common', self.packages)
 
-    def _make_initrd(self) -> None:
-        """Make the initramfs: busybox, a few modules, our program."""
+    def _make_tenant(self) -> None:
+        """Make a tenant's file system, with a counter that is at 0."""
         with tempfile.TemporaryDirectory() as scratch:
-            root = pathlib.Path(scratch)
-            (root / 'bin').mkdir()
-            (root / 'modules').mkdir()
-            shutil.copy(self.packages / 'bin/busybox', root / 'bin/busybox')
-            shutil.copy(INIT, root / 'init')
-            (root / 'init').chmod(0o755)
-            order = []
-            for name in MODULES:
-                for file in self.packages.rglob(f'{name}.ko*'):
-                    order.append(file.name)
-                    shutil.copy(file, root / 'modules')
-            (root / 'modules/order').write_text('\n'.join(order) + '\n')
-            pack = 'cd "$0" && find . | cpio -o -H newc --quiet > "$1"'
-            processes.run(['sh', '-c', pack, root, self.initrd])
+            (pathlib.Path(scratch) / 'counter').write_text(f'{0:<31}\n')
+            processes.run(['mke2fs', '-q', '-t', 'ext4', '-L', LABEL,
+                           '-m', 0, '-d', scratch, self.tenant,
+                           f'{TENANT_MEGABYTES}M'])
 
     def _make_disk(self) -> None:
         """Make the boot disk: one FAT partition with syslinux in it."""

@@ -23,6 +23,7 @@ PREFIX = '@@ '
 TAIL = 200_000
 #: Seconds after which what a guest said is of the past.
 STALE = 8
+T = typing.TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,24 @@ class Disk:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mount:
+    """What a guest says about the file system that it has mounted.
+
+    :ivar mount: the name of the disk when it was mounted
+    :ivar state: of the last write: ``ok``, ``EIO``, ``READONLY`` or ``ERR``
+    :ivar first: the counter in the file when it was mounted
+    :ivar count: the last that was written, and synchronised
+    :ivar up: uptime of the guest at that moment
+    """
+
+    mount: str
+    state: str
+    first: int
+    count: int
+    up: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """The latest that a guest said.
 
@@ -70,6 +89,7 @@ class Report:
     :ivar names: the disks that it has
     :ivar hang: those of them that do not answer
     :ivar disks: the latest line about each disk that it still has
+    :ivar mount: the latest line about its file system, if it has one
     :ivar age: seconds since it last spoke
     """
 
@@ -78,15 +98,16 @@ class Report:
     names: tuple[str, ...]
     hang: tuple[str, ...]
     disks: dict[str, Disk]
+    mount: Mount | None = None
     age: float = 0
 
-    def fresh(self, disk: Disk) -> bool:
-        """Whether a line about a disk tells of the present.
+    def fresh(self, line: Disk | Mount) -> bool:
+        """Whether a line tells of the present.
 
-        :param disk: the disk
-        :returns: False for a disk that hangs, or a guest that is silent
+        :param line: about a disk or the file system
+        :returns: False for what hangs, or a guest that is silent
         """
-        return self.age < STALE and self.up - disk.up < STALE
+        return self.age < STALE and self.up - line.up < STALE
 
     def serial(self, volume_id: str) -> Disk | None:
         """The disk that is a volume.
@@ -109,20 +130,28 @@ def parse(text: str) -> Report | None:
     boot = ''
     last: dict[str, typing.Any] = {}
     disks: dict[str, Disk] = {}
+    mount = None
     for line in _lines(text):
         if line['boot'] != boot:
-            boot, last, disks = line['boot'], {}, {}
+            boot, last, disks, mount = line['boot'], {}, {}, None
         if 'disks' in line:
             last = line
         elif 'disk' in line:
-            fields = {field.name: line[field.name]
-                      for field in dataclasses.fields(Disk)}
-            disks[line['disk']] = Disk(**fields)
+            disks[line['disk']] = _make(Disk, line)
+        elif 'mount' in line:
+            mount = _make(Mount, line)
     if not last:
         return None
     names = tuple(last['disks'].split())
     return Report(boot, last['up'], names, tuple(last['hang'].split()),
-                  {name: disks[name] for name in names if name in disks})
+                  {name: disks[name] for name in names if name in disks},
+                  mount)
+
+
+def _make(kind: type[T], line: dict[str, typing.Any]) -> T:
+    """Take what is wanted of a line."""
+    return kind(**{field.name: line[field.name]
+                   for field in dataclasses.fields(kind)})
 
 
 def _lines(text: str) -> typing.Iterator[dict[str, typing.Any]]:

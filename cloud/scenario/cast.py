@@ -80,7 +80,7 @@ class Cast:
         It has the data volume from the start: any power cycle gives a disk
         that was plugged later another PCI address, also without a failover.
         """
-        root = self.world.volume('beta', 'b-root', boot=True)
+        root = self.world.volume('beta', 'b-root', image='guest-boot')
         volume = self.world.volume('beta', 'b-data')
         server = self.world.server('beta', 'b', root=root, data=volume)
         self._add('b', 'beta', server, volume, root=root)
@@ -88,7 +88,7 @@ class Cast:
 
     def _make_c(self) -> None:
         """(c): a server that boots from a volume, and is stopped."""
-        root = self.world.volume('alpha', 'c-root', boot=True)
+        root = self.world.volume('alpha', 'c-root', image='guest-boot')
         server = self.world.server('alpha', 'c', root=root)
         self._add('c', 'alpha', server, root=root)
         self._speaks('c')

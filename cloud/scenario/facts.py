@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ElementTree
 from openstack import exceptions
 
 from cloud import database
+from cloud.guest import console
 from cloud.scenario import world as worlds
 
 
@@ -68,6 +69,7 @@ class Facts:
     :ivar writable: whether the guest's last write came back
     :ivar seq: changes when the disk is plugged again
     :ivar prev: what was on the disk when it was plugged
+    :ivar mount: the guest's own file system, if it has one and it answers
     """
 
     status: str = ''
@@ -87,6 +89,7 @@ class Facts:
     writable: bool = False
     seq: int = 0
     prev: str = ''
+    mount: console.Mount | None = None
 
 
 def gather(world: worlds.World, case: Case) -> Facts:
@@ -99,7 +102,8 @@ def gather(world: worlds.World, case: Case) -> Facts:
     server = world.admin.compute.get_server(case.server)
     volume = world.admin.block_storage.get_volume(case.volume)
     found = Facts(status=server.status, volume_status=volume.status,
-                  **_from_cinder(world, volume), **_from_nova(world, case),
+                  **_from_cinder(world, case, volume),
+                  **_from_nova(world, case),
                   **_from_libvirt(world, case),
                   **_from_guest(world, case, server.status == 'ACTIVE'))
     return dataclasses.replace(found, files=tuple(
@@ -125,11 +129,13 @@ def behind(path: str) -> str:
     return text.rstrip('\n')
 
 
-def _from_cinder(world: worlds.World, volume) -> dict:
-    """The attachment record."""
-    if not volume.attachments:
+def _from_cinder(world: worlds.World, case: Case, volume) -> dict:
+    """The attachment record; a volume may have several servers."""
+    mine = [each['attachment_id'] for each in volume.attachments
+            if each['server_id'] == case.server]
+    if not mine:
         return {}
-    identity = volume.attachments[0]['attachment_id']
+    identity = mine[0]
     answer = world.admin.block_storage.get(f'/attachments/{identity}',
                                            microversion='3.27')
     exceptions.raise_from_response(answer)
@@ -165,8 +171,7 @@ def _from_libvirt(world: worlds.World, case: Case) -> dict:
             return {'xml_path': attributes.get('file')
                     or attributes.get('dev', ''),
                     'xml_address': ':'.join(
-                        where.get(key, '') for key in
-                        ('domain', 'bus', 'slot', 'function'))}
+                        value for _key, value in sorted(where.items()))}
     return {}
 
 
@@ -177,10 +182,13 @@ def _from_guest(world: worlds.World, case: Case, running: bool) -> dict:
         return {}
     if not running:
         return {'boot': report.boot}
+    mount = report.mount
+    found = {'boot': report.boot, 'mount':
+             mount if mount and report.fresh(mount) else None}
     disk = report.serial(case.volume)
     if not disk or not report.fresh(disk):
-        return {'boot': report.boot, 'site': 'gone' if not disk else 'hang'}
+        return {**found, 'site': 'gone' if not disk else 'hang'}
     site = disk.site if disk.read == 'ok' else disk.read
-    return {'boot': report.boot, 'pci': disk.pci, 'guest_name': disk.disk,
+    return {**found, 'pci': disk.pci, 'guest_name': disk.disk,
             'site': site, 'writable': disk.write == 'ok', 'seq': disk.seq,
             'prev': disk.prev}

@@ -12,6 +12,7 @@
 """Servers and volumes of two tenants, and hands to do things to them."""
 
 import logging
+import typing
 
 from openstack import connection
 from openstack import exceptions
@@ -51,44 +52,55 @@ class World:
     # Making things
 
     def volume(self, project: str, name: str, kind: str = 'replicated',
-               boot: bool = False) -> str:
+               image: str = '') -> str:
         """Make a volume as a tenant, and wait for it.
 
         :param project: the tenant
         :param name: name of the volume
         :param kind: the volume type
-        :param boot: fill it from the boot image
+        :param image: fill it from this image: ``guest-boot`` to boot from
+            it, ``tenant-data`` for a file system
         :returns: the volume's id
         """
         storage = self.tenants[project].block_storage
         volume = storage.create_volume(
             name=PREFIX + name, size=1, volume_type=kind,
-            image_id=self.images['guest-boot'] if boot else None)
+            image_id=self.images[image] if image else None)
         waiting.wait_for(
             f'volume {name}', lambda: storage.get_volume(volume.id).status
             == 'available', timeout=90, interval=0.5)
         return volume.id
 
     def server(self, project: str, name: str, root: str = '',
-               data: str = '') -> str:
+               data: str = '', image: str = 'guest',
+               metadata: dict[str, str] | None = None) -> str:
         """Make a server as a tenant, and wait until it is ACTIVE.
 
         :param project: the tenant
         :param name: name of the server
         :param root: a volume to boot from, instead of the image
         :param data: a volume to have from the start
+        :param image: what it boots from without a root volume
+        :param metadata: the server's metadata
         :returns: the server's id
         """
         compute = self.tenants[project].compute
-        what = {'image_id': self.images['guest']}
-        if root:
-            what = {'block_device_mapping': [
-                {'boot_index': index, 'uuid': volume,
-                 'source_type': 'volume', 'destination_type': 'volume'}
-                for index, volume in ((0, root), (-1, data)) if volume]}
+        mappings = [_mapping(volume, index)
+                    for index, volume in ((0, root), (-1, data)) if volume]
+        what: dict[str, typing.Any] = {}
+        if not root:
+            what['image_id'] = self.images[image]
+            # An image that comes with mappings has to be among them.
+            if mappings:
+                mappings.insert(0, {
+                    'boot_index': 0, 'uuid': self.images[image],
+                    'source_type': 'image', 'destination_type': 'local',
+                    'delete_on_termination': True})
+        if mappings:
+            what['block_device_mapping'] = mappings
         server = compute.create_server(
             name=PREFIX + name, flavor_id=self.flavor, networks='none',
-            **what)
+            metadata=metadata or {}, **what)
         self.wait_status(server.id, 'ACTIVE')
         return server.id
 
@@ -239,3 +251,9 @@ class World:
         return [volume for volume in
                 self.admin.block_storage.volumes(all_projects=True)
                 if (volume.name or '').startswith(PREFIX)]
+
+
+def _mapping(volume: str, index: int) -> dict[str, typing.Any]:
+    """A volume among the devices of a server to be."""
+    return {'boot_index': index, 'uuid': volume, 'source_type': 'volume',
+            'destination_type': 'volume'}
