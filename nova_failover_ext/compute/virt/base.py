@@ -28,7 +28,11 @@ class GuestHoldsDevice(exception.FailoverException):
 class VirtHost(abc.ABC):
     """What a recovery asks of the hypervisor and of the host's storage.
 
-    Every method can be repeated after a crash at any point.
+    Every method can be repeated after a crash at any point, also in the
+    middle of itself: what it has to reach is already reached then, and that
+    is no error. The caller holds the instance lock, bounds each call in time
+    where storage or a guest can make it hang, and names the step when one
+    raises; no method retries by itself.
     """
 
     def __init__(self, driver: Any, volume_api: Any) -> None:
@@ -47,22 +51,57 @@ class VirtHost(abc.ABC):
 
     @abc.abstractmethod
     def guest_runs(self, instance: Any) -> bool:
-        """Tell whether the hypervisor has a guest, in whatever state."""
+        """Tell whether the hypervisor has a guest, in whatever state.
+
+        A paused guest, or one that is still shutting down, holds its disks
+        as a running one does. Changes nothing.
+        """
 
     @abc.abstractmethod
     def place(self, instance: Any, volume: mapping.Mapping) -> str | None:
         """Return where the disk sits in the running guest, in own words.
 
+        Changes nothing.
+
         :returns: what :meth:`plug` understands, or None if it has none
         """
 
     @abc.abstractmethod
-    def shows(self, instance: Any, volume: mapping.Mapping) -> bool:
-        """Tell whether the guest's disk is the mapping's connection."""
+    def shows(self, instance: Any, volume: mapping.Mapping) -> bool | None:
+        """Tell whether the guest's disk is the mapping's connection.
+
+        Changes nothing.
+
+        :returns: None if this driver cannot tell
+        """
+
+    @abc.abstractmethod
+    def mounted(self, instance: Any, volume: mapping.Mapping) -> bool | None:
+        """Tell whether the guest has a file system of the disk mounted.
+
+        Changes nothing in the guest.
+
+        :returns: None if nobody in the guest answers
+        """
+
+    @abc.abstractmethod
+    def obstacle(self, context: Any, instance: Any,
+                 volume: mapping.Mapping) -> str:
+        """Say what would keep this host from connecting the volume anew.
+
+        It is asked only for a server whose guest has to run afterwards, and
+        changes nothing.
+
+        :param context: an admin's, who has no token of the server's owner
+        :returns: a reason with what heals it, or an empty string
+        :raises RecoveryDeferred: if that cannot be found out now
+        """
 
     @abc.abstractmethod
     def release(self, instance: Any, volume: mapping.Mapping) -> None:
         """Unplug the disk from the running guest, and see that it is gone.
+
+        A disk that is gone already is no error.
 
         :raises GuestHoldsDevice: if the guest does not let go of it
         """
@@ -70,19 +109,25 @@ class VirtHost(abc.ABC):
     @abc.abstractmethod
     def plug(self, context: Any, instance: Any,
              volume: mapping.Mapping) -> None:
-        """Plug the connected volume in at its remembered place."""
+        """Plug the connected volume in at its remembered place.
 
-    @abc.abstractmethod
-    def obstacle(self, volume: mapping.Mapping) -> str:
-        """Say what would keep this host from connecting the volume anew.
-
-        :returns: a reason, or an empty string
+        Without a remembered place the hypervisor chooses one. A guest that
+        has the disk already is no error.
         """
 
     @abc.abstractmethod
     def disconnect(self, context: Any, instance: Any,
-                   volume: mapping.Mapping) -> None:
-        """Disconnect the mapping's connection from the host, by force."""
+                   volume: mapping.Mapping,
+                   connection_info: dict[str, Any]) -> None:
+        """Disconnect a connection of the volume from the host, by force.
+
+        The guest has let go of it before. Whether another server of this
+        host still needs it (multiattach) is for the caller to decide. A
+        connection that is gone already is no error.
+
+        :param connection_info: what was connected, maybe an older one than
+            the mapping's; it is not changed
+        """
 
     @abc.abstractmethod
     def connect(self, context: Any, instance: Any,
@@ -90,5 +135,14 @@ class VirtHost(abc.ABC):
         """Connect the mapping's connection to the host.
 
         The mapping's connection_info is completed with what the host knows
-        afterwards, such as a device path; the caller saves it.
+        afterwards, such as a device path; the caller saves it. A connection
+        that is up already is no error.
+        """
+
+    @abc.abstractmethod
+    def forget(self, volume: mapping.Mapping) -> None:
+        """Forget what the host keeps of a volume that is not its any more.
+
+        It comes after the last :meth:`disconnect` of a volume that is
+        detached for good, and may find nothing to forget.
         """

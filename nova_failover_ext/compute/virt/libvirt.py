@@ -12,31 +12,48 @@
 
 """The libvirt driver's side, and the only module with its private uses.
 
-Private parts of ``nova.virt.libvirt.driver.LibvirtDriver`` that are used here,
-each read in Nova 31.0.0, 32.0.0, 33.0.0 and 34.0.0:
+Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
+33.0.0 and 34.0.0:
 
-* ``_host`` (get_guest, find_secret), ``_get_guest_disk_device``,
-  ``_detach_with_retry``, ``_get_volume_config``, ``_connect_volume``,
-  ``_disconnect_volume`` (with ``force`` and ``destroy_secrets``),
-  ``_build_device_metadata``
+* of ``nova.virt.libvirt.driver.LibvirtDriver``: ``_host`` (``get_guest``,
+  ``find_secret``, ``delete_secret``), ``_get_guest_disk_device``,
+  ``_detach_with_retry``, ``_get_volume_config`` (its arguments differ, see
+  :meth:`LibvirtHost._config`), ``_get_scsi_controller_next_unit``,
+  ``_connect_volume``, ``_disconnect_volume`` (with ``force`` and
+  ``destroy_secrets``), ``_allow_native_luksv1``, ``_build_device_metadata``
+* of ``nova.virt.libvirt.guest``: ``Guest._domain`` (libvirt's virDomain, for
+  ``fsInfo`` and ``agentSetResponseTimeout``, which Guest does not have), and
+  the module's ``libvirt``, which is None where there is no binding
 """
 
+import contextlib
 import functools
 import inspect
 from typing import Any
 
+from cinderclient import exceptions as client_exceptions
+from keystoneauth1 import exceptions as keystone_exceptions
 from lxml import etree
 import nova.conf
 from nova import exception as nova_exception
 from nova.virt.libvirt import blockinfo
 from nova.virt.libvirt import config as vconfig
+from nova.virt.libvirt import guest as libvirt_guest
 from os_brick import encryptors
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute.virt import base
+from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
+
+# Seconds that a guest agent has for an answer, as libvirt gives it for the
+# greeting that goes before.
+_AGENT_TIMEOUT = 5
+_CINDER_ERRORS = (client_exceptions.ClientException,
+                  keystone_exceptions.ClientException,
+                  nova_exception.NovaException)
 
 
 class LibvirtHost(base.VirtHost):
@@ -70,6 +87,24 @@ class LibvirtHost(base.VirtHost):
             return False
         return _source(disk) == _source(wanted)
 
+    def mounted(self, instance: Any, volume: mapping.Mapping) -> bool | None:
+        """Ask the QEMU guest agent, where the image says there is one."""
+        if not instance.image_meta.properties.get('hw_qemu_guest_agent',
+                                                  False):
+            return None
+        try:
+            guest = self.driver._host.get_guest(instance)
+            disk = self._disk(instance, volume)
+            found = _file_systems(guest._domain)
+        except (nova_exception.InstanceNotFound,
+                libvirt_guest.libvirt.libvirtError) as error:
+            LOG.info('The guest agent does not say what is mounted: %s',
+                     error, instance=instance)
+            return None
+        # libvirt's "device aliases" of a file system are target names.
+        return disk is not None and any(
+            disk.target_dev in names for *_, names in found)
+
     def release(self, instance: Any, volume: mapping.Mapping) -> None:
         """Detach from the live and the persistent domain, with retries."""
         device = _device(volume)
@@ -93,30 +128,50 @@ class LibvirtHost(base.VirtHost):
     def plug(self, context: Any, instance: Any,
              volume: mapping.Mapping) -> None:
         """Attach at the same target name and address as before."""
-        conf = self._config(instance, volume)
-        if volume.place:
-            conf.device_addr = vconfig.LibvirtConfigGuestDeviceAddress \
-                .parse_dom(etree.fromstring(volume.place))
-        guest = self.driver._host.get_guest(instance)
-        guest.attach_device(conf, persistent=True, live=True)
+        if not self.shows(instance, volume):
+            self._attach(instance, volume)
         # As LibvirtDriver.attach_volume does, for device tags.
         instance.device_metadata = self.driver._build_device_metadata(
             context, instance)
         instance.save()
 
-    def obstacle(self, volume: mapping.Mapping) -> str:
-        """See the base class; a LUKS secret must be there already."""
+    def obstacle(self, context: Any, instance: Any,
+                 volume: mapping.Mapping) -> str:
+        """See the base class; only the owner's token opens a new device.
+
+        A LUKS volume that QEMU itself decrypts is opened by libvirt's
+        secret, which stays on the host. dm-crypt, which os-brick lays over
+        the device, needs the key each time.
+        """
         data = volume.connection_info.get('data') or {}
-        if data.get('encrypted') and not self.driver._host.find_secret(
+        if not data.get('encrypted') or self.driver._host.find_secret(
                 'volume', volume.volume_id):
-            return ('it is encrypted and libvirt has no secret for it on this '
-                    'host; a hard reboot by its owner makes one')
-        return ''
+            return ''
+        try:
+            encryption = self._encryption(
+                context, volume, volume.connection_info)
+        except _CINDER_ERRORS as error:
+            raise exception.RecoveryDeferred(
+                reason='Cinder failed to answer show encryption metadata: '
+                f'{error}') from error
+        if self.driver._allow_native_luksv1(encryption):
+            problem = 'libvirt has no secret for it on this host'
+        elif _is_dm_crypt(encryption):
+            problem = 'dm-crypt needs its key again for a new device'
+        else:
+            return ''
+        return (f'it is encrypted and {problem}, which only its owner can '
+                'fetch: stop the server, wait until it is recovered, and '
+                'have it started by its owner')
 
     def disconnect(self, context: Any, instance: Any,
-                   volume: mapping.Mapping) -> None:
+                   volume: mapping.Mapping,
+                   connection_info: dict[str, Any]) -> None:
         """See the base class."""
-        info = volume.connection_info
+        # Nova would count the attachments of a multiattach volume in Cinder,
+        # which says nothing about who uses this connection.
+        info = {key: value for key, value in connection_info.items()
+                if key != 'multiattach'}
         # The secret of a LUKS volume stays, as in Nova's hard reboot: without
         # the owner's token it could not be made again.
         self.driver._disconnect_volume(
@@ -131,6 +186,10 @@ class LibvirtHost(base.VirtHost):
             context, info, instance,
             encryption=self._encryption(context, volume, info))
 
+    def forget(self, volume: mapping.Mapping) -> None:
+        """Delete the libvirt secret of a LUKS volume, as Nova's detach."""
+        self.driver._host.delete_secret('volume', volume.volume_id)
+
     def _encryption(self, context: Any, volume: mapping.Mapping,
                     info: dict[str, Any]) -> Any:
         return encryptors.get_encryption_metadata(
@@ -144,12 +203,34 @@ class LibvirtHost(base.VirtHost):
         return self.driver._get_guest_disk_device(
             guest, _device(volume), volume_uuid=volume.volume_id)
 
-    def _config(self, instance: Any, volume: mapping.Mapping) -> Any:
+    def _attach(self, instance: Any, volume: mapping.Mapping) -> None:
+        guest = self.driver._host.get_guest(instance)
+        attach = functools.partial(
+            guest.attach_device, persistent=True, live=True)
+        if volume.place:
+            conf = self._config(instance, volume)
+            conf.device_addr = vconfig.LibvirtConfigGuestDeviceAddress \
+                .parse_dom(etree.fromstring(volume.place))
+            try:
+                attach(conf)
+                return
+            except libvirt_guest.libvirt.libvirtError as error:
+                LOG.warning('Disk %(device)s cannot be plugged in where it '
+                            'was, trying another address: %(error)s',
+                            {'device': conf.target_dev, 'error': error},
+                            instance=instance)
+        attach(self._config(instance, volume, guest))
+
+    def _config(self, instance: Any, volume: mapping.Mapping,
+                guest: Any = None) -> Any:
         info = blockinfo.get_info_from_bdm(
             instance, nova.conf.CONF.libvirt.virt_type, instance.image_meta,
             {'device_name': _device(volume),
              'disk_bus': volume.bdm.disk_bus,
              'device_type': volume.bdm.device_type})
+        if guest is not None and info['bus'] == 'scsi':
+            # As LibvirtDriver.attach_volume does.
+            info['unit'] = self.driver._get_scsi_controller_next_unit(guest)
         make = self.driver._get_volume_config
         # Nova 31 to 33 want the instance first, Nova 34 does not.
         if 'instance' in inspect.signature(make).parameters:
@@ -166,3 +247,25 @@ def _source(disk: Any) -> tuple[Any, ...]:
                        map(str, disk.source_ports), strict=False))
     return (disk.source_type, disk.source_path, disk.source_protocol,
             disk.source_name, hosts)
+
+
+def _is_dm_crypt(encryption: dict[str, Any]) -> bool:
+    # As os_brick.encryptors.get_volume_encryptor decides.
+    provider = encryption.get('provider')
+    provider = encryptors.LEGACY_PROVIDER_CLASS_TO_FORMAT_MAP.get(
+        provider, provider)
+    where = str(encryption.get('control_location')).lower()
+    return bool(provider) and where == 'front-end'
+
+
+def _file_systems(domain: Any) -> list[Any]:
+    with contextlib.ExitStack() as stack:
+        limit = getattr(domain, 'agentSetResponseTimeout', None)
+        if limit:
+            limit(_AGENT_TIMEOUT)
+            # libvirt's own default, which Nova's quiescing relies on.
+            stack.callback(
+                limit, libvirt_guest.libvirt
+                .VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK)
+        found: list[Any] = domain.fsInfo()
+        return found

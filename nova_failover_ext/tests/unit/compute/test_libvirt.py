@@ -12,8 +12,11 @@
 
 """The libvirt side, against Nova's own driver class."""
 
+import types
 from unittest import mock
 
+from cinderclient import exceptions as client_exceptions
+import ddt
 from nova import exception as nova_exception
 from nova import objects
 from nova.objects import block_device
@@ -27,6 +30,7 @@ from oslotest import base
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute.virt import base as virt_base
 from nova_failover_ext.compute.virt import libvirt
+from nova_failover_ext import exception
 
 VOLUME = '8e1d1d6c-7a2b-4f0e-8c36-0d2f3a1b4c5d'
 ADDRESS = ('<address type="pci" domain="0x0000" bus="0x00" slot="0x07" '
@@ -34,6 +38,14 @@ ADDRESS = ('<address type="pci" domain="0x0000" bus="0x00" slot="0x07" '
 DISK = f'''<disk type="block" device="disk">
   <source dev="%s"/><target dev="vdb" bus="virtio"/>
   <alias name="ua-{VOLUME}"/>{ADDRESS}</disk>'''
+
+
+class LibvirtError(Exception):
+    """Whether or not libvirt's binding is installed."""
+
+
+BINDING = types.SimpleNamespace(
+    libvirtError=LibvirtError, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK=-2)
 
 
 def disk(path):
@@ -49,15 +61,19 @@ def fresh_disk(path):
     return conf
 
 
-class LibvirtHost(base.BaseTestCase):
+class LibvirtHostTestBase(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
         objects.register_all()
+        patched = mock.patch.object(libvirt_guest, 'libvirt', BINDING)
+        patched.start()
+        self.addCleanup(patched.stop)
         self.driver = mock.create_autospec(
             libvirt_driver.LibvirtDriver, instance=True)
         self.guest = mock.create_autospec(libvirt_guest.Guest, instance=True)
-        self.driver._host = mock.Mock(spec_set=('get_guest', 'find_secret'))
+        self.driver._host = mock.Mock(
+            spec_set=('get_guest', 'find_secret', 'delete_secret'))
         self.driver._host.get_guest.return_value = self.guest
         self.driver._build_device_metadata.return_value = None
         self.driver._get_volume_config.side_effect = (
@@ -76,6 +92,9 @@ class LibvirtHost(base.BaseTestCase):
 
     def in_guest(self, *found):
         self.driver._get_guest_disk_device.side_effect = found
+
+
+class Guest(LibvirtHostTestBase):
 
     def test_guest_runs(self):
         # Whatever its state, as long as there is a QEMU.
@@ -131,14 +150,68 @@ class LibvirtHost(base.BaseTestCase):
         self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
                           self.instance, self.volume)
 
+    def plugged(self):
+        """Plug the disk in; return what libvirt was told, in order."""
+        self.in_guest(None)
+        self.virt.plug(None, self.instance, self.volume)
+        for call in self.guest.attach_device.call_args_list:
+            self.assertEqual({'persistent': True, 'live': True}, call.kwargs)
+        return [call.args[0].to_xml()
+                for call in self.guest.attach_device.call_args_list]
+
     def test_plug_at_the_same_address(self):
         self.volume.begin(ADDRESS)
+        xml, = self.plugged()
+        self.assertIn('slot="0x07"', xml)
+        self.assertIn('dev="/new"', xml)
+
+    def test_plug_elsewhere_if_the_address_is_taken(self):
+        self.volume.begin(ADDRESS)
+        self.guest.attach_device.side_effect = (
+            LibvirtError('in use'), None)
+        first, second = self.plugged()
+        self.assertIn('slot="0x07"', first)
+        self.assertNotIn('<address', second)
+
+    def test_plug_fails(self):
+        self.guest.attach_device.side_effect = LibvirtError('no')
+        self.assertRaises(LibvirtError, self.plugged)
+        self.guest.attach_device.assert_called_once()
+
+    def test_plug_again(self):
+        self.in_guest(disk('/new'))
+        self.driver._build_device_metadata.return_value = (
+            objects.InstanceDeviceMetadata(devices=[]))
         self.virt.plug(None, self.instance, self.volume)
-        conf = self.guest.attach_device.call_args.args[0]
-        self.assertIn('slot="0x07"', conf.to_xml())
-        self.assertIn('dev="/new"', conf.to_xml())
-        self.guest.attach_device.assert_called_once_with(
-            conf, persistent=True, live=True)
+        self.guest.attach_device.assert_not_called()
+        # A crash may have come before this.
+        self.assertEqual([], self.instance.device_metadata.devices)
+        self.instance.save.assert_called_once_with()
+
+    def scsi_disk(self, info, disk_info):
+        conf = fresh_disk(info['data']['device_path'])
+        conf.target_bus = disk_info['bus']
+        if 'unit' in disk_info:
+            conf.device_addr = vconfig.LibvirtConfigGuestDeviceAddressDrive()
+            conf.device_addr.unit = disk_info['unit']
+        return conf
+
+    def test_plug_at_the_same_scsi_unit(self):
+        self.volume.bdm.disk_bus = 'scsi'
+        self.driver._get_volume_config.side_effect = self.scsi_disk
+        self.volume.begin('<address type="drive" controller="0" bus="0" '
+                          'target="0" unit="3"/>')
+        xml, = self.plugged()
+        self.assertIn('unit="3"', xml)
+
+    def test_plug_at_the_next_scsi_unit(self):
+        self.volume.bdm.disk_bus = 'scsi'
+        self.driver._get_volume_config.side_effect = self.scsi_disk
+        self.driver._get_scsi_controller_next_unit.return_value = 5
+        xml, = self.plugged()
+        self.assertIn('unit="5"', xml)
+        self.driver._get_scsi_controller_next_unit.assert_called_once_with(
+            self.guest)
 
     def test_nova_33_wants_the_instance_first(self):
         def make(instance, connection_info, disk_info):
@@ -148,26 +221,148 @@ class LibvirtHost(base.BaseTestCase):
         self.in_guest(disk('/new'))
         self.assertTrue(self.virt.shows(self.instance, self.volume))
 
-    @mock.patch('os_brick.encryptors.get_encryption_metadata',
-                autospec=True, return_value={})
-    def test_disconnect_is_forced(self, encryption):
-        self.virt.disconnect(None, self.instance, self.volume)
+
+class Mounted(LibvirtHostTestBase):
+
+    def setUp(self):
+        super().setUp()
+        self.guest._domain = mock.Mock(
+            spec_set=('fsInfo', 'agentSetResponseTimeout'))
+        self.limit = self.guest._domain.agentSetResponseTimeout
+        self.instance.system_metadata = {'image_hw_qemu_guest_agent': 'yes'}
+
+    def mounted(self, found=(), *file_systems):
+        self.in_guest(*found)
+        self.guest._domain.fsInfo.return_value = list(file_systems)
+        return self.virt.mounted(self.instance, self.volume)
+
+    def test_mounted(self):
+        self.assertIs(True, self.mounted(
+            [disk('/old')], ['/', 'vda1', 'ext4', ['vda']],
+            ['/data', 'dm-0', 'xfs', ['vdb', 'vdc']]))
+
+    def test_not_mounted(self):
+        self.assertIs(False, self.mounted(
+            [disk('/old')], ['/', 'vda1', 'ext4', ['vda']],
+            ['/snap', 'loop0', 'squashfs', []]))
+
+    def test_disk_has_gone(self):
+        self.assertIs(False, self.mounted(
+            [None], ['/data', 'vdb', 'ext4', ['vdb']]))
+
+    def test_agent_cannot_hang(self):
+        self.mounted([None])
+        self.assertEqual([mock.call(5), mock.call(-2)],
+                         self.limit.call_args_list)
+
+    def test_agent_does_not_answer(self):
+        self.guest._domain.fsInfo.side_effect = (
+            LibvirtError('not connected'))
+        self.assertIsNone(self.mounted([disk('/old')]))
+        self.assertEqual(mock.call(-2), self.limit.call_args)
+
+    def test_binding_without_a_limit(self):
+        self.guest._domain = mock.Mock(spec_set=('fsInfo',))
+        self.assertIs(False, self.mounted([disk('/old')]))
+
+    def test_image_without_an_agent(self):
+        self.instance.system_metadata = {}
+        self.assertIsNone(self.mounted())
+        self.guest._domain.fsInfo.assert_not_called()
+
+    def test_no_guest(self):
+        self.driver._host.get_guest.side_effect = (
+            nova_exception.InstanceNotFound(instance_id=VOLUME))
+        self.assertIsNone(self.mounted())
+
+
+@ddt.ddt
+class Storage(LibvirtHostTestBase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver._host.find_secret.return_value = None
+        self.driver._allow_native_luksv1.side_effect = (
+            lambda encryption=None:
+            libvirt_driver.LibvirtDriver._allow_native_luksv1(
+                self.driver, encryption))
+        self.metadata = (
+            self.virt.volume_api.get_volume_encryption_metadata)
+        self.metadata.return_value = {}
+
+    def encrypt(self, provider, location='front-end'):
+        self.volume.connection_info['data']['encrypted'] = True
+        self.metadata.return_value = {
+            'provider': provider, 'control_location': location,
+            'encryption_key_id': 'key'}
+
+    def test_disconnect_is_forced(self):
+        old = {'data': {'device_path': '/old'}, 'serial': VOLUME}
+        self.virt.disconnect(None, self.instance, self.volume, old)
         self.driver._disconnect_volume.assert_called_once_with(
-            None, self.volume.connection_info, self.instance, force=True,
+            None, old, self.instance, force=True,
             destroy_secrets=False, encryption={})
 
-    def test_luks_secret_has_to_be_there(self):
-        self.assertEqual('', self.virt.obstacle(self.volume))
-        self.volume.connection_info['data']['encrypted'] = True
-        self.driver._host.find_secret.return_value = None
-        self.assertIn('secret', self.virt.obstacle(self.volume))
-        self.driver._host.find_secret.return_value = object()
-        self.assertEqual('', self.virt.obstacle(self.volume))
+    def test_disconnect_leaves_the_count_of_multiattach_to_the_caller(self):
+        old = {'data': {'device_path': '/old'}, 'multiattach': True}
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        given = self.driver._disconnect_volume.call_args.args[1]
+        self.assertEqual({'data': {'device_path': '/old'}}, given)
+        self.assertIs(True, old['multiattach'])
 
-    @mock.patch('os_brick.encryptors.get_encryption_metadata',
-                autospec=True, return_value={'provider': 'luks'})
-    def test_connect(self, encryption):
+    def test_disconnect_an_encrypted_volume(self):
+        self.encrypt('plain')
+        self.virt.disconnect(None, self.instance, self.volume,
+                             self.volume.connection_info)
+        self.assertEqual(
+            self.metadata.return_value,
+            self.driver._disconnect_volume.call_args.kwargs['encryption'])
+
+    def test_connect(self):
+        self.encrypt('luks')
         self.virt.connect(None, self.instance, self.volume)
         self.driver._connect_volume.assert_called_once_with(
             None, self.volume.connection_info, self.instance,
-            encryption={'provider': 'luks'})
+            encryption=self.metadata.return_value)
+
+    def test_forget(self):
+        self.virt.forget(self.volume)
+        self.driver._host.delete_secret.assert_called_once_with(
+            'volume', VOLUME)
+
+    def obstacle(self):
+        return self.virt.obstacle(None, self.instance, self.volume)
+
+    def test_no_obstacle(self):
+        self.assertEqual('', self.obstacle())
+        self.metadata.assert_not_called()
+
+    @ddt.data('luks', 'nova.volume.encryptors.luks.LuksEncryptor')
+    def test_luks_secret_has_to_be_there(self, provider):
+        self.encrypt(provider)
+        self.assertIn('libvirt has no secret', self.obstacle())
+        self.driver._host.find_secret.return_value = object()
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data('luks2', 'plain', 'CryptsetupEncryptor')
+    def test_dm_crypt_needs_the_key(self, provider):
+        self.encrypt(provider)
+        reason = self.obstacle()
+        self.assertIn('dm-crypt', reason)
+        self.assertIn('stop the server', reason)
+
+    @ddt.data(('plain', 'back-end'), ('NoOpEncryptor', 'front-end'),
+              (None, 'front-end'), ('plain', None))
+    @ddt.unpack
+    def test_nothing_is_decrypted_on_this_host(self, provider, location):
+        self.encrypt(provider, location)
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data(nova_exception.CinderConnectionFailed(reason='down'),
+              client_exceptions.NotFound(404))
+    def test_encryption_is_not_known(self, error):
+        self.encrypt('luks')
+        self.metadata.side_effect = error
+        deferred = self.assertRaises(
+            exception.RecoveryDeferred, self.obstacle)
+        self.assertIn('encryption metadata', str(deferred))
