@@ -33,7 +33,14 @@ class VirtHost(abc.ABC):
     is no error. The caller holds the instance lock, bounds each call in time
     where storage or a guest can make it hang, and names the step when one
     raises; no method retries by itself.
+
+    :cvar connects_when_off: whether the hypervisor keeps the disks of a
+        guest that is off; then :meth:`connect` has to follow
+        :meth:`disconnect` also where the guest stays off, and
+        :meth:`disconnect` concerns this guest alone
     """
+
+    connects_when_off = False
 
     def __init__(self, driver: Any, volume_api: Any) -> None:
         """Remember whom to ask.
