@@ -16,6 +16,8 @@ through to the backing folder. While the switch says ``lost`` each operation
 ends with EIO, those of files that are open already too; while it says
 ``hang`` they wait. A write to a replicated volume at its active site goes to
 the peer as well, but for the last sector, which holds the mark of the site.
+A write of anybody but Cinder at the other site is a stray, and noted: that is
+what a server in split-brain does.
 """
 
 import errno
@@ -127,10 +129,19 @@ class Site(mfusepy.Operations):
         self._alive()
         written = os.pwrite(fh, data, offset)
         name = path.lstrip('/')
-        if self.peer and self.folders.active_site(name) == self.name:
+        active = self.folders.active_site(name) if self.peer else ''
+        if active == self.name:
             end = os.fstat(fh).st_size - layout.MARK
             self._mirror(name, data[:max(0, end - offset)], offset)
+        elif active and not _by_cinder():
+            self._note_stray(name)
         return written
+
+    def _note_stray(self, name: str) -> None:
+        """Note a write that its writer will not find at the active site."""
+        note = self.folders.stray(self.name, name)
+        with open(note, 'ab') as file:
+            file.write(b'.')
 
     def _mirror(self, name: str, data: bytes, offset: int) -> None:
         """Write to the peer, or note that it missed a write."""
@@ -202,6 +213,16 @@ class Site(mfusepy.Operations):
         return {name: getattr(found, name) for name in (
             'f_bavail', 'f_bfree', 'f_blocks', 'f_bsize', 'f_favail',
             'f_ffree', 'f_files', 'f_flag', 'f_frsize', 'f_namemax')}
+
+
+def _by_cinder() -> bool:
+    """Whether it is Cinder that writes, as it does to a returning site."""
+    pid = mfusepy.fuse_get_context()[2]
+    try:
+        words = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+    except OSError:
+        return False
+    return b'cinder' in words
 
 
 def main() -> None:

@@ -18,6 +18,7 @@
     storage/control/<site>    the switch: up, lost or hang
     storage/replication/<f>   file f is replicated; holds the active site
     storage/missed/<f>        the other site of file f misses writes
+    storage/strays/<s>-<f>    a dot for each write to f at its wrong site s
 """
 
 import pathlib
@@ -27,7 +28,8 @@ MARK = 512
 STATES = ('up', 'lost', 'hang')
 #: The sites and their peers; ``plain`` replicates to nowhere.
 PEERS = {'primary': 'secondary', 'secondary': 'primary', 'plain': ''}
-FOLDERS = ('sites', 'backing', 'control', 'replication', 'missed')
+FOLDERS = ('sites', 'backing', 'control', 'replication', 'missed',
+           'strays')
 
 
 class Layout:
@@ -66,6 +68,10 @@ class Layout:
     def missed(self) -> pathlib.Path:
         """One file per volume whose passive side misses writes."""
         return self.root / 'missed'
+
+    def stray(self, name: str, filename: str) -> pathlib.Path:
+        """What is known of writes to a file at a site that is not active."""
+        return self.root / 'strays' / f'{name}-{filename}'
 
     def state(self, name: str) -> str:
         """How a site is.

@@ -101,6 +101,16 @@ class Sites:
             self._catch_up(name)
         self.folders.control(name).write_text(state)
 
+    def strays(self, name: str, filename: str) -> int:
+        """How often a guest wrote to a file at a site that was not active.
+
+        :param name: the site
+        :param filename: name of the volume's file
+        :returns: the number of writes so far
+        """
+        note = self.folders.stray(name, filename)
+        return note.stat().st_size if note.exists() else 0
+
     def _catch_up(self, name: str) -> None:
         """Bring to a returning site what its peer's files got meanwhile."""
         peer = layout.PEERS[name]
