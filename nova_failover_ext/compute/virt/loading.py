@@ -55,6 +55,6 @@ def load_virt_host(compute_driver: str, driver: Any,
 def _load(name: str, driver: Any, volume_api: Any) -> base.VirtHost:
     loaded: Any = stevedore.DriverManager(
         NAMESPACE, name, invoke_on_load=True,
-        invoke_args=(driver, volume_api), warn_on_missing_entrypoint=False)
+        invoke_args=(driver, volume_api))
     virt_host: base.VirtHost = loaded.driver
     return virt_host
