@@ -104,6 +104,16 @@ class VirtHost(abc.ABC):
         :raises RecoveryDeferred: if that cannot be found out now
         """
 
+    def lacks(self, connection_info: dict[str, Any]) -> str:
+        """Say what this host lacks for a connection that it has never made.
+
+        It is asked before the guest is touched, and changes nothing.
+
+        :param connection_info: fresh from Cinder
+        :returns: a reason, or an empty string
+        """
+        return ''
+
     @abc.abstractmethod
     def release(self, instance: Any, volume: mapping.Mapping) -> None:
         """Unplug the disk from the running guest, and see that it is gone.

@@ -16,8 +16,9 @@ Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
 33.0.0 and 34.0.0:
 
 * of ``nova.virt.libvirt.driver.LibvirtDriver``: ``_host`` (``get_guest``,
-  ``find_secret``, ``delete_secret``), ``_get_guest_disk_device``,
-  ``_detach_with_retry``, ``_get_volume_config`` (its arguments differ, see
+  ``get_connection``, ``find_secret``, ``delete_secret``),
+  ``_get_guest_disk_device``, ``_detach_with_retry``,
+  ``_get_volume_config`` (its arguments differ, see
   :meth:`LibvirtHost._config`), ``_get_scsi_controller_next_unit``,
   ``_connect_volume``, ``_disconnect_volume`` (with ``force`` and
   ``destroy_secrets``), ``_allow_native_luksv1``, ``_build_device_metadata``
@@ -27,6 +28,7 @@ Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
 """
 
 import contextlib
+import copy
 import functools
 import inspect
 from typing import Any
@@ -164,14 +166,35 @@ class LibvirtHost(base.VirtHost):
                 'fetch: stop the server, wait until it is recovered, and '
                 'have it started by its owner')
 
+    def lacks(self, connection_info: dict[str, Any]) -> str:
+        """See the base class; another Ceph cluster has another secret."""
+        data = connection_info.get('data') or {}
+        # As nova.virt.libvirt.volume.net decides.
+        secret = data.get('auth_enabled') and (
+            data.get('secret_uuid')
+            or nova.conf.CONF.libvirt.rbd_secret_uuid)
+        if connection_info.get('driver_volume_type') != 'rbd' or not secret:
+            return ''
+        binding = libvirt_guest.libvirt
+        try:
+            self.driver._host.get_connection().secretLookupByUUIDString(
+                secret)
+        except binding.libvirtError as error:
+            if error.get_error_code() != binding.VIR_ERR_NO_SECRET:
+                raise
+            return (f'libvirt has no secret {secret} on this host, which '
+                    'its Ceph cluster asks for')
+        return ''
+
     def disconnect(self, context: Any, instance: Any,
                    volume: mapping.Mapping,
                    connection_info: dict[str, Any]) -> None:
         """See the base class."""
+        # os-brick rewrites what it is given (nvmeof, Fibre Channel).
+        info = copy.deepcopy(connection_info)
         # Nova would count the attachments of a multiattach volume in Cinder,
         # which says nothing about who uses this connection.
-        info = {key: value for key, value in connection_info.items()
-                if key != 'multiattach'}
+        info.pop('multiattach', None)
         # The secret of a LUKS volume stays, as in Nova's hard reboot: without
         # the owner's token it could not be made again.
         self.driver._disconnect_volume(

@@ -17,6 +17,7 @@ from unittest import mock
 
 from cinderclient import exceptions as client_exceptions
 import ddt
+import nova.conf
 from nova import exception as nova_exception
 from nova import objects
 from nova.objects import block_device
@@ -43,9 +44,13 @@ DISK = f'''<disk type="block" device="disk">
 class LibvirtError(Exception):
     """Whether or not libvirt's binding is installed."""
 
+    def get_error_code(self):
+        return self.args[0]
+
 
 BINDING = types.SimpleNamespace(
-    libvirtError=LibvirtError, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK=-2)
+    libvirtError=LibvirtError, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK=-2,
+    VIR_ERR_NO_SECRET=66)
 
 
 def disk(path):
@@ -73,7 +78,8 @@ class LibvirtHostTestBase(base.BaseTestCase):
             libvirt_driver.LibvirtDriver, instance=True)
         self.guest = mock.create_autospec(libvirt_guest.Guest, instance=True)
         self.driver._host = mock.Mock(
-            spec_set=('get_guest', 'find_secret', 'delete_secret'))
+            spec_set=('get_guest', 'get_connection', 'find_secret',
+                      'delete_secret'))
         self.driver._host.get_guest.return_value = self.guest
         self.driver._build_device_metadata.return_value = None
         self.driver._get_volume_config.side_effect = (
@@ -310,6 +316,15 @@ class Storage(LibvirtHostTestBase):
         self.assertEqual({'data': {'device_path': '/old'}}, given)
         self.assertIs(True, old['multiattach'])
 
+    def test_disconnect_leaves_the_old_connection_as_it_was(self):
+        # os-brick's nvmeof connector, with the original format.
+        old = {'data': {'nqn': 'n', 'target_portal': 'p'}}
+        self.driver._disconnect_volume.side_effect = (
+            lambda context, info, instance, **kwargs:
+            info['data'].pop('nqn'))
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        self.assertEqual({'data': {'nqn': 'n', 'target_portal': 'p'}}, old)
+
     def test_disconnect_an_encrypted_volume(self):
         self.encrypt('plain')
         self.virt.disconnect(None, self.instance, self.volume,
@@ -366,3 +381,38 @@ class Storage(LibvirtHostTestBase):
         deferred = self.assertRaises(
             exception.RecoveryDeferred, self.obstacle)
         self.assertIn('encryption metadata', str(deferred))
+
+    def lacks(self, **data):
+        return self.virt.lacks({'driver_volume_type': 'rbd', 'data': data})
+
+    @property
+    def look_up(self):
+        connection = self.driver._host.get_connection.return_value
+        return connection.secretLookupByUUIDString
+
+    def test_ceph_secret_is_there(self):
+        self.assertEqual('', self.lacks(auth_enabled=True, secret_uuid='s'))
+        self.look_up.assert_called_once_with('s')
+
+    def test_ceph_secret_is_missing(self):
+        self.look_up.side_effect = LibvirtError(BINDING.VIR_ERR_NO_SECRET)
+        self.assertIn('no secret s', self.lacks(
+            auth_enabled=True, secret_uuid='s'))
+
+    def test_libvirt_does_not_answer(self):
+        self.look_up.side_effect = LibvirtError(38)
+        self.assertRaises(LibvirtError, self.lacks, auth_enabled=True,
+                          secret_uuid='s')
+
+    def test_ceph_secret_of_this_host(self):
+        conf = mock.Mock(spec_set=('libvirt',))
+        conf.libvirt.rbd_secret_uuid = 'ours'
+        with mock.patch.object(nova.conf, 'CONF', conf):
+            self.lacks(auth_enabled=True, secret_uuid=None)
+        self.look_up.assert_called_once_with('ours')
+
+    def test_no_ceph_secret_needed(self):
+        self.assertEqual('', self.lacks(auth_enabled=False))
+        self.assertEqual('', self.virt.lacks({
+            'driver_volume_type': 'iscsi', 'data': {'auth_enabled': True}}))
+        self.look_up.assert_not_called()
