@@ -14,6 +14,7 @@
 
 from collections.abc import Iterable, Mapping
 import dataclasses
+import re
 import socket
 from typing import Any
 
@@ -29,6 +30,11 @@ _NFS_PORT = 2049
 _ISCSI_PORT = 3260
 _NVME_PORT = 4420
 _CEPH_PORT = 6789
+# Nobody has to listen on TCP for these; the first is Cinder's word for it.
+_RDMA = ('rocev2', 'rdma')
+_NFS_PORT_OPTION = re.compile(r'(?:^|[\s,])port=(\d+)')
+# Seconds for a thread to say which portals did not answer in time.
+_GRACE = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +54,8 @@ def targets(connection_info: Mapping[str, Any]) -> Targets:
 
     :param connection_info: fresh from Cinder
     :returns: empty targets for types that cannot be tried without
-        connecting (Fibre Channel): those are found out by connecting
+        connecting (Fibre Channel, RDMA and the arrays' own protocols):
+        those are found out by connecting
     """
     data: Mapping[str, Any] = connection_info.get('data') or {}
     kind = connection_info.get('driver_volume_type')
@@ -60,15 +67,16 @@ def targets(connection_info: Mapping[str, Any]) -> Targets:
             _address(portal, _ISCSI_PORT) for portal in portals if portal))
     if kind == 'rbd':
         return Targets(portals=tuple(_monitors(data)))
-    if kind in ('nfs', 'netapp_nfs') and data.get('export'):
-        server = str(data['export']).rsplit(':', 1)[0]
-        return Targets(portals=((server.strip('[]'), _NFS_PORT),))
+    if kind == 'nfs':
+        return Targets(portals=(_nfs_server(data),))
     if kind == 'nvmeof':
         return Targets(portals=tuple(_nvme_portals(data)))
     return Targets()
 
 
 def _address(portal: str, default_port: int) -> tuple[str, int]:
+    # iscsiadm takes the tag of a portal group after a comma.
+    portal = portal.split(',')[0]
     if portal.endswith(']') or ':' not in portal:
         return portal.strip('[]'), default_port
     address, port = portal.rsplit(':', 1)
@@ -82,11 +90,22 @@ def _monitors(data: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
         yield str(host).strip('[]'), int(port)
 
 
+def _nfs_server(data: Mapping[str, Any]) -> tuple[str, int]:
+    server = str(data['export']).split(':/', 1)[0]
+    option = _NFS_PORT_OPTION.search(str(data.get('options') or ''))
+    return server.strip('[]'), int(option[1]) if option else _NFS_PORT
+
+
 def _nvme_portals(data: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
-    for portal in data.get('portals') or ():
-        yield str(portal[0]), int(portal[1])
-    if data.get('target_portal'):
-        yield (str(data['target_portal']),
+    # The formats that os_brick.initiator.connectors.nvmeof knows: a target,
+    # several replicas of one, or (the original one) a single portal.
+    for target in data.get('volume_replicas') or [data]:
+        for address, port, transport in target.get('portals') or ():
+            if str(transport).lower() not in _RDMA:
+                yield str(address).strip('[]'), int(port)
+    transport = str(data.get('transport_type')).lower()
+    if data.get('target_portal') and transport not in _RDMA:
+        yield (str(data['target_portal']).strip('[]'),
                int(data.get('target_port') or _NVME_PORT))
 
 
@@ -96,32 +115,58 @@ def probe(volume_id: str, connection_info: Mapping[str, Any],
 
     :param volume_id: Cinder's volume id, for the message
     :param connection_info: fresh from Cinder
-    :param timeout: seconds
+    :param timeout: seconds for the portals together, and for each path
     :raises StorageUnreachable: if it does not; nothing was changed
     """
-    where = targets(connection_info)
+    where = _readable(volume_id, connection_info)
+    if where.portals:
+        _try(volume_id, 'connecting to ' + ', '.join(
+            map(_text, where.portals)), timeout + _GRACE, _any_portal,
+            volume_id, where.portals, timeout)
+    for path in where.paths:
+        _try(volume_id, f'reading {path}', timeout, _read, path)
+
+
+def _readable(volume_id: str,
+              connection_info: Mapping[str, Any]) -> Targets:
     try:
-        if where.portals:
-            _any_portal(where.portals, timeout)
-        for path in where.paths:
-            bounded.call(_read, timeout, path)
+        return targets(connection_info)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # Without the error's text, which may quote whatever stands there.
+        raise exception.StorageUnreachable(
+            volume_id=volume_id, reason='its connection_info of type '
+            f'{connection_info.get("driver_volume_type")} cannot be read '
+            f'({type(error).__name__})') from error
+
+
+def _try(volume_id: str, target: str, timeout: float, function: Any,
+         *args: Any) -> None:
+    # All of it in bounded time: a name server may not answer, either.
+    try:
+        bounded.call(function, timeout, *args)
     except (OSError, brick_exception.BrickException,
             bounded.TimedOut) as error:
         raise exception.StorageUnreachable(
-            volume_id=volume_id, reason=error) from error
+            volume_id=volume_id, reason=f'{target}: {error}') from error
 
 
-def _any_portal(portals: tuple[tuple[str, int], ...],
+def _any_portal(volume_id: str, portals: tuple[tuple[str, int], ...],
                 timeout: float) -> None:
     errors = []
-    for address, port in portals:
+    for portal in portals:
         try:
-            socket.create_connection(
-                (address, port), timeout / len(portals)).close()
+            socket.create_connection(portal, timeout / len(portals)).close()
             return
-        except OSError as error:
-            errors.append(f'{address}:{port}: {error}')
-    raise OSError('; '.join(errors))
+        # The second: no name server was ever asked for such a name.
+        except (OSError, UnicodeError) as error:
+            errors.append(f'{_text(portal)}: {error}')
+    raise exception.StorageUnreachable(
+        volume_id=volume_id, reason='; '.join(errors))
+
+
+def _text(portal: tuple[str, int]) -> str:
+    address, port = portal
+    return f'[{address}]:{port}' if ':' in address else f'{address}:{port}'
 
 
 def _read(path: str) -> None:
@@ -130,4 +175,4 @@ def _read(path: str) -> None:
     device = connector.InitiatorConnector.factory(
         initiator.LOCAL, utils.get_root_helper())
     if not device.check_valid_device(path):
-        raise OSError(f'{path} cannot be read')
+        raise OSError('it cannot be read')

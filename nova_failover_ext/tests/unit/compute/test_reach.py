@@ -13,6 +13,7 @@
 """Where a volume can be tried, and what happens if it does not answer."""
 
 import socket
+import threading
 from unittest import mock
 
 import ddt
@@ -38,12 +39,28 @@ class Targets(base.BaseTestCase):
         (info('iscsi', target_portal='x',
               target_portals=['[::1]:3260', '1.2.3.4:3260']),
          (('::1', 3260), ('1.2.3.4', 3260)), ()),
+        (info('iscsi', target_portal='1.2.3.4:3260,1'),
+         (('1.2.3.4', 3260),), ()),
+        (info('iscsi', target_portal='[fe80::1]'), (('fe80::1', 3260),), ()),
+        (info('iscsi', target_portal='array'), (('array', 3260),), ()),
+        (info('iser', target_portal='1.2.3.4:3260'), (), ()),
         (info('rbd', hosts=['[::1]', 'm'], ports=['3300', '6789']),
          (('::1', 3300), ('m', 6789)), ()),
         (info('rbd', hosts=['m']), (('m', 6789),), ()),
         (info('nfs', export='1.2.3.4:/share'), (('1.2.3.4', 2049),), ()),
-        (info('nvmeof', portals=[['1.2.3.4', '4420', 'tcp']]),
+        (info('nfs', export='[fe80::1]:/a:b', options='-o vers=4'),
+         (('fe80::1', 2049),), ()),
+        (info('nfs', export='h:/a', options='-o mountport=7,port=2050'),
+         (('h', 2050),), ()),
+        (info('nvmeof', portals=[['1.2.3.4', '4420', 'tcp'],
+                                 ['1.2.3.5', 4421, 'RoCEv2']]),
          (('1.2.3.4', 4420),), ()),
+        (info('nvmeof', vol_uuid='u', volume_replicas=[
+            {'portals': [['::1', 1, 'tcp']]},
+            {'portals': [['::2', 2, 'TCP'], ['::3', 3, 'rdma']]}]),
+         (('::1', 1), ('::2', 2)), ()),
+        (info('nvmeof', target_portal='1.2.3.4', target_port=4420,
+              transport_type='rdma'), (), ()),
         (info('nvmeof', target_portal='1.2.3.4', target_port=4421),
          (('1.2.3.4', 4421),), ()),
         (info('fibre_channel', target_wwn=['5']), (), ()),
@@ -59,31 +76,74 @@ class Probe(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.listener = socket.create_server(('127.0.0.1', 0))
-        self.addCleanup(self.listener.close)
-        self.open = '127.0.0.1:%d' % self.listener.getsockname()[1]
+        self.open = self.listen('127.0.0.1')
         closed = socket.create_server(('127.0.0.1', 0))
         self.closed = '127.0.0.1:%d' % closed.getsockname()[1]
         closed.close()
+
+    def listen(self, address, family=socket.AF_INET):
+        listener = socket.create_server((address, 0), family=family)
+        self.addCleanup(listener.close)
+        shown = f'[{address}]' if ':' in address else address
+        return f'{shown}:{listener.getsockname()[1]}'
+
+    def unreachable(self, connection_info, timeout=5):
+        """Return why the storage cannot be reached."""
+        error = self.assertRaises(
+            exception.StorageUnreachable, reach.probe, 'the-volume',
+            connection_info, timeout)
+        self.assertIn('the-volume', str(error))
+        return error.kwargs['reason']
 
     def test_one_portal_is_enough(self):
         reach.probe('v', info('iscsi', target_portals=[
             self.closed, self.open]), 5)
 
+    def test_ipv6_portal(self):
+        try:
+            portal = self.listen('::1', socket.AF_INET6)
+        except OSError:
+            self.skipTest('this machine has no IPv6')
+        reach.probe('v', info('iscsi', target_portal=portal), 5)
+
     def test_no_portal_answers(self):
-        error = self.assertRaises(
-            exception.StorageUnreachable, reach.probe, 'v',
-            info('iscsi', target_portals=[self.closed]), 5)
-        self.assertIn(self.closed, str(error))
+        reason = self.unreachable(info(
+            'iscsi', target_portals=[self.closed, '[::1]:1'],
+            auth_password='canary'))
+        self.assertIn(f'{self.closed}: ', reason)
+        self.assertIn('[::1]:1: ', reason)
+        self.assertNotIn('canary', reason)
+
+    def test_name_that_cannot_be_one(self):
+        self.assertIn('a..b:3260: ', self.unreachable(
+            info('iscsi', target_portal='a..b:3260')))
+
+    def test_name_server_does_not_answer(self):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        with mock.patch.object(reach, '_GRACE', 0), mock.patch.object(
+                socket, 'create_connection', autospec=True,
+                side_effect=lambda *args: release.wait()):
+            reason = self.unreachable(
+                info('iscsi', target_portal='array:3260'), 0.01)
+        self.assertEqual('connecting to array:3260: no answer within 0.01 '
+                         'seconds', str(reason))
 
     @mock.patch.object(local.LocalConnector, 'check_valid_device',
                        autospec=True, return_value=False)
     def test_path_cannot_be_read(self, read):
-        error = self.assertRaises(
-            exception.StorageUnreachable, reach.probe, 'v',
-            info('local', device_path='/dev/gone'), 5)
-        self.assertIn('/dev/gone', str(error))
+        self.assertIn('reading /dev/gone', self.unreachable(
+            info('local', device_path='/dev/gone')))
         read.assert_called_once_with(mock.ANY, '/dev/gone')
+
+    @mock.patch.object(local.LocalConnector, 'check_valid_device',
+                       autospec=True)
+    def test_path_hangs(self, read):
+        release = threading.Event()
+        self.addCleanup(release.set)
+        read.side_effect = lambda *args: release.wait()
+        self.assertIn('reading /dev/hung: no answer', self.unreachable(
+            info('local', device_path='/dev/hung'), 0.01))
 
     @mock.patch.object(local.LocalConnector, 'check_valid_device',
                        autospec=True, return_value=True)
@@ -93,3 +153,17 @@ class Probe(base.BaseTestCase):
 
     def test_type_that_cannot_be_tried(self):
         reach.probe('v', info('fibre_channel', target_wwn=['5']), 5)
+
+
+@ddt.ddt
+class Unreadable(base.BaseTestCase):
+
+    @ddt.data(info('local'), info('nfs'), info('nvmeof', portals=[['a']]),
+              info('rbd', hosts=['m'], ports=['canary']),
+              info('iscsi', target_portal='h:canary'),
+              info('iscsi', target_portal=7), info('iscsi') | {'data': [1]})
+    def test_connection_info_makes_no_sense(self, connection_info):
+        error = self.assertRaises(exception.StorageUnreachable, reach.probe,
+                                  'v', connection_info, 5)
+        self.assertIn(connection_info['driver_volume_type'], str(error))
+        self.assertNotIn('canary', str(error))
