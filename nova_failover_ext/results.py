@@ -24,6 +24,8 @@ class Outcome(str, enum.Enum):
     RECOVERED = 'recovered'
     #: The connection was already the truth; nothing was touched.
     UNCHANGED = 'unchanged'
+    #: A volume was detached, as the policy asks, and left to the owner.
+    DETACHED = 'detached'
     #: Nothing to do here (opted out, detached, deleted, moved away).
     SKIPPED = 'skipped'
     #: Not now; the guest is as it was. Try again later.

@@ -32,9 +32,10 @@ class ComputeFailoverAPI:
     API version history:
 
     * 1.0 - Initial version: recover_server, ping
+    * 1.1 - recover_server takes a policy
     """
 
-    VERSION = '1.0'
+    VERSION = '1.1'
 
     def __init__(self, client: Any) -> None:
         """Wrap a client of one cell's bus.
@@ -53,8 +54,8 @@ class ComputeFailoverAPI:
     def recover_server(self, context: Any, host: str, server_id: str,
                        failover_id: str,
                        volumes: dict[str, str],
-                       timeout: float,
-                       heartbeat: float) -> results.ServerResult:
+                       timeout: float, heartbeat: float,
+                       policy: str | None = None) -> results.ServerResult:
         """Bring the connections of a server's volumes to the truth.
 
         :param context: a nova RequestContext
@@ -67,13 +68,16 @@ class ComputeFailoverAPI:
         :param timeout: seconds until a living host is given up
         :param heartbeat: seconds without a sign of life from the host
             after which it is given up
+        :param policy: overrules metadata and configuration, if it is given
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
+        extra = {'policy': policy} if policy else {}
         client = self._client.prepare(
-            server=host, timeout=timeout, call_monitor_timeout=heartbeat)
+            server=host, timeout=timeout, call_monitor_timeout=heartbeat,
+            version='1.1' if policy else '1.0')
         return results.ServerResult.from_primitive(client.call(
             context, 'recover_server', server_id=server_id,
-            failover_id=failover_id, volumes=volumes))
+            failover_id=failover_id, volumes=volumes, **extra))
 
     def ping(self, context: Any, host: str,
              timeout: float) -> dict[str, Any]:

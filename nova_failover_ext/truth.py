@@ -27,6 +27,10 @@ STAMP = 'failover_active_backend_id'
 #: place of the stamp meanwhile. Its value is {'place': where the disk sits}.
 MARK = 'failover_recovery'
 
+#: Key of old connections that are still to be removed from the host: a list
+#: of connection_info, newest last.
+LEFTOVERS = 'failover_leftovers'
+
 #: Task state of a server while its volumes are brought to the truth. The API
 #: refuses competing actions with 409 as for any other task state. One that
 #: was left behind by a crash says that there is something to finish.

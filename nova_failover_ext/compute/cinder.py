@@ -33,6 +33,11 @@ _ERRORS = (client_exceptions.ClientException,
            nova_exception.NovaException)
 # The first with attachments (Cinder 12.0.0, Queens), as Nova uses it.
 _ATTACHMENTS = '3.44'
+#: What a volume that takes part in replication can say, settled or not.
+REPLICATED = frozenset(('enabled', 'failed-over', 'failing-over', 'error',
+                        'failover-error'))
+#: Status of an attachment that is complete.
+ATTACHED = 'attached'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +46,12 @@ class Volume:
 
     :ivar status: such as in-use or attaching
     :ivar replication_status: such as enabled or failed-over, or None
+    :ivar backend: ``host@backend`` of its service, if that is shown
     """
 
     status: str
     replication_status: str | None
+    backend: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Attachment:
     @property
     def completed(self) -> bool:
         """Whether nobody has yet to finish it."""
-        return self.status == 'attached'
+        return self.status == ATTACHED
 
 
 class CinderAPI:
@@ -81,8 +88,10 @@ class CinderAPI:
         """
         with _deferring('show volume'):
             found = nova_cinder.cinderclient(context).volumes.get(volume_id)
+            host = getattr(found, 'os-vol-host-attr:host', None) or ''
             return Volume(found.status,
-                          getattr(found, 'replication_status', None))
+                          getattr(found, 'replication_status', None),
+                          host.partition('#')[0])
 
     def ask(self, context: Any, volume_id: str,
             connector: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +146,27 @@ class CinderAPI:
         """
         with _failing('attachment_complete'):
             self._api.attachment_complete(context, attachment_id)
+
+
+    def delete(self, context: Any, attachment_id: str) -> None:
+        """Detach a volume; an attachment that is gone already is no error.
+
+        :raises RecoveryFailed: if Cinder refuses or does not answer
+        """
+        with _failing('attachment_delete'):
+            self._api.attachment_delete(context, attachment_id)
+
+    def places(self, context: Any) -> dict[str, str]:
+        """Return the active_backend_id of every backend by its host.
+
+        :returns: '' stands for the primary
+        :raises RecoveryDeferred: if Cinder does not answer
+        """
+        with _deferring('list services'):
+            client = nova_cinder.cinderclient(context)
+            return {service.host: getattr(
+                service, 'active_backend_id', None) or ''
+                for service in client.services.list(binary='cinder-volume')}
 
 
 @contextlib.contextmanager

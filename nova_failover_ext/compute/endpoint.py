@@ -18,6 +18,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.compute import recovery
+from nova_failover_ext import policy as policies
 from nova_failover_ext import rpcapi
 
 LOG = logging.getLogger(__name__)
@@ -46,13 +47,17 @@ class FailoverEndpoint:
 
     def recover_server(self, context: Any, server_id: str,
                        failover_id: str,
-                       volumes: dict[str, str]) -> dict[str, Any]:
+                       volumes: dict[str, str],
+                       policy: str | None = None) -> dict[str, Any]:
         """See ``ComputeFailoverAPI.recover_server``.
 
         :returns: a ServerResult as plain data
+        :raises ValueError: if there is no such policy
         """
         context.request_id = failover_id
-        result = self._work.recover(context, server_id, volumes)
+        result = self._work.recover(
+            context, server_id, volumes, policies.Policy(policy)
+            if policy else None)
         LOG.info('Recovery of server %(server)s: %(outcome)s %(reason)s',
                  {'server': server_id, 'outcome': result.outcome.value,
                   'reason': result.reason})

@@ -10,83 +10,95 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Nova's compute manager with the recovery endpoint added to it."""
+"""Nova's compute manager with recovery added to it."""
 
 from typing import Any
 
 from nova.compute import manager
+from nova.compute import task_states
 import nova.conf
-from nova import exception as nova_exception
+from nova import context as nova_context
 from oslo_log import log as logging
-import stevedore
 
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import endpoint
+from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import recovery
+from nova_failover_ext.compute import selfrecovery
 from nova_failover_ext.compute import upstream
-from nova_failover_ext.compute.virt import base
+from nova_failover_ext.compute.virt import loading
 from nova_failover_ext.conf import compute as compute_conf
-from nova_failover_ext import truth
+from nova_failover_ext.conf import policy as policy_conf
 
 LOG = logging.getLogger(__name__)
 
-#: Entry points of :class:`nova_failover_ext.compute.virt.base.VirtHost`,
-#: named as the first part of ``[DEFAULT] compute_driver``.
-VIRT_NAMESPACE = 'nova_failover.virt'
-
 
 class FailoverComputeManager(manager.ComputeManager):
-    """nova-compute's manager; all that is added is one RPC endpoint.
+    """nova-compute's manager with recovery.
 
     ``additional_endpoints`` of nova.manager.Manager are served on both of
     nova-compute's RPC servers (nova.service.Service.start, Nova 31 to 34).
+    ``_resume_guests_state`` is private to Nova; its signature and its caller
+    were read in Nova 31 to 34.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Make Nova's manager, then add the endpoint."""
         super().__init__(*args, **kwargs)
         conf = nova.conf.CONF
+        policy_conf.register_opts(conf)
         compute_conf.register_opts(conf)
-        work = recovery.Recovery(
+        own = parts.Parts(
             conf, upstream.Host(self),
-            load_virt_host(conf.compute_driver, self.driver,
-                           self.volume_api),
+            loading.load_virt_host(conf.compute_driver, self.driver,
+                                   self.volume_api),
             cinder.CinderAPI(self.volume_api))
+        self._recovery = recovery.Recovery(own)
+        self._self_recovery = selfrecovery.SelfRecovery(own, self._recovery)
         self.additional_endpoints.append(
-            endpoint.FailoverEndpoint(self.host, work))
+            endpoint.FailoverEndpoint(self.host, self._recovery))
+
+    def post_start_hook(self) -> None:
+        """Recover the servers that were not resumed."""
+        super().post_start_hook()
+        self._self_recovery.start()
+
+    def start_instance(self, context: Any, instance: Any) -> None:
+        """Start a server, with volumes that waited for that."""
+        self._catch_up(instance)
+        super().start_instance(context, instance)
+
+    def reboot_instance(self, context: Any, instance: Any,
+                        block_device_info: Any, reboot_type: str) -> None:
+        """Reboot a server, with volumes that waited for that.
+
+        Those need a hard reboot: a soft one would keep the old disks.
+        """
+        if self._catch_up(instance) and reboot_type == 'SOFT':
+            reboot_type = 'HARD'
+            instance.task_state = task_states.REBOOT_PENDING_HARD
+            instance.save(
+                expected_task_state=list(task_states.soft_reboot_states))
+        super().reboot_instance(
+            context, instance, block_device_info, reboot_type)
+
+    def _catch_up(self, instance: Any) -> bool:
+        try:
+            return self._recovery.catch_up(
+                nova_context.get_admin_context(), instance)
+        # Whatever goes wrong here must not keep Nova from its own work.
+        except Exception as error:  # noqa: BLE001
+            LOG.error('Looking for volumes that wait for a power cycle '
+                      'failed with %s', type(error).__name__,
+                      instance=instance)
+            return False
 
     def _resume_guests_state(self, context: Any, instance: Any,
                              net_info: Any) -> None:
-        """Leave a server that a recovery has powered off to the recovery.
+        """Leave a guest with volumes that have moved to the recovery.
 
-        Nova would start its guest from the block device mappings as they
-        are, which may still name the old site (private to Nova, read in
-        Nova 31 to 34, where the signature is the same).
+        Nova would start it from the block device mappings as they are,
+        which may still name the old site.
         """
-        if instance.task_state == truth.TASK_STATE:
-            LOG.info('A recovery will power this server on',
-                     instance=instance)
-            return
-        super()._resume_guests_state(context, instance, net_info)
-
-
-def load_virt_host(compute_driver: str, driver: Any,
-                   volume_api: Any) -> base.VirtHost:
-    """Load the part that knows the virt driver.
-
-    :param compute_driver: Nova's option, such as libvirt.LibvirtDriver
-    :param driver: the nova.virt.driver.ComputeDriver
-    :param volume_api: the nova.volume.cinder.API
-    :raises nova.exception.InvalidConfiguration: if there is none for it
-    """
-    name = compute_driver.split('.')[0]
-    try:
-        loaded: Any = stevedore.DriverManager(
-            VIRT_NAMESPACE, name, invoke_on_load=True,
-            invoke_args=(driver, volume_api))
-    except stevedore.exception.NoMatches as error:
-        raise nova_exception.InvalidConfiguration(
-            f'nova-compute-failover does not know the virt driver '
-            f'{compute_driver}; run plain nova-compute instead.') from error
-    virt_host: base.VirtHost = loaded.driver
-    return virt_host
+        if not self._self_recovery.withhold(context, instance):
+            super()._resume_guests_state(context, instance, net_info)

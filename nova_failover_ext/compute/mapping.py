@@ -13,19 +13,23 @@
 """A block device mapping with its connection_info as a dictionary.
 
 Besides what Cinder, os-brick and Nova keep in connection_info, a recovery
-keeps two keys of its own there: the stamp (see ``truth``) and, while it is at
-work, a mark with the place of the disk in the guest, so that a pass after a
-crash knows that there is something to finish, and where.
+keeps keys of its own there (see ``truth``): the stamp; while it is at work, a
+mark with the place of the disk in the guest, so that a pass after a crash
+knows that there is something to finish, and where; and old connections that
+could not be removed from the host yet.
 """
 
 from typing import Any
 
 from oslo_serialization import jsonutils
 
+from nova_failover_ext import policy as policies
 from nova_failover_ext import truth
 
 # What Nova stashes at the top level and must survive a refresh
-# (nova.virt.block_device.DriverVolumeBlockDevice._volume_attach).
+# (nova.virt.block_device.DriverVolumeBlockDevice._volume_attach). Not so
+# data['multipath_id']: it names the old array's device, and connecting the
+# new one over Fibre Channel writes the new name.
 _STASHED = ('serial', 'multiattach')
 
 
@@ -53,16 +57,28 @@ class Mapping:
         """Whether the server boots from this volume."""
         return bool(self.bdm.boot_index == 0)
 
-    def begin(self, place: str | None) -> None:
+    @property
+    def multiattach(self) -> bool:
+        """Whether several servers may have the volume."""
+        return bool(self.connection_info.get('multiattach'))
+
+    def begin(self, place: str | None,
+              policy: policies.Policy | None = None) -> None:
         """Save that a recovery is at work, before anything is changed.
 
         :param place: where the disk sits in the guest, in the virt driver's
             own words; what an earlier, cut off pass has saved is kept
+        :param policy: DETACH or REFRESH, of which a later pass has to know
         """
-        if not self.begun:
+        mark = dict(self._mark)
+        mark.setdefault('place', place)
+        mark.pop('policy', None)
+        if policy:
+            mark['policy'] = policy.value
+        if mark != self.connection_info.get(truth.MARK):
             info = {key: value for key, value in self.connection_info.items()
                     if key != truth.STAMP}
-            self._save(dict(info, **{truth.MARK: {'place': place}}))
+            self._save(dict(info, **{truth.MARK: mark}))
 
     @property
     def begun(self) -> bool:
@@ -70,35 +86,67 @@ class Mapping:
         return truth.MARK in self.connection_info
 
     @property
+    def leaving(self) -> bool:
+        """Whether it is being detached."""
+        return self._mark.get('policy') == policies.Policy.DETACH
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for the guest's next power cycle."""
+        return self._mark.get('policy') == policies.Policy.REFRESH
+
+    @property
     def place(self) -> str | None:
         """Where the disk sits in the guest, if that was remembered."""
-        place = (self.connection_info.get(truth.MARK) or {}).get('place')
+        place = self._mark.get('place')
         return str(place) if place else None
+
+    @property
+    def _mark(self) -> dict[str, Any]:
+        return self.connection_info.get(truth.MARK) or {}
+
+    @property
+    def leftovers(self) -> list[dict[str, Any]]:
+        """Old connection_info whose connections are still on the host."""
+        return list(self.connection_info.get(truth.LEFTOVERS) or ())
 
     @property
     def device_name(self) -> str:
         """The device name in the guest, such as /dev/vdb."""
         return str(self.bdm.device_name)
 
-    def replace(self, fresh: dict[str, Any]) -> None:
+    def replace(self, fresh: dict[str, Any], connected: bool) -> None:
         """Save fresh connection_info, with what must survive.
 
         :param fresh: Cinder's connection_info in Nova's form
+        :param connected: whether the old connection is still on the host
         """
         info = dict(fresh)
         info.setdefault('serial', self.volume_id)
+        leftovers = self.leftovers
+        if connected:
+            leftovers.append({
+                key: value for key, value in self.connection_info.items()
+                if key not in (truth.MARK, truth.LEFTOVERS)})
+        if leftovers:
+            info[truth.LEFTOVERS] = leftovers
         for key in (*_STASHED, truth.MARK):
             if key in self.connection_info:
                 info[key] = self.connection_info[key]
-        multipath_id = self.connection_info.get('data', {}).get(
-            'multipath_id')
-        if multipath_id:
-            info['data'] = dict(info['data'], multipath_id=multipath_id)
         self._save(info)
 
     def save(self) -> None:
         """Save what os-brick added while it connected."""
         self._save(self.connection_info)
+
+    def keep_leftovers(self, leftovers: list[dict[str, Any]]) -> None:
+        """Save which old connections are still on the host."""
+        info = {key: value for key, value in self.connection_info.items()
+                if key != truth.LEFTOVERS}
+        if leftovers:
+            info[truth.LEFTOVERS] = leftovers
+        if info != self.connection_info:
+            self._save(info)
 
     def stamp(self, active_backend_id: str) -> None:
         """Save that the mapping is the truth under this backend id."""

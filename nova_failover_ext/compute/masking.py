@@ -40,6 +40,10 @@ def _secret_values(info: Mapping[str, Any]) -> Iterable[str]:
     for key, value in info.items():
         if isinstance(value, Mapping):
             yield from _secret_values(value)
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, Mapping):
+                    yield from _secret_values(item)
         elif isinstance(value, str) and value and _is_secret(key):
             yield value
 

@@ -19,11 +19,18 @@ import dataclasses
 import functools
 from typing import Any
 
+from oslo_log import log as logging
+
+from nova_failover_ext.compute import bounded
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import reach
-from nova_failover_ext.compute.virt import base
+from nova_failover_ext.compute import states
+from nova_failover_ext import policy as policies
 from nova_failover_ext import truth
+
+LOG = logging.getLogger(__name__)
 
 # Anything else means that Cinder would refuse attachment_update (409), or
 # that the volume is no longer the server's.
@@ -43,6 +50,8 @@ class Prepared:
     :ivar record_stale: the mapping says something else than Cinder
     :ivar attachment_stale: the attachment's record says something else
     :ivar guest_stale: the guest has to let go of what it has
+    :ivar mounted: the guest's agent says that it is mounted
+    :ivar leftovers: an older connection is still on the host
     """
 
     volume: mapping.Mapping
@@ -52,12 +61,21 @@ class Prepared:
     record_stale: bool
     attachment_stale: bool
     guest_stale: bool
+    mounted: bool = False
+    leftovers: bool = False
 
     @property
     def stale(self) -> bool:
         """Whether anything has to be done for this volume."""
         return (self.record_stale or self.attachment_stale
-                or self.guest_stale or not self.attachment.completed)
+                or self.guest_stale or not self.attachment.completed
+                or self.leftovers)
+
+    @property
+    def disk(self) -> states.Disk:
+        """What the choice of a way needs to know."""
+        return states.Disk(self.volume.root, self.guest_stale, self.mounted,
+                           self.volume.leaving)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,85 +86,155 @@ class Unfit:
     reason: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """What is known of the server before its volumes are looked at.
+
+    :ivar runs: whether there is a running guest
+    :ivar has_to_run: whether it has to run afterwards
+    :ivar policy: what is to be done with its stale volumes
+    """
+
+    runs: bool
+    has_to_run: bool
+    policy: policies.Policy = policies.Policy.REATTACH
+
+    def gets(self, volume: mapping.Mapping) -> bool:
+        """Tell whether the volume will be connected for the guest."""
+        if volume.leaving or self.policy is policies.Policy.REFRESH:
+            return False
+        return self.has_to_run and (
+            volume.root or self.policy is not policies.Policy.DETACH)
+
+
 class Preparation:
     """Finds out what is stale on one server."""
 
-    def __init__(self, virt: base.VirtHost, api: cinder.CinderAPI,
-                 context: Any, instance: Any) -> None:
+    def __init__(self, own: parts.Parts, context: Any, instance: Any,
+                 guest: Guest) -> None:
         """Remember whom to ask, and about which server.
 
-        :param virt: this host's hypervisor and storage
-        :param api: Cinder
+        :param own: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the server
+        :param guest: what is known of it
         """
-        self._virt = virt
-        self._cinder = api
+        self._parts = own
+        self._conf = own.conf.failover_compute
         self._context = context
         self._instance = instance
+        self._guest = guest
 
     @functools.cached_property
     def connector(self) -> dict[str, Any]:
         """This host's connector; os-brick runs commands to make one."""
-        return self._virt.connector(self._instance)
+        return self._parts.virt.connector(self._instance)
 
-    def ask(self, volume: mapping.Mapping, active_backend_id: str,
-            guest_runs: bool, has_to_run: bool) -> Prepared | Unfit:
+    def ask(self, volume: mapping.Mapping,
+            active_backend_id: str) -> Prepared | Unfit:
         """Ask Cinder where a volume is, and compare.
 
         :param volume: its block device mapping
         :param active_backend_id: that of the volume's backend
-        :param guest_runs: whether there is a running guest
-        :param has_to_run: whether it has to run afterwards
         :raises RecoveryDeferred: if Cinder does not answer
         """
-        problem = unfit_reason(self._cinder.volume(
-            self._context, volume.volume_id), volume)
-        if problem or (has_to_run and (
-                problem := self._virt.obstacle(volume))):
+        if volume.leaving:
+            return self._leaving(volume, active_backend_id)
+        problem = unfit_reason(
+            self._parts.cinder.volume(self._context, volume.volume_id),
+            volume, self._guest.policy)
+        if not problem and self._guest.gets(volume):
+            problem = self._parts.virt.obstacle(
+                self._context, self._instance, volume)
+        if problem:
             return Unfit(volume, problem)
         fresh = self._ask(volume)
-        attachment = self._cinder.attachment(
-            self._context, volume.bdm.attachment_id)
+        if self._still_leaves(volume, fresh):
+            return Unfit(volume, 'its connection to the same place still '
+                         'hangs while it is removed')
+        return self._compare(volume, active_backend_id, fresh)
+
+    def _leaving(self, volume: mapping.Mapping,
+                 active_backend_id: str) -> Prepared:
+        return Prepared(
+            volume, active_backend_id, fresh={},
+            attachment=cinder.Attachment('detached', {}), record_stale=True,
+            attachment_stale=False, guest_stale=self._guest.runs)
+
+    def _still_leaves(self, volume: mapping.Mapping,
+                      fresh: dict[str, Any]) -> bool:
+        return self._parts.calls.hangs(
+            ('disconnect', self._instance.uuid, volume.volume_id)) and any(
+            not truth.differing_keys(info, fresh)
+            for info in volume.leftovers)
+
+    def _compare(self, volume: mapping.Mapping, active_backend_id: str,
+                 fresh: dict[str, Any]) -> Prepared:
+        attachment = self._attachment(volume, fresh)
         record_stale = bool(truth.differing_keys(
             volume.connection_info, fresh))
+        # Only where a recovery is due or was cut off: how a healthy guest's
+        # disk is written in its XML is not ours to judge.
+        guest_stale = self._guest.runs and (record_stale or (
+            volume.begun and not self._parts.virt.shows(
+                self._instance, volume)))
         return Prepared(
             volume, active_backend_id, fresh, attachment, record_stale,
             bool(truth.differing_keys(attachment.connection_info, fresh)),
-            # Only where a recovery is due or was cut off: how a healthy
-            # guest's disk is written in its XML is not ours to judge.
-            guest_runs and (record_stale or (
-                volume.begun and not self._virt.shows(
-                    self._instance, volume))))
+            guest_stale, guest_stale and self._mounted(volume),
+            bool(volume.leftovers))
+
+    def _attachment(self, volume: mapping.Mapping,
+                    fresh: dict[str, Any]) -> cinder.Attachment:
+        if volume.bdm.attachment_id:
+            return self._parts.cinder.attachment(
+                self._context, volume.bdm.attachment_id)
+        # From before Cinder had attachments: the question has connected it.
+        return cinder.Attachment(cinder.ATTACHED, fresh)
+
+    def _mounted(self, volume: mapping.Mapping) -> bool:
+        if volume.root or self._guest.policy is not policies.Policy.REATTACH:
+            return False
+        try:
+            return bool(self._parts.calls.call(
+                ('agent', self._instance.uuid), self._parts.virt.mounted,
+                self._conf.guest_agent_timeout, self._instance, volume))
+        except bounded.TimedOut:
+            LOG.info('The guest agent does not answer',
+                     instance=self._instance)
+            return False
 
     def _ask(self, volume: mapping.Mapping) -> dict[str, Any]:
-        fresh = self._cinder.ask(
+        fresh = self._parts.cinder.ask(
             self._context, volume.volume_id, self.connector)
         if not truth.differing_keys(volume.connection_info, fresh):
             return fresh
         # What a driver answers differently each time says nothing; such keys
         # must not cost a healthy server a power cycle.
-        again = self._cinder.ask(
+        again = self._parts.cinder.ask(
             self._context, volume.volume_id, self.connector)
         saved = volume.connection_info.get('data') or {}
         for key in truth.differing_keys(fresh, again):
             again.get('data', {})[key] = saved.get(key)
         return again
 
-    def reach(self, prepared: Prepared, timeout: float) -> None:
+    def reach(self, prepared: Prepared) -> None:
         """Try that the volume's new place answers on this host.
 
-        :param timeout: seconds
         :raises StorageUnreachable: if it does not
         """
-        reach.probe(prepared.volume.volume_id, prepared.fresh, timeout)
+        if prepared.fresh:
+            reach.probe(prepared.volume.volume_id, prepared.fresh,
+                        self._conf.reach_timeout)
 
 
-def unfit_reason(found: cinder.Volume, volume: mapping.Mapping) -> str:
+def unfit_reason(found: cinder.Volume, volume: mapping.Mapping,
+                 policy: policies.Policy = policies.Policy.REATTACH) -> str:
     """Say why a volume cannot be recovered now; a pure decision.
 
     :param found: the volume as Cinder knows it
     :param volume: the block device mapping
+    :param policy: what is to be done with stale volumes
     :returns: an empty string if it can be
     """
     if found.replication_status in _UNSETTLED:
@@ -155,8 +243,7 @@ def unfit_reason(found: cinder.Volume, volume: mapping.Mapping) -> str:
         return f'its replication_status is {found.replication_status}'
     if found.status not in _USABLE:
         return f'its status in Cinder is {found.status}'
-    if volume.connection_info.get('multiattach'):
-        return 'it is a multiattach volume, which is not recovered yet'
-    if not volume.bdm.attachment_id:
-        return 'it has a legacy attachment without an attachment id'
+    if policy is policies.Policy.DETACH and not volume.bdm.attachment_id:
+        return ('it has a legacy attachment without an attachment id, which '
+                'only its owner can detach')
     return ''

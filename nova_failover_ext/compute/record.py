@@ -25,6 +25,9 @@ from nova import objects
 from oslo_utils import timeutils
 
 from nova_failover_ext.compute import masking
+from nova_failover_ext.compute import notifications
+
+Phase = notifications.Phase
 
 #: Name of the instance action.
 ACTION = 'failover_recover'
@@ -41,31 +44,44 @@ _DETAILS = 255
 class Record:
     """The record of one attempt for one server."""
 
-    def __init__(self, context: Any, server_id: str, host: str) -> None:
+    def __init__(self, context: Any, instance: Any, host: str) -> None:
         """Begin an attempt; starts the action if this is the first.
 
         :param context: its request id is the failover id
-        :param server_id: the instance's uuid
+        :param instance: the nova.objects.Instance
         :param host: this compute host
         """
         self._context = context
-        self._server_id = server_id
+        self._instance = instance
         self._host = host
+        self._notified = False
         self._began = timeutils.utcnow(with_timezone=True)
         if not objects.InstanceAction.get_by_request_id(
-                context, server_id, context.request_id):
+                context, instance.uuid, context.request_id):
             objects.InstanceAction.action_start(
-                context, server_id, ACTION, want_result=False)
+                context, instance.uuid, ACTION, want_result=False)
+
+    def begun(self) -> None:
+        """Tell that the server is about to be changed."""
+        self._notified = True
+        self._notify(Phase.START)
 
     def succeeded(self) -> None:
         """Write that all is well, and finish the action."""
         self._event(SUCCESS)
         objects.InstanceAction.action_finish(
-            self._context, self._server_id, want_result=False)
+            self._context, self._instance.uuid, want_result=False)
+        self._notify(Phase.END)
 
-    def deferred(self, reason: str) -> None:
-        """Write why nothing was done; the action goes on."""
+    def deferred(self, reason: str, done: bool = False) -> None:
+        """Write what is open and why; the action goes on.
+
+        :param reason: already free of secrets
+        :param done: whether all was done that can be done now
+        """
         self._event(DEFERRED, details=reason[:_DETAILS])
+        if self._notified:
+            self._notify(Phase.END if done else Phase.ERROR, reason)
 
     def failed(self, reason: str, error: Exception,
                *infos: dict[str, Any]) -> None:
@@ -78,13 +94,18 @@ class Record:
         trace = ''.join(traceback.format_exception(error))
         self._event(ERROR, details=reason[:_DETAILS],
                     traceback=masking.scrub(trace, *infos))
+        self._notify(Phase.ERROR, reason)
+
+    def _notify(self, phase: notifications.Phase, message: str = '') -> None:
+        notifications.emit(self._context, self._instance, self._host, phase,
+                           self._context.request_id, message)
 
     def _event(self, result: str, **values: Any) -> None:
         event = objects.InstanceActionEvent(
             context=self._context, event=EVENT, host=self._host,
             start_time=self._began, result=result,
             finish_time=timeutils.utcnow(with_timezone=True), **values)
-        event.create(self._server_id, self._context.request_id)
+        event.create(self._instance.uuid, self._context.request_id)
 
 
 def reason_of(error: Exception, *infos: dict[str, Any]) -> str:

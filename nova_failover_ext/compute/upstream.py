@@ -26,6 +26,7 @@ from typing import Any
 from nova.compute import utils as compute_utils
 from nova import objects
 from nova import utils
+from oslo_concurrency import lockutils
 
 
 class Host:
@@ -68,6 +69,17 @@ class Host:
         """Load one block device mapping."""
         return objects.BlockDeviceMapping.get_by_volume_and_instance(
             context, volume_id, server_id)
+
+    def mappings_of(self, context: Any, volume_id: str) -> list[Any]:
+        """Load the block device mappings of a volume on this host."""
+        servers = objects.InstanceList.get_uuids_by_host(context, self.name)
+        found = objects.BlockDeviceMappingList.get_by_instance_uuids(
+            context, servers)
+        return [bdm for bdm in found if bdm.volume_id == volume_id]
+
+    def volume_lock(self, volume_id: str) -> Any:
+        """Return a lock of this host for a volume, as a context manager."""
+        return lockutils.lock(f'failover-volume-{volume_id}', 'nova-')
 
     def power_off(self, context: Any, instance: Any, clean: bool) -> None:
         """Power a guest off.

@@ -16,11 +16,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup(
-    'failover_compute',
-    title='Recovery of attached volumes on the compute host',
-    help='How nova-compute-failover brings the attached volumes of its '
-         'servers to where Cinder has moved them.')
+GROUP = 'failover_compute'
 
 OPTS = [
     cfg.IntOpt(
@@ -41,8 +37,9 @@ Possible values:
 Seconds in which the old connection must be gone from this host.
 
 Flushing a dead multipath device or unmounting a dead share can hang for
-ever. When the time is up the recovery fails with that reason, to be tried
-again; the old connection stays recorded, so that it is not leaked.
+ever. When the time is up the volume gets its new connection all the same,
+for the guest has let go of the old one by then; the old one stays recorded,
+and later passes of the engine remove it once that no longer hangs.
 
 Possible values:
 
@@ -62,15 +59,50 @@ Related options:
 * ``[libvirt] num_iscsi_scan_tries`` and its kin bound the same work from
   below.
 """),
+    cfg.IntOpt(
+        'guest_agent_timeout', default=5, min=1, max=600,
+        help="""
+Seconds in which the QEMU guest agent must say what is mounted.
+
+It is asked only for servers whose image has ``hw_qemu_guest_agent``. An agent
+that does not answer counts as one that is not there.
+
+Possible values:
+
+* 1 to 600 seconds
+"""),
+    cfg.IntOpt(
+        'max_concurrent_recoveries', default=8, min=1, max=1000,
+        help="""
+Servers of this host that may be at work at the same time.
+
+Others wait for their turn. Each takes one of nova-compute's RPC workers
+while it waits and works.
+
+Related options:
+
+* ``[failover_engine] max_in_flight_per_host`` limits what one engine sends.
+* ``[DEFAULT] rpc_response_timeout`` and ``executor_thread_pool_size`` of
+  nova-compute.
+"""),
 ]
+
+
+def _group() -> cfg.OptGroup:
+    # A group holds the values set for it: each ConfigOpts needs its own.
+    return cfg.OptGroup(
+        GROUP,
+        title='Recovery of attached volumes on the compute host',
+        help='How nova-compute-failover brings the attached volumes of its '
+             'servers to where Cinder has moved them.')
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the group and its options on ``conf``."""
-    conf.register_group(GROUP)
+    conf.register_group(_group())
     conf.register_opts(OPTS, group=GROUP)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
     """Return the options for the sample configuration generator."""
-    return [(GROUP, OPTS)]
+    return [(_group(), OPTS)]

@@ -36,7 +36,7 @@ class ComputeFailoverAPI(base.BaseTestCase):
         self.assertEqual(result, self.api.recover_server(
             'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5))
         self.client.prepare.assert_called_once_with(
-            server='host', timeout=60, call_monitor_timeout=5)
+            server='host', timeout=60, call_monitor_timeout=5, version='1.0')
         self.call.assert_called_once_with(
             'context', 'recover_server', server_id='s', failover_id='req-f',
             volumes={'v': 'b'})
@@ -48,5 +48,5 @@ class ComputeFailoverAPI(base.BaseTestCase):
 
     def test_target(self):
         target = self.api.target()
-        self.assertEqual(('compute', 'failover', '1.0'), (
+        self.assertEqual(('compute', 'failover', '1.1'), (
             target.topic, target.namespace, target.version))

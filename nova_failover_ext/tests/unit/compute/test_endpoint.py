@@ -10,25 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The thin edge: context in, plain data out, loading by virt driver."""
+"""The thin edge: context in, plain data out."""
 
 from unittest import mock
 
-from nova.compute import manager as nova_manager
 from nova import context as nova_context
-from nova import exception as nova_exception
-from nova.objects import instance as instance_object
-from nova.virt.libvirt import driver as libvirt_driver
-from nova.volume import cinder as nova_cinder
 from oslotest import base
 
 from nova_failover_ext.compute import endpoint
-from nova_failover_ext.compute import manager
 from nova_failover_ext.compute import recovery
-from nova_failover_ext.compute.virt import libvirt
+from nova_failover_ext import policy
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi
-from nova_failover_ext import truth
 
 
 class Endpoint(base.BaseTestCase):
@@ -40,7 +33,7 @@ class Endpoint(base.BaseTestCase):
         self.context = nova_context.get_admin_context()
 
     def test_ping(self):
-        self.assertEqual({'host': 'here', 'version': '1.0'},
+        self.assertEqual({'host': 'here', 'version': '1.1'},
                          self.endpoint.ping(self.context))
 
     def test_recover_server(self):
@@ -51,7 +44,7 @@ class Endpoint(base.BaseTestCase):
                 self.context, server_id='s', failover_id='req-f',
                 volumes={'v': 'b'}))
         self.work.recover.assert_called_once_with(
-            self.context, 's', {'v': 'b'})
+            self.context, 's', {'v': 'b'}, None)
         self.assertEqual('req-f', self.context.request_id)
 
     def test_target_is_that_of_the_client(self):
@@ -59,44 +52,17 @@ class Endpoint(base.BaseTestCase):
         self.assertEqual(target.namespace, self.endpoint.target.namespace)
         self.assertEqual(target.version, self.endpoint.target.version)
 
+    def test_policy_of_the_operator(self):
+        self.work.recover.return_value = results.ServerResult(
+            's', results.Outcome.UNCHANGED)
+        self.endpoint.recover_server(
+            self.context, server_id='s', failover_id='req-f',
+            volumes={}, policy='power-cycle')
+        self.work.recover.assert_called_once_with(
+            self.context, 's', {}, policy.Policy.POWER_CYCLE)
 
-class ResumeGuests(base.BaseTestCase):
-    """Nova's resume_guests_state_on_host_boot, at the start of the service."""
-
-    def setUp(self):
-        super().setUp()
-        patch = mock.patch.object(
-            nova_manager.ComputeManager, '_resume_guests_state',
-            autospec=True)
-        self.addCleanup(patch.stop)
-        self.resumed = patch.start()
-        self.manager = manager.FailoverComputeManager.__new__(
-            manager.FailoverComputeManager)
-
-    def resume(self, task_state):
-        instance = mock.create_autospec(
-            instance_object.Instance, instance=True, task_state=task_state)
-        self.manager._resume_guests_state('context', instance, 'network')
-        return self.resumed.called
-
-    def test_interrupted_recovery_is_not_resumed_on_the_old_site(self):
-        self.assertFalse(self.resume(truth.TASK_STATE))
-
-    def test_any_other_server_is(self):
-        self.assertTrue(self.resume(None))
-
-
-class LoadVirtHost(base.BaseTestCase):
-
-    def test_libvirt(self):
-        found = manager.load_virt_host(
-            'libvirt.LibvirtDriver',
-            mock.create_autospec(libvirt_driver.LibvirtDriver, instance=True),
-            mock.create_autospec(nova_cinder.API, instance=True))
-        self.assertIsInstance(found, libvirt.LibvirtHost)
-
-    def test_unknown(self):
-        error = self.assertRaises(
-            nova_exception.InvalidConfiguration, manager.load_virt_host,
-            'ironic.IronicDriver', None, None)
-        self.assertIn('ironic.IronicDriver', str(error))
+    def test_unknown_policy(self):
+        self.assertRaises(
+            ValueError, self.endpoint.recover_server, self.context,
+            server_id='s', failover_id='req-f', volumes={}, policy='x')
+        self.work.recover.assert_not_called()

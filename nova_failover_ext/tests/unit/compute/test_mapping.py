@@ -42,20 +42,30 @@ class Mapping(base.BaseTestCase):
         return jsonutils.loads(self.bdm.connection_info)
 
     def test_replace_keeps_what_nova_stashes(self):
-        self.volume.replace(FRESH)
+        self.volume.replace(FRESH, connected=False)
         self.assertEqual(
             {'driver_volume_type': 'iscsi', 'serial': 'v',
              'multiattach': True,
-             'data': {'target_iqn': 'new', 'multipath_id': 'wwid'}},
+             'data': {'target_iqn': 'new'}},
             self.saved())
 
+    def test_old_connection_that_is_still_there_is_kept(self):
+        self.volume.begin('place')
+        self.volume.replace(FRESH, connected=True)
+        self.volume.replace(dict(FRESH), connected=False)
+        left, = self.volume.leftovers
+        self.assertEqual(OLD['data'], left['data'])
+        self.assertNotIn(truth.MARK, left)
+        self.volume.keep_leftovers([])
+        self.assertNotIn(truth.LEFTOVERS, self.volume.connection_info)
+
     def test_replace_takes_the_stamp_away_until_all_is_well(self):
-        self.volume.replace(FRESH)
+        self.volume.replace(FRESH, connected=False)
         self.assertNotIn(truth.STAMP, self.saved())
 
     def test_replace_without_a_serial(self):
         self.volume.connection_info = {}
-        self.volume.replace(FRESH)
+        self.volume.replace(FRESH, connected=False)
         self.assertEqual('v', self.saved()['serial'])
 
     def test_mark_keeps_the_first_place(self):
@@ -73,7 +83,7 @@ class Mapping(base.BaseTestCase):
 
     def test_mark_survives_replace_and_ends_with_the_stamp(self):
         self.volume.begin('<a/>')
-        self.volume.replace(FRESH)
+        self.volume.replace(FRESH, connected=False)
         self.assertTrue(self.volume.begun)
         self.bdm.save.reset_mock()
         self.volume.stamp('after')

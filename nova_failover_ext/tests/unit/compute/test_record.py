@@ -15,6 +15,7 @@
 from unittest import mock
 
 from nova import context as nova_context
+from nova.objects import instance as instance_object
 from nova.objects import instance_action
 from oslotest import base
 
@@ -33,6 +34,15 @@ class Record(base.BaseTestCase):
             'nova.objects.InstanceActionEvent',
             instance_action.InstanceActionEvent)
         self.context = nova_context.get_admin_context()
+        self.instance = mock.create_autospec(
+            instance_object.Instance, instance=True, uuid=SERVER)
+        patch = mock.patch.object(record.notifications, 'emit',
+                                  autospec=True)
+        self.addCleanup(patch.stop)
+        self.emit = patch.start()
+
+    def phases(self):
+        return [call.args[3].value for call in self.emit.mock_calls]
 
     def patch(self, name, spec):
         patch = mock.patch(name, create=True,
@@ -42,16 +52,17 @@ class Record(base.BaseTestCase):
 
     def test_first_attempt_starts_the_action(self):
         self.action.get_by_request_id.return_value = None
-        record.Record(self.context, SERVER, 'here')
+        record.Record(self.context, self.instance, 'here')
         self.action.action_start.assert_called_once_with(
             self.context, SERVER, record.ACTION, want_result=False)
 
     def test_next_attempt_goes_on_with_it(self):
-        record.Record(self.context, SERVER, 'here')
+        record.Record(self.context, self.instance, 'here')
         self.action.action_start.assert_not_called()
 
     def event_of(self, call, *args):
-        getattr(record.Record(self.context, SERVER, 'here'), call)(*args)
+        own = record.Record(self.context, self.instance, 'here')
+        getattr(own, call)(*args)
         self.event.return_value.create.assert_called_once_with(
             SERVER, self.context.request_id)
         return self.event.call_args.kwargs
@@ -77,3 +88,28 @@ class Record(base.BaseTestCase):
         self.assertIn('OSError', values['traceback'])
         self.assertNotIn('canary', values['traceback'])
         self.action.action_finish.assert_not_called()
+
+    def test_notifications_of_a_success(self):
+        own = record.Record(self.context, self.instance, 'here')
+        own.begun()
+        own.succeeded()
+        self.assertEqual(['start', 'end'], self.phases())
+        self.assertEqual(self.context.request_id,
+                         self.emit.call_args.args[4])
+
+    def test_notifications_of_a_failure(self):
+        own = record.Record(self.context, self.instance, 'here')
+        own.begun()
+        own.failed('why', OSError())
+        self.assertEqual(['start', 'error'], self.phases())
+        self.assertEqual('why', self.emit.call_args.args[5])
+
+    def test_nothing_is_told_of_what_never_began(self):
+        record.Record(self.context, self.instance, 'here').deferred('why')
+        self.assertEqual([], self.phases())
+
+    def test_what_stays_open_ends_all_the_same(self):
+        own = record.Record(self.context, self.instance, 'here')
+        own.begun()
+        own.deferred('later', done=True)
+        self.assertEqual(['start', 'end'], self.phases())

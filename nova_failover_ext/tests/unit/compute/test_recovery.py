@@ -15,17 +15,12 @@
 from unittest import mock
 
 import ddt
-import fixtures
-from nova import context as nova_context
 from nova import exception as nova_exception
-from oslotest import base
 
-from nova_failover_ext.compute import prepare
-from nova_failover_ext.compute import record
-from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute.virt import base as virt_base
 from nova_failover_ext import exception
 from nova_failover_ext import results
+from nova_failover_ext.tests.unit.compute import case
 from nova_failover_ext.tests.unit.compute import world
 from nova_failover_ext import truth
 
@@ -51,37 +46,7 @@ POWER_CYCLE = [
     'save a', 'save b']
 
 
-class Case(base.BaseTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.context = nova_context.get_admin_context()
-        self.record = self.useFixture(
-            _Patch(record, 'Record')).mock.return_value
-        self.probe = self.useFixture(
-            _Patch(prepare.reach, 'probe')).mock
-
-    def world(self, *volumes, **kwargs):
-        return world.World(*volumes, **kwargs)
-
-    def recover(self, around):
-        work = recovery.Recovery(
-            around.conf, around.host, around.virt, around.cinder)
-        return work.recover(self.context, world.SERVER,
-                            dict.fromkeys(around.volumes, 'secondary'))
-
-
-class _Patch(fixtures.Fixture):
-
-    def __init__(self, target, name):
-        self._patch = mock.patch.object(target, name, autospec=True)
-
-    def _setUp(self):
-        self.mock = self._patch.start()
-        self.addCleanup(self._patch.stop)
-
-
-class Order(Case):
+class Order(case.Case):
 
     def healed(self, around, outcome=Outcome.RECOVERED):
         result = self.recover(around)
@@ -140,7 +105,7 @@ class Order(Case):
             around.instance.save.mock_calls)
 
 
-class Unchanged(Case):
+class Unchanged(case.Case):
 
     def test_healthy_server_is_left_alone(self):
         around = self.world(world.Volume('a', 0))
@@ -173,7 +138,7 @@ class Unchanged(Case):
 
 
 @ddt.ddt
-class NotNow(Case):
+class NotNow(case.Case):
 
     def test_deleted_server(self):
         around = self.world(world.Volume('a', 0))
@@ -207,26 +172,12 @@ class NotNow(Case):
         self.assertEqual(Outcome.DEFERRED, self.recover(around).outcome)
         self.assertEqual([], around.calls)
 
-    def test_multiattach_volume(self):
-        around = self.world(world.Volume('a', 0))
-        around.bdms[0].connection_info = '{"multiattach": true}'
-        result = self.recover(around)
-        self.assertEqual(Outcome.DEFERRED, result.outcome)
-        self.assertIn('multiattach', result.reason)
-        self.assertEqual([], around.calls)
-
     def test_obstacle_on_the_host(self):
         around = self.world(world.Volume('a', 0))
         around.obstacles['a'] = 'no secret'
         result = self.recover(around)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('no secret', result.reason)
-        self.assertEqual([], around.calls)
-
-    def test_legacy_attachment(self):
-        around = self.world(world.Volume('a', 0))
-        around.bdms[0].attachment_id = None
-        self.assertEqual(Outcome.DEFERRED, self.recover(around).outcome)
         self.assertEqual([], around.calls)
 
     def test_cinder_does_not_answer(self):
@@ -260,7 +211,7 @@ class NotNow(Case):
         self.assertEqual(1, around.instance.save.call_count)
 
 
-class Interrupted(Case):
+class Interrupted(case.Case):
     """A guest that was powered off has to run again in the end."""
 
     def setUp(self):
@@ -323,7 +274,7 @@ class Interrupted(Case):
         self.assertTrue(self.around.guest_runs)
 
 
-class OtherVolumes(Case):
+class OtherVolumes(case.Case):
     """A power cycle needs every volume of the server."""
 
     def setUp(self):
@@ -362,7 +313,7 @@ class OtherVolumes(Case):
         self.assertIn('plug b <address/>', around.calls)
 
 
-class Unexpected(Case):
+class Unexpected(case.Case):
     """What no step expects is recorded as well, and masked."""
 
     def test_preparation_raises(self):
@@ -395,7 +346,7 @@ class Unexpected(Case):
         self.assertNotIn('minted', self.recover(around).reason)
 
 
-class Volatile(Case):
+class Volatile(case.Case):
     """A driver that answers differently each time."""
 
     def test_healthy_server_is_left_alone(self):
@@ -414,13 +365,13 @@ class Volatile(Case):
 
 
 @ddt.ddt
-class Failure(Case):
+class Failure(case.Case):
     """Each call fails once; the same call again finishes the work."""
 
-    STEPS = ('attachment_update', 'release', 'disconnect', 'save', 'connect',
-             'plug', 'attachment_complete')
-    CYCLE = ('attachment_update', 'power_off', 'disconnect', 'save',
-             'connect', 'power_on', 'attachment_complete')
+    STEPS = ('attachment_update', 'release', 'save', 'connect', 'plug',
+             'attachment_complete')
+    CYCLE = ('attachment_update', 'power_off', 'save', 'connect', 'power_on',
+             'attachment_complete')
 
     def fail_and_finish(self, around, step):
         around.errors[step] = _error(step)
@@ -493,7 +444,7 @@ class Failure(Case):
 
     def test_place_survives_a_crash_after_release(self):
         around = self.world(world.Volume('b'))
-        around.errors['disconnect'] = _error('disconnect')
+        around.errors['connect'] = _error('connect')
         self.recover(around)
         around.errors.clear()
         around.virt.place.side_effect = lambda *args: None

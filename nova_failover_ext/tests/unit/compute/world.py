@@ -21,12 +21,14 @@ from unittest import mock
 from nova.objects import block_device
 from nova.objects import instance as instance_object
 from nova_failover_ext.compute import cinder
+from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import upstream
 from nova_failover_ext.compute.virt import base
 from oslo_config import cfg
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.conf import compute as compute_conf
+from nova_failover_ext.conf import policy as policy_conf
 from nova_failover_ext import truth
 
 SERVER = '5d3a2b6e-9c7f-4d39-b6b6-6a6b8d0f0a01'
@@ -57,17 +59,22 @@ class World:
         self.calls = []
         self.errors = {}
         self.obstacles = {}
+        self.mounted = set()
         self.volumes = {volume.name: volume for volume in volumes}
         self.guest_runs = guest_runs
         self.instance = mock.create_autospec(
             instance_object.Instance, instance=True, uuid=SERVER,
-            vm_state=vm_state, task_state=None, host='here')
+            vm_state=vm_state, task_state=None, host='here',
+            metadata={})
         self.bdms = [self._bdm(volume) for volume in volumes]
         self.conf = cfg.ConfigOpts()
         compute_conf.register_opts(self.conf)
+        policy_conf.register_opts(self.conf)
         self.host = self._host()
         self.virt = self._virt()
         self.cinder = self._cinder()
+        self.parts = parts.Parts(
+            self.conf, self.host, self.virt, self.cinder)
 
     def note(self, name, *details):
         """Note a call; raise what was ordered for it."""
@@ -89,7 +96,7 @@ class World:
     def _bdm(self, volume):
         bdm = mock.create_autospec(
             block_device.BlockDeviceMapping, instance=True, is_volume=True,
-            volume_id=volume.name, instance_uuid=SERVER,
+            volume_id=volume.name, instance_uuid=SERVER, id=volume.name,
             attachment_id='attachment-' + volume.name,
             boot_index=volume.boot_index, device_name=volume.device,
             connection_info=jsonutils.dumps({
@@ -97,7 +104,12 @@ class World:
                 'data': {'device_path': OLD % volume.name,
                          'auth_password': 'canary'}}))
         bdm.save.side_effect = lambda: self.note('save', volume.name)
+        bdm.destroy.side_effect = lambda: self._destroy(bdm)
         return bdm
+
+    def _destroy(self, bdm):
+        self.note('destroy', bdm.volume_id)
+        self.bdms = [other for other in self.bdms if other is not bdm]
 
     def _host(self):
         host = mock.create_autospec(upstream.Host, instance=True)
@@ -125,8 +137,11 @@ class World:
 
     def _virt(self):
         virt = mock.create_autospec(base.VirtHost, instance=True)
-        virt.obstacle.side_effect = lambda volume: self.obstacles.get(
-            volume.volume_id, '')
+        virt.obstacle.side_effect = (
+            lambda context, instance, volume: self.obstacles.get(
+                volume.volume_id, ''))
+        virt.mounted.side_effect = lambda instance, volume: (
+            volume.volume_id in self.mounted)
         virt.connector.return_value = {'host': 'here'}
         virt.guest_runs.side_effect = lambda instance: self.guest_runs
         virt.place.side_effect = lambda instance, volume: '<address/>'
@@ -146,9 +161,10 @@ class World:
         self.note('plug', volume.volume_id, volume.place or '')
         self.volumes[volume.volume_id].in_guest = _path(volume)
 
-    def _disconnect(self, context, instance, volume):
-        self.note('disconnect', volume.volume_id, _path(volume))
-        self.volumes[volume.volume_id].on_host.discard(_path(volume))
+    def _disconnect(self, context, instance, volume, connection_info):
+        path = connection_info['data']['device_path']
+        self.note('disconnect', volume.volume_id, path)
+        self.volumes[volume.volume_id].on_host.discard(path)
 
     def _connect(self, context, instance, volume):
         self.note('connect', volume.volume_id, _path(volume))
@@ -162,6 +178,7 @@ class World:
         api.attachment.side_effect = self._attachment
         api.update.side_effect = self._update
         api.complete.side_effect = self._complete
+        api.delete.side_effect = self._delete
         return api
 
     def _ask(self, context, name, connector):
@@ -184,6 +201,11 @@ class World:
         self.note('attachment_complete', attachment_id)
         volume = self.volumes[attachment_id.removeprefix('attachment-')]
         volume.attachment_status, volume.status = 'attached', 'in-use'
+
+    def _delete(self, context, attachment_id):
+        self.note('attachment_delete', attachment_id)
+        self.volumes[attachment_id.removeprefix(
+            'attachment-')].status = 'available'
 
 
 def _info(path):

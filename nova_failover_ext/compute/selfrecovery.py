@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""At its start, a host recovers the servers that it would resume.
+
+Nova resumes guests from the block device mappings as they are. Those of a
+host that was down during a failover name the old site: such guests are
+withheld from Nova, claimed, and recovered by a few threads once the service
+runs. What does not succeed is left to the engine, which finishes what is
+claimed.
+"""
+
+from collections.abc import Iterable
+import dataclasses
+from typing import Any
+
+import futurist
+from nova import context as nova_context
+from nova import exception as nova_exception
+from oslo_log import log as logging
+
+from nova_failover_ext.compute import cinder
+from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import parts
+from nova_failover_ext.compute import recovery
+from nova_failover_ext import exception
+from nova_failover_ext import policy as policies
+from nova_failover_ext import truth
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Withheld:
+    server_id: str
+    mappings: tuple[mapping.Mapping, ...]
+
+
+class SelfRecovery:
+    """The servers of this host that wait to be recovered at its start."""
+
+    def __init__(self, own: parts.Parts, work: recovery.Recovery) -> None:
+        """Nothing waits yet.
+
+        :param own: what to work with
+        :param work: recovers a server
+        """
+        self._parts = own
+        self._work = work
+        self._withheld: list[_Withheld] = []
+        self._places: dict[str, str] | None = None
+
+    def withhold(self, context: Any, instance: Any) -> bool:
+        """Tell whether Nova must not resume a guest; claim it if so.
+
+        :param context: an admin's nova RequestContext
+        :param instance: the nova.objects.Instance that Nova would resume
+        :returns: whether this host or the engine will power it on
+        """
+        begun = instance.task_state == truth.TASK_STATE
+        if not begun and (instance.vm_state != 'active' or
+                          self._work.policy_of(instance)
+                          is policies.Policy.NONE):
+            return False
+        mappings = tuple(mapping.Mapping(bdm) for bdm in
+                         self._parts.host.mappings(context, instance.uuid))
+        if not begun and not self._may_be_stale(context, mappings):
+            return False
+        if not self._claim(instance):
+            return False
+        LOG.info('The guest is not resumed before its volumes are where '
+                 'Cinder has moved them', instance=instance)
+        self._withheld.append(_Withheld(instance.uuid, mappings))
+        return True
+
+    def start(self) -> None:
+        """Recover what was withheld, in threads of their own."""
+        if not self._withheld:
+            return
+        conf = self._parts.conf.failover_compute
+        executor = futurist.ThreadPoolExecutor(
+            max_workers=conf.max_concurrent_recoveries)
+        for withheld in self._withheld:
+            executor.submit(self._recover, withheld)
+        self._withheld = []
+        self._places = None
+        executor.shutdown(wait=False)
+
+    def _may_be_stale(self, context: Any,
+                      mappings: Iterable[mapping.Mapping]) -> bool:
+        try:
+            return any(
+                truth.needs_question(volume.connection_info, place)
+                for volume, place in self._replicated(context, mappings))
+        except exception.RecoveryDeferred as error:
+            LOG.warning('Whether volumes were moved cannot be found out: %s',
+                        error)
+            # Only a replicated volume has ever been stamped or marked.
+            return any(volume.begun or truth.STAMP in volume.connection_info
+                       for volume in mappings)
+
+    def _replicated(self, context: Any, mappings: Iterable[mapping.Mapping]
+                    ) -> list[tuple[mapping.Mapping, str]]:
+        if self._places is None:
+            self._places = self._parts.cinder.places(context)
+        places = self._places
+        found = [(volume, self._parts.cinder.volume(
+            context, volume.volume_id)) for volume in mappings]
+        return [(volume, places.get(known.backend, ''))
+                for volume, known in found
+                if known.replication_status in cinder.REPLICATED]
+
+    def _claim(self, instance: Any) -> bool:
+        before = instance.task_state
+        instance.task_state = truth.TASK_STATE
+        try:
+            instance.save(expected_task_state=[None, truth.TASK_STATE])
+        except nova_exception.UnexpectedTaskStateError:
+            instance.task_state = before
+            return False
+        return True
+
+    def _recover(self, withheld: _Withheld) -> None:
+        context = nova_context.get_admin_context()
+        try:
+            volumes = {volume.volume_id: place for volume, place in
+                       self._replicated(context, withheld.mappings)}
+            result = self._work.recover(context, withheld.server_id, volumes)
+            LOG.info('Recovery of server %(server)s at the start of this '
+                     'host: %(outcome)s %(reason)s',
+                     {'server': withheld.server_id,
+                      'outcome': result.outcome.value,
+                      'reason': result.reason})
+        except exception.RecoveryDeferred as error:
+            LOG.warning('Server %(server)s is left to the engine: %(error)s',
+                        {'server': withheld.server_id, 'error': error})
+        # The thread ends here; nobody else would tell of it. The text of
+        # what nobody expects may hold anything.
+        except Exception as error:  # noqa: BLE001
+            LOG.error('Server %(server)s is left to the engine after an '
+                      'unexpected %(error)s',
+                      {'server': withheld.server_id,
+                       'error': type(error).__name__})

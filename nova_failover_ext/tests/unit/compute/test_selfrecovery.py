@@ -1,0 +1,143 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which guests are withheld at the start, and what becomes of them."""
+
+import ddt
+import fixtures
+import futurist
+from nova import exception as nova_exception
+from oslo_serialization import jsonutils
+
+from nova_failover_ext.compute import cinder
+from nova_failover_ext.compute import recovery
+from nova_failover_ext.compute import selfrecovery
+from nova_failover_ext import exception
+from nova_failover_ext import results
+from nova_failover_ext.tests.unit.compute import case
+from nova_failover_ext.tests.unit.compute import world
+from nova_failover_ext import truth
+
+Outcome = results.Outcome
+BACKEND = 'array@repl'
+
+
+@ddt.ddt
+class SelfRecovery(case.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.around = self.world(world.Volume('a', 0), guest_runs=False)
+        self.place, self.replication = 'secondary', 'failed-over'
+        self.around.cinder.places.side_effect = (
+            lambda context: {BACKEND: self.place})
+        self.around.cinder.volume.side_effect = self.volume
+        self.useFixture(fixtures.MockPatchObject(
+            futurist, 'ThreadPoolExecutor', autospec=True,
+            side_effect=lambda max_workers:
+                futurist.SynchronousExecutor()))
+        self.own = selfrecovery.SelfRecovery(
+            self.around.parts, recovery.Recovery(self.around.parts))
+
+    def volume(self, context, name):
+        return cinder.Volume(self.around.volumes[name].status,
+                             self.replication, BACKEND)
+
+    def withhold(self):
+        return self.own.withhold(self.context, self.around.instance)
+
+    def stamp(self, value):
+        bdm = self.around.bdms[0]
+        info = jsonutils.loads(bdm.connection_info)
+        bdm.connection_info = jsonutils.dumps(dict(
+            info, **{truth.STAMP: value}))
+
+    def test_stale_server_is_withheld_and_powered_on(self):
+        self.stamp('')
+        self.assertTrue(self.withhold())
+        self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
+        self.assertEqual([], self.around.calls)
+        self.own.start()
+        self.assertTrue(self.around.guest_runs)
+        self.assertEqual({'a': 'secondary'}, self.around.stamps())
+        self.assertIsNone(self.around.instance.task_state)
+
+    def test_server_that_was_never_asked_about_is_asked_about(self):
+        volume = self.around.volumes['a']
+        volume.path = volume.attachment_path = world.OLD % 'a'
+        self.place = ''
+        self.assertTrue(self.withhold())
+        self.own.start()
+        self.assertTrue(self.around.guest_runs)
+        self.assertEqual({'a': ''}, self.around.stamps())
+
+    def test_healthy_server_is_left_to_nova(self):
+        self.stamp('secondary')
+        self.assertFalse(self.withhold())
+        self.around.instance.save.assert_not_called()
+
+    @ddt.data(None, 'disabled', 'not-capable')
+    def test_volume_without_replication(self, status):
+        self.replication = status
+        self.assertFalse(self.withhold())
+
+    @ddt.data('paused', 'rescued', 'suspended')
+    def test_other_states_are_left_to_nova(self, vm_state):
+        self.around.instance.vm_state = vm_state
+        self.assertFalse(self.withhold())
+
+    def test_policy_none(self):
+        self.around.instance.metadata = {'failover:policy': 'none'}
+        self.assertFalse(self.withhold())
+
+    def test_what_was_begun_is_withheld(self):
+        self.stamp('secondary')
+        self.around.instance.task_state = truth.TASK_STATE
+        self.assertTrue(self.withhold())
+
+    def test_task_of_somebody_else(self):
+        self.around.instance.save.side_effect = (
+            nova_exception.UnexpectedTaskStateError(
+                instance_uuid=world.SERVER, expected={}, actual={}))
+        self.assertFalse(self.withhold())
+        self.assertIsNone(self.around.instance.task_state)
+
+    def test_cinder_does_not_answer(self):
+        self.stamp('')
+        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+            reason='no answer')
+        self.assertTrue(self.withhold())
+        self.own.start()
+        # For the engine, which finishes what is claimed.
+        self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
+        self.assertFalse(self.around.guest_runs)
+
+    def test_cinder_does_not_answer_for_what_was_never_stamped(self):
+        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+            reason='no answer')
+        self.assertFalse(self.withhold())
+
+    def test_failure_is_left_to_the_engine(self):
+        self.assertTrue(self.withhold())
+        self.around.errors['connect'] = OSError('x')
+        self.own.start()
+        self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
+
+    def test_unexpected_error_ends_no_other_recovery(self):
+        self.assertTrue(self.withhold())
+        self.around.host.locked.side_effect = RuntimeError('canary')
+        self.own.start()
+        self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
+
+    def test_nothing_was_withheld(self):
+        self.own.start()
+        futurist.ThreadPoolExecutor.assert_not_called()
