@@ -12,8 +12,9 @@
 
 """What a server's owner or the operator wants done with stale volumes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import enum
+from typing import Any
 
 #: Key of the server's metadata that names its policy.
 METADATA_KEY = 'failover:policy'
@@ -49,3 +50,21 @@ def policy_of(metadata: Mapping[str, str], default: str,
     if use_metadata and wanted in set(Policy):
         return Policy(wanted)
     return Policy(default)
+
+
+def of_metadata(metadata: Mapping[str, str]) -> Policy:
+    """Choose as an operator who has configured nothing does."""
+    return policy_of(metadata, Policy.REATTACH.value, use_metadata=True)
+
+
+def chooser(conf: Any) -> Callable[[Mapping[str, str]], Policy]:
+    """Return what chooses a server's policy from its metadata.
+
+    :param conf: the oslo.config options with the group ``[failover]``; they
+        are read at each choice
+    """
+    def choose(metadata: Mapping[str, str]) -> Policy:
+        return policy_of(metadata, conf.failover.default_policy,
+                         conf.failover.use_metadata)
+
+    return choose

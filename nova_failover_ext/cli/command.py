@@ -19,6 +19,7 @@ from cliff import lister
 
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
+from nova_failover_ext import policy
 from nova_failover_ext import startup
 
 #: An operator waits: one try, and soon an answer.
@@ -81,7 +82,8 @@ class FailoverCommand(lister.Lister):
         from nova_failover_ext.engine import cinder
         from nova_failover_ext.engine import nova_db
         size = self.conf.failover_engine.batch_size
-        return cinder.CinderReader(size), nova_db.NovaReader(size)
+        return cinder.CinderReader(size), nova_db.NovaReader(
+            size, policy.chooser(self.conf))
 
     def survey(self, backend: str) -> Any:
         """Read the truth about a backend.

@@ -23,7 +23,7 @@ from nova_failover_ext.engine import survey
 Row = tuple[Any, ...]
 
 PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
-                'Verdict', 'Power Cycle', 'Volumes', 'Reason')
+                'Policy', 'Verdict', 'Power Cycle', 'Volumes', 'Reason')
 VOLUME_COLUMNS = ('Server', 'Name', 'Volume', 'Device', 'Root',
                   'Attachment', 'Verdict', 'Reason')
 STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Volumes',
@@ -49,7 +49,8 @@ def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
     """Return a row per server, fit for PLAN_COLUMNS."""
     return [(s.server.id, s.server.name, s.server.project_id,
              s.server.host or '', _status(s.server), s.priority,
-             s.verdict.value, s.power_cycle.value, _devices(s), s.reason)
+             s.server.policy.value, s.verdict.value, s.power_cycle.value,
+             _devices(s), s.reason)
             for s in servers]
 
 

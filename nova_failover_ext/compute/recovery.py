@@ -82,9 +82,7 @@ class Recovery:
 
     def policy_of(self, instance: Any) -> policies.Policy:
         """Return what is to be done with a server's stale volumes."""
-        conf = self._parts.conf.failover
-        return policies.policy_of(
-            instance.metadata, conf.default_policy, conf.use_metadata)
+        return policies.chooser(self._parts.conf)(instance.metadata)
 
     def _catch_up(self, context: Any,
                   instance: Any) -> results.ServerResult:

@@ -19,6 +19,8 @@ module that reads the database.
 import dataclasses
 import datetime
 
+from nova_failover_ext import policy as policies
+
 
 @dataclasses.dataclass(frozen=True)
 class Member:
@@ -78,6 +80,7 @@ class Server:
     :ivar cell: uuid of the cell that has it
     :ivar compute_up: whether the compute service of its host is up
     :ivar metadata: only the keys ``failover:...``
+    :ivar policy: what is to be done with its stale volumes
     """
 
     id: str
@@ -90,6 +93,7 @@ class Server:
     deleted: bool = False
     compute_up: bool = True
     metadata: tuple[tuple[str, str], ...] = ()
+    policy: policies.Policy = policies.Policy.REATTACH
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ Nova's objects would load one server or volume per query; here the number of
 queries is that of cells times batches.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import datetime
 import itertools
 import json
@@ -43,12 +43,13 @@ import sqlalchemy as sa
 
 from nova_failover_ext.engine import model
 from nova_failover_ext import exception
+from nova_failover_ext import policy
 from nova_failover_ext import truth
 
 #: Name of the instance action of a recovery.
 ACTION = 'failover_recover'
 
-_METADATA_KEYS = ('failover:priority', 'failover:policy')
+_METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
 _BDM = models.BlockDeviceMapping
 _INSTANCE = models.Instance
 _META = models.InstanceMetadata
@@ -62,12 +63,16 @@ _ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,
 class NovaReader:
     """What Nova's databases say of the servers that use volumes."""
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int,
+                 choose: Callable[[Mapping[str, str]], policy.Policy]
+                 = policy.of_metadata) -> None:
         """Remember the batch size; nothing is read yet.
 
         :param batch_size: volumes or servers per query
+        :param choose: chooses a server's policy from its metadata
         """
         self._batch_size = batch_size
+        self._choose = choose
 
     def cells(self) -> list[Any]:
         """Return the cells that can have servers.
@@ -132,7 +137,19 @@ class NovaReader:
             up = _computes_up(cctxt)
             metadata = self._metadata(
                 cctxt, sorted({row.uuid for row in rows if row.uuid}))
-        return [_attachment(row, cell.uuid, up, metadata) for row in rows]
+        return [_attachment(row, self._server(
+            row, cell.uuid, up, metadata.get(row.uuid, {}))) for row in rows]
+
+    def _server(self, row: Any, cell: str, up: Mapping[str, bool],
+                metadata: dict[str, str]) -> model.Server:
+        return model.Server(
+            id=row.instance_uuid, name=row.display_name or '',
+            project_id=row.project_id or '', host=row.host, cell=cell,
+            vm_state=row.vm_state, task_state=row.task_state,
+            deleted=row.uuid is None or bool(row.deleted),
+            compute_up=up.get(row.host, False),
+            metadata=tuple(sorted(metadata.items())),
+            policy=self._choose(metadata))
 
     def _metadata(self, context: nova.context.RequestContext,
                   server_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -196,15 +213,7 @@ def _computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
     return {s.host: bool(group.service_is_up(s)) for s in services}
 
 
-def _attachment(row: Any, cell: str, up: Mapping[str, bool],
-                metadata: Mapping[str, dict[str, str]]) -> model.Attachment:
-    server = model.Server(
-        id=row.instance_uuid, name=row.display_name or '',
-        project_id=row.project_id or '', host=row.host, cell=cell,
-        vm_state=row.vm_state, task_state=row.task_state,
-        deleted=row.uuid is None or bool(row.deleted),
-        compute_up=up.get(row.host, False),
-        metadata=tuple(sorted(metadata.get(row.uuid, {}).items())))
+def _attachment(row: Any, server: model.Server) -> model.Attachment:
     return model.Attachment(
         server=server, volume_id=row.volume_id,
         attachment_id=row.attachment_id, device_name=row.device_name,

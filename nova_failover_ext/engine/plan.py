@@ -23,10 +23,11 @@ from nova.compute import vm_states
 
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
+from nova_failover_ext import policy as policies
 from nova_failover_ext import truth
 
+Policy = policies.Policy
 PRIORITY_KEY = 'failover:priority'
-POLICY_KEY = 'failover:policy'
 #: The first to be recovered has 1, the last 5.
 PRIORITIES = range(1, 6)
 DEFAULT_PRIORITY = 3
@@ -48,7 +49,8 @@ class PowerCycle(str, enum.Enum):
 
     #: It will if the connection turns out to be stale.
     IF_STALE = 'if stale'
-    #: Only if the guest does not let go of a stale data volume.
+    #: Only if the guest does not let go of a stale data volume, or if its
+    #: agent says that a file system of it is mounted.
     IF_HELD = 'if held'
     NO = 'no'
 
@@ -102,22 +104,23 @@ _DEFERRED_STATES = {
     vm_states.SUSPENDED: 'the server is suspended',
     vm_states.RESCUED: 'the server is in rescue mode',
     vm_states.RESIZED: 'a resize waits to be confirmed or reverted',
-    vm_states.ERROR: 'the server is in error',
     vm_states.BUILDING: 'the server is being built',
 }
 _RECOVERED_STATES = {
     vm_states.ACTIVE: 'the connection may be stale; Cinder is asked first',
     vm_states.STOPPED: 'the connection may be stale; Cinder is asked first',
     vm_states.SHELVED: 'the connection may be stale; Cinder is asked first',
+    vm_states.ERROR: 'the server is in ERROR; it is recovered if it has no '
+                     'running guest',
 }
 
 SERVER_RULES: tuple[_Rule, ...] = (
     (lambda s: s.deleted or s.vm_state in (vm_states.DELETED,
                                            vm_states.SOFT_DELETED),
      Verdict.SKIP, 'the server is deleted'),
-    (lambda s: (dict(s.metadata).get(POLICY_KEY) == 'none'
+    (lambda s: (s.policy is Policy.NONE
                 and s.task_state != truth.TASK_STATE),
-     Verdict.SKIP, 'its metadata says failover:policy=none'),
+     Verdict.SKIP, 'its policy is none'),
     (lambda s: s.vm_state == vm_states.SHELVED_OFFLOADED,
      Verdict.SKIP, 'it is shelved and offloaded: unshelve reconnects it'),
     (lambda s: s.task_state not in (None, '', truth.TASK_STATE),
@@ -242,6 +245,8 @@ def _power_cycle(server: model.Server,
                  volumes: tuple[VolumePlan, ...]) -> PowerCycle:
     if server.vm_state != vm_states.ACTIVE:
         return PowerCycle.NO
+    if server.policy is Policy.REFRESH:
+        return PowerCycle.NO
     stale = [v for v in volumes if v.verdict is Verdict.RECOVER]
-    return (PowerCycle.IF_STALE if any(v.root for v in stale)
-            else PowerCycle.IF_HELD)
+    sure = server.policy is Policy.POWER_CYCLE or any(v.root for v in stale)
+    return PowerCycle.IF_STALE if sure else PowerCycle.IF_HELD

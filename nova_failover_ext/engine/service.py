@@ -41,6 +41,7 @@ from nova_failover_ext.engine import notifications
 from nova_failover_ext.engine import nova_db
 from nova_failover_ext.engine import pace
 from nova_failover_ext.engine import rpc
+from nova_failover_ext import policy
 
 LOG = logging.getLogger(__name__)
 
@@ -122,7 +123,8 @@ class EngineService(service.Service):
         self._executors = [lookers, callers]
         own = coordinator.Coordinator(
             cinder.CinderReader(options.batch_size),
-            nova_db.NovaReader(options.batch_size), lookers,
+            nova_db.NovaReader(options.batch_size,
+                               policy.chooser(self._conf)), lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
             options.retry_attempts, options.gate_timeout,

@@ -47,7 +47,7 @@ class PlanRowsTest(testtools.TestCase):
         self.assertEqual(
             {'Server': 'server', 'Name': 'web', 'Project': 'p',
              'Host': 'compute1', 'Status': 'ACTIVE (rebooting)',
-             'Priority': 3, 'Verdict': 'recover', 'Power Cycle': 'no',
+             'Priority': 3, 'Policy': 'reattach', 'Verdict': 'recover', 'Power Cycle': 'no',
              'Volumes': '/dev/vdb', 'Reason': 'stale?'}, row)
 
     def test_per_volume(self):

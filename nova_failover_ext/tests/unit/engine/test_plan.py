@@ -16,8 +16,10 @@ import ddt
 import testtools
 
 from nova_failover_ext.engine import plan
+from nova_failover_ext import policy as policies
 from nova_failover_ext.tests.unit.engine import fakes
 
+Policy = policies.Policy
 RECOVER, DEFER, SKIP = (plan.Verdict.RECOVER, plan.Verdict.DEFER,
                         plan.Verdict.SKIP)
 
@@ -80,18 +82,18 @@ class ServerVerdictTest(testtools.TestCase):
         ({'vm_state': 'suspended'}, DEFER, 'suspended'),
         ({'vm_state': 'rescued'}, DEFER, 'rescue'),
         ({'vm_state': 'resized'}, DEFER, 'resize'),
-        ({'vm_state': 'error'}, DEFER, 'in error'),
+        ({'vm_state': 'error'}, RECOVER, 'no running guest'),
         ({'vm_state': 'building'}, DEFER, 'being built'),
         ({'vm_state': 'unheard-of'}, DEFER, 'unheard-of is not handled'),
         ({'vm_state': None}, DEFER, 'None is not handled'),
         ({'task_state': 'rebooting'}, DEFER, 'task rebooting'),
         ({'task_state': 'recovering_volumes'}, RECOVER, ''),
         ({'task_state': 'recovering_volumes',
-          'metadata': (('failover:policy', 'none'),)}, RECOVER, ''),
+          'policy': Policy.NONE}, RECOVER, ''),
         ({'host': None}, DEFER, 'no host'),
         ({'compute_up': False}, DEFER, 'nova-compute on compute1 is down'),
-        ({'metadata': (('failover:policy', 'none'),)}, SKIP, 'policy=none'),
-        ({'metadata': (('failover:policy', 'reattach'),)}, RECOVER, ''))
+        ({'policy': Policy.NONE}, SKIP, 'policy is none'),
+        ({'policy': Policy.REFRESH}, RECOVER, ''))
     @ddt.unpack
     def test_table(self, values, verdict, reason):
         found, text = plan.server_verdict(fakes.server(**values))
@@ -178,14 +180,17 @@ class BuildTest(testtools.TestCase):
         self.assertEqual(verdict, servers[0].verdict)
 
     @ddt.data(
-        ('active', True, plan.PowerCycle.IF_STALE),
-        ('active', False, plan.PowerCycle.IF_HELD),
-        ('stopped', True, plan.PowerCycle.NO),
-        ('paused', True, plan.PowerCycle.NO))
+        ('active', True, Policy.REATTACH, plan.PowerCycle.IF_STALE),
+        ('active', False, Policy.REATTACH, plan.PowerCycle.IF_HELD),
+        ('active', False, Policy.POWER_CYCLE, plan.PowerCycle.IF_STALE),
+        ('active', False, Policy.DETACH, plan.PowerCycle.IF_HELD),
+        ('active', True, Policy.REFRESH, plan.PowerCycle.NO),
+        ('stopped', True, Policy.POWER_CYCLE, plan.PowerCycle.NO),
+        ('paused', True, Policy.REATTACH, plan.PowerCycle.NO))
     @ddt.unpack
-    def test_power_cycle(self, vm_state, root, expected):
-        server = self._build(fakes.attachment(
-            server=fakes.server(vm_state=vm_state), root=root))[0]
+    def test_power_cycle(self, vm_state, root, policy, expected):
+        server = self._build(fakes.attachment(server=fakes.server(
+            vm_state=vm_state, policy=policy), root=root))[0]
         self.assertEqual(expected, server.power_cycle)
 
     def test_no_power_cycle_for_a_root_volume_that_is_up_to_date(self):
