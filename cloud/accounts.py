@@ -42,6 +42,8 @@ TYPES = {
                'replication_enabled': '<is> True'},
     'plain': {'volume_backend_name': 'plain'},
 }
+#: Memory in MiB; a server is resized from the first to the second.
+FLAVORS = {'little': 96, 'larger': 112}
 
 
 def connect(conf: settings.Settings, cloud: str) -> connection.Connection:
@@ -124,11 +126,13 @@ def make_types(admin: connection.Connection) -> None:
             admin.block_storage.create_type(name=name, extra_specs=specs)
 
 
-def make_flavor(admin: connection.Connection) -> None:
-    """Make the one flavour, and what Neutron wants to have been asked."""
-    if not any(flavor.name == 'little'
-               for flavor in admin.compute.flavors()):
-        admin.compute.create_flavor(name='little', ram=96, vcpus=1, disk=1)
+def make_flavors(admin: connection.Connection) -> None:
+    """Make the flavours, and what Neutron wants to have been asked."""
+    known = {flavor.name for flavor in admin.compute.flavors()}
+    for name, memory in FLAVORS.items():
+        if name not in known:
+            admin.compute.create_flavor(name=name, ram=memory, vcpus=1,
+                                        disk=1)
     # The first call of all must not be one for ports.
     list(admin.network.networks())
 
@@ -193,7 +197,7 @@ def seed_rest(conf: settings.Settings) -> None:
     admin = connect(conf, 'admin')
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         jobs = [pool.submit(make_types, admin),
-                pool.submit(make_flavor, admin),
+                pool.submit(make_flavors, admin),
                 pool.submit(make_images, admin, conf)]
         for job in jobs:
             job.result()

@@ -181,6 +181,18 @@ class Stack:
         else:
             registry.find(name, self.conf).daemon(self.conf).stop()
 
+    def kill_one(self, name: str) -> None:
+        """Kill a service at once, as a crash does.
+
+        :param name: its name
+        :raises KeyError: when there is no such service
+        """
+        process = registry.find(name, self.conf).daemon(self.conf).process()
+        if process:
+            LOG.info('killing %s (pid %d)', name, process.pid)
+            process.kill()
+            psutil.wait_procs([process], timeout=10)
+
     def start_one(self, name: str) -> None:
         """Start one service.
 

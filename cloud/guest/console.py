@@ -23,7 +23,6 @@ PREFIX = '@@ '
 TAIL = 200_000
 #: Seconds after which what a guest said is of the past.
 STALE = 8
-T = typing.TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +77,9 @@ class Mount:
     first: int
     count: int
     up: float
+
+
+T = typing.TypeVar('T', Disk, Mount)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,9 +57,17 @@ class Cast:
                 job.result()
         self.cases.sort(key=lambda case: (case.key, not case.root))
 
-    def _add(self, key: str, project: str, server: str, *volumes: str,
-             root: str = '', replicated: bool = True) -> None:
-        """Note who takes part."""
+    def add(self, key: str, project: str, server: str, *volumes: str,
+            root: str = '', replicated: bool = True) -> None:
+        """Note who takes part.
+
+        :param key: what the server is called in the scenario
+        :param project: its owner
+        :param server: its id
+        :param volumes: ids of its data volumes
+        :param root: id of the volume that it boots from
+        :param replicated: whether the volumes can fail over
+        """
         self.servers[key] = server
         self.projects[key] = project
         for volume in filter(None, (root, *volumes)):
@@ -71,8 +79,8 @@ class Cast:
         volume = self.world.volume('alpha', 'a-data')
         server = self.world.server('alpha', 'a')
         self.world.attach('alpha', server, volume)
-        self._add('a', 'alpha', server, volume)
-        self._speaks('a')
+        self.add('a', 'alpha', server, volume)
+        self.wait_speaks('a')
 
     def _make_b(self) -> None:
         """(b): a server that boots from a volume, with a data volume.
@@ -83,15 +91,15 @@ class Cast:
         root = self.world.volume('beta', 'b-root', image='guest-boot')
         volume = self.world.volume('beta', 'b-data')
         server = self.world.server('beta', 'b', root=root, data=volume)
-        self._add('b', 'beta', server, volume, root=root)
-        self._speaks('b')
+        self.add('b', 'beta', server, volume, root=root)
+        self.wait_speaks('b')
 
     def _make_c(self) -> None:
         """(c): a server that boots from a volume, and is stopped."""
         root = self.world.volume('alpha', 'c-root', image='guest-boot')
         server = self.world.server('alpha', 'c', root=root)
-        self._add('c', 'alpha', server, root=root)
-        self._speaks('c')
+        self.add('c', 'alpha', server, root=root)
+        self.wait_speaks('c')
 
     def stop_c(self) -> None:
         """Stop (c), as its owner."""
@@ -108,8 +116,8 @@ class Cast:
         volume = self.world.volume('beta', 'd-data', kind='plain')
         server = self.world.server('beta', 'd')
         self.world.attach('beta', server, volume)
-        self._add('d', 'beta', server, volume, replicated=False)
-        self._speaks('d')
+        self.add('d', 'beta', server, volume, replicated=False)
+        self.wait_speaks('d')
 
     def _make_spare(self) -> None:
         """The volume of (e), from before the failover."""
@@ -120,10 +128,38 @@ class Cast:
         LOG.info('making server (e), after the failover')
         server = self.world.server('beta', 'e')
         self.world.attach('beta', server, self.spare)
-        self._add('e', 'beta', server, self.spare)
-        self._speaks('e')
+        self.add('e', 'beta', server, self.spare)
+        self.wait_speaks('e')
 
-    def _speaks(self, key: str) -> None:
+    def make_one(self, key: str, image: str = 'guest', boot: bool = False,
+                 policy: str = '', mounted: bool = False) -> None:
+        """Make a server with a data volume, for a special test.
+
+        :param key: what the server is called
+        :param image: what it boots from
+        :param boot: it boots from a volume instead
+        :param policy: its metadata asks for this policy
+        :param mounted: the volume has a file system, which the guest mounts
+        """
+        root = (self.world.volume('alpha', f'{key}-root', image='guest-boot')
+                if boot else '')
+        volume = self.world.volume('alpha', f'{key}-data',
+                                   image='tenant-data' if mounted else '')
+        server = self.world.server(
+            'alpha', key, root=root, data=volume, image=image,
+            metadata={'failover:policy': policy} if policy else {})
+        self.add(key, 'alpha', server, volume, root=root)
+        self.wait_speaks(key)
+        if mounted:
+            waiting.wait_for(f'guest ({key}) to use its file system',
+                             lambda: self.counts(key), 60)
+
+    def counts(self, key: str) -> bool:
+        """Whether a guest's file system takes writes."""
+        mount = self.look(self.of(key)[-1]).mount
+        return bool(mount and mount.state == 'ok')
+
+    def wait_speaks(self, key: str) -> None:
         """Wait until a guest reads and writes all its volumes."""
         waiting.wait_for(
             f'guest ({key}) to use its volumes', lambda: all(

@@ -67,6 +67,31 @@ def replicated(case: facts.Case, now: facts.Facts, writer: str) -> Result:
                   f'{writer} {now.prev}')
 
 
+def usable(case: facts.Case, dead: facts.Facts,
+           now: facts.Facts) -> list[Result]:
+    """The guest's own file system works, and has lost nothing.
+
+    :param case: the server and its volume
+    :param dead: the facts from when the file system did not work
+    :param now: the present ones
+    :returns: the checks
+    """
+    name = f'({case.key}) {case.role}'
+    last, mount = dead.mount, now.mount
+    if not last or not mount:
+        return [Result(f'{name}: has a file system', False,
+                       f'{last} -> {mount}')]
+    # The write after the last that came back may be on the disk as well.
+    kept = mount.first in (last.count, last.count + 1)
+    return [
+        Result(f'{name}: file system works', mount.state == 'ok',
+               mount.state),
+        Result(f'{name}: same name of its disk', mount.mount == last.mount,
+               f'{last.mount} -> {mount.mount}'),
+        Result(f'{name}: its counter goes on', kept
+               and mount.count > mount.first, f'{last} -> {mount}')]
+
+
 def consistent(case: facts.Case, now: facts.Facts,
                site: str) -> list[Result]:
     """The records of a volume agree with each other, and name the site.

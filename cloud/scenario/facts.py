@@ -138,6 +138,8 @@ def _from_cinder(world: worlds.World, case: Case, volume) -> dict:
     identity = mine[0]
     answer = world.admin.block_storage.get(f'/attachments/{identity}',
                                            microversion='3.27')
+    if answer.status_code == 404:
+        return {}
     exceptions.raise_from_response(answer)
     record = answer.json()['attachment']
     info = record.get('connection_info') or {}

@@ -47,7 +47,8 @@ class World:
         self.sites = sites.Sites(conf)
         self.images = {image.name: image.id
                        for image in self.admin.image.images()}
-        self.flavor = next(iter(self.admin.compute.flavors())).id
+        self.flavors = {flavor.name: flavor.id
+                        for flavor in self.admin.compute.flavors()}
 
     # Making things
 
@@ -99,8 +100,8 @@ class World:
         if mappings:
             what['block_device_mapping'] = mappings
         server = compute.create_server(
-            name=PREFIX + name, flavor_id=self.flavor, networks='none',
-            metadata=metadata or {}, **what)
+            name=PREFIX + name, flavor_id=self.flavors['little'],
+            networks='none', metadata=metadata or {}, **what)
         self.wait_status(server.id, 'ACTIVE')
         return server.id
 
@@ -134,6 +135,27 @@ class World:
 
         waiting.wait_for(f'server {server} to be {status}', look, timeout,
                          interval=0.5)
+
+    def hard_reboot(self, project: str, server: str) -> None:
+        """Reboot a server as its owner, and wait for it.
+
+        :param project: the tenant
+        :param server: id of the server
+        """
+        self.tenants[project].compute.reboot_server(server, 'HARD')
+        self.wait_settled(server)
+        self.wait_status(server, 'ACTIVE')
+
+    def wait_settled(self, server: str, timeout: float = 120) -> None:
+        """Wait until nothing is done to a server any more.
+
+        :param server: id of the server
+        :param timeout: the bound in seconds
+        """
+        waiting.wait_for(
+            f'server {server} to be left alone',
+            lambda: not self.admin.compute.get_server(server).task_state,
+            timeout)
 
     # Looking
 

@@ -11,6 +11,8 @@
 # under the License.
 """What the tests have in common."""
 
+import collections.abc
+import concurrent.futures
 import json
 import subprocess
 import time
@@ -23,6 +25,7 @@ from cloud.scenario import facts
 from cloud.scenario import play
 from cloud.services import registry
 from cloud.tests import stage
+from cloud import waiting
 
 #: Seconds for which nothing may happen, longer than a reconcile interval.
 CALM = 25
@@ -118,3 +121,75 @@ class CloudTestCase(testtools.TestCase):
         done = self.command('status', 'little@repl', '-f', 'json')
         self.assertEqual(0, done.returncode, done.stderr)
         return json.loads(done.stdout)
+
+
+class OwnServersTestCase(CloudTestCase):
+    """A test with servers of its own, in the place of the shared ones."""
+
+    def setUp(self) -> None:
+        """Bring the cloud in order, and remove all servers."""
+        super(CloudTestCase, self).setUp()
+        self.stage = stage.get()
+        self.world = self.stage.world
+        self.stage.tidy()
+        self.stage.empty()
+        # The next test makes those it needs.
+        self.addCleanup(self.stage.empty)
+
+    def make(self, *steps: collections.abc.Callable[[], object]) -> None:
+        """Make servers, some at the same time.
+
+        :param steps: what makes each
+        """
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for job in [pool.submit(step) for step in steps]:
+                job.result()
+
+    def case(self, key: str) -> facts.Case:
+        """A server with its data volume.
+
+        :param key: what the server is called
+        :returns: the case
+        """
+        return self.cast.of(key)[-1]
+
+    def look(self, key: str) -> facts.Facts:
+        """The facts of a server with its data volume.
+
+        :param key: what the server is called
+        :returns: the facts
+        """
+        return self.cast.look(self.case(key))
+
+    def owner(self, key: str):
+        """The compute API, as the owner of a server sees it.
+
+        :param key: what the server is called
+        :returns: the proxy
+        """
+        return self.world.tenants[self.cast.projects[key]].compute
+
+    def wait_healed(self, key: str, before: facts.Facts, site: str,
+                    timeout: float = 90) -> None:
+        """Wait until a server is healthy on a site.
+
+        :param key: what the server is called
+        :param before: the facts from before the failover
+        :param site: the active site
+        :param timeout: the bound in seconds
+        """
+        wrong: list[str] = []
+
+        def look() -> bool:
+            now = self.look(key)
+            # Of any other status much less is known, and checked.
+            wrong[:] = checks.failures([
+                checks.Result('it runs', now.status == 'ACTIVE', now.status),
+                *checks.recovered(self.case(key), before, now, site)])
+            return not wrong
+
+        try:
+            waiting.wait_for(f'({key}) to be healthy on {site}', look,
+                             timeout, interval=0.5)
+        except waiting.WaitTimeout as error:
+            self.fail(f'{error}: {"; ".join(wrong)}')

@@ -50,9 +50,14 @@ class Stage:
     def settle(self) -> None:
         """Bring everything to where a test can start, with the least work.
 
-        All parts run, the sites are up, the backend is at home, and the
-        guests use the primary. Servers are made anew where they do not.
+        The guests use the primary. Servers are made anew where they do not.
         """
+        self.tidy()
+        if not self.cast.cases or not self._healthy_in_time():
+            self.rebuild()
+
+    def tidy(self) -> None:
+        """All parts run, the sites are up, and the backend is at home."""
         for service in registry.all_of(self.conf):
             if not service.daemon(self.conf).process():
                 self.stack.start_one(service.name)
@@ -62,8 +67,11 @@ class Stage:
                 self.world.sites.switch(site, 'up')
         if self.world.backend()['active_backend_id']:
             self.world.failover('default')
-        if not self.cast.cases or not self._healthy_in_time():
-            self.rebuild()
+
+    def empty(self) -> None:
+        """Remove all servers; those that tests share are made when needed."""
+        self.world.clean()
+        self.cast = casts.Cast(self.world)
 
     def _healthy_in_time(self) -> bool:
         """Whether the servers that are there become healthy."""
@@ -76,8 +84,7 @@ class Stage:
 
     def rebuild(self) -> None:
         """Make the servers anew."""
-        self.world.clean()
-        self.cast = casts.Cast(self.world)
+        self.empty()
         self.cast.make(stopped=False, spare=False)
 
     def affected(self) -> list[facts.Case]:
