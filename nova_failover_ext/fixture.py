@@ -12,147 +12,177 @@
 
 """A Cinder for tests on Nova's harness that can fail over.
 
-Nova's own CinderFixture refuses a second update of a connected attachment;
-real Cinder takes it, answers with fresh connection_info, and leaves
-attachment and volume ``attaching`` until they are completed. This fixture
-does as real Cinder does, and is the public way to test against a failover.
+Nova's own CinderFixture refuses a second update of a connected attachment and
+knows nothing of failovers. This one does as real Cinder does, and is the
+public way to test against a failover::
+
+    self.cinder = self.useFixture(fixture.CinderFailoverFixture(self))
+    ...
+    self.cinder.site = 'secondary'
 """
 
-import contextlib
 import types
 from typing import Any
 
-from cinderclient import exceptions as client_exceptions
 import fixtures
 from nova import exception as nova_exception
 from nova.tests import fixtures as nova_fixtures
+from nova.volume import cinder as nova_cinder
+from oslo_utils import uuidutils
 
+from nova_failover_ext.testing import attachments
+from nova_failover_ext.testing import backends
+from nova_failover_ext.testing import cinder as cinder_module
+from nova_failover_ext.testing import client
+from nova_failover_ext.testing import connections
 from nova_failover_ext.testing import faults
+from nova_failover_ext.testing import kinds
+from nova_failover_ext.testing import nova_records
+from nova_failover_ext.testing import records
+from nova_failover_ext.testing import rest
+from nova_failover_ext.testing import volumes
+
+# What Nova's fixture replaces, and what is put back here, because a client is
+# there to answer it. Kept now: once a fixture is in use, it is replaced.
+_REAL = {name: vars(nova_cinder.API)[name] for name in (
+    'attachment_complete', 'attachment_create', 'attachment_delete',
+    'attachment_get', 'attachment_get_all', 'attachment_update',
+    'begin_detaching', 'check_attached', 'get', 'initialize_connection',
+    'roll_detaching', 'terminate_connection')}
 
 
 class CinderFailoverFixture(nova_fixtures.CinderFixture):
     """Nova's CinderFixture with replication and truthful attachments.
 
-    :ivar site: which site Cinder points at; change it to fail over
-    :ivar records: attachment id to its stored ``status`` and
-        ``connection_info``, as GET /attachments/{id} would show them
-    :ivar volume_status: volume id to a status that overrules the computed one
-    :ivar secret: handed out as ``auth_password`` in connection_info
-    :ivar faults: lets calls fail or come late, and logs them
+    Nova's code down to cinderclient is real; only the HTTP requests are
+    answered here. Any volume id is a volume, as in Nova's fixture.
+
+    :ivar cinder: the Cinder behind it
+    :ivar api: its REST API
+    :ivar session: what its clients talk to
+    :ivar client: the cinderclient's ``volumes``, ``attachments`` and
+        ``services`` that Nova's code, and a recovery, get
     """
 
     def __init__(self, test: Any, site: str = 'primary') -> None:
-        super().__init__(test)
-        self.site = site
-        self.secret = 'canary-in-connection-info'  # noqa: S105
-        self.records: dict[str, dict[str, Any]] = {}
-        self.volume_status: dict[str, str] = {}
-        self.faults = faults.Faults()
+        """Start with no volumes.
 
-    def setUp(self) -> None:
-        """Put the client that Nova's public function returns in place."""
-        super().setUp()
-        self.addCleanup(self.faults.clear)
+        :param test: the test case
+        :param site: name of the site where replicated volumes are at home
+        """
+        super().__init__(test)
+        self.cinder = cinder_module.Cinder(self.volume_to_attachment, site)
+        self.cinder.default_kind = self._default_kind
+        self.cinder.describe = self._describe
+        self.cinder.used_by_nova = nova_records.attachment_id
+        self.api = rest.Api(self.cinder, volumes.ROUTES + attachments.ROUTES)
+        self.session = client.Session(self.api)
+        self._clients: dict[str | None, Any] = {}
         self.client = types.SimpleNamespace(
-            volumes=types.SimpleNamespace(
-                get=self._volume, initialize_connection=self._initialize),
-            attachments=types.SimpleNamespace(show=self._show))
+            volumes=self._client(None).volumes,
+            attachments=self._client(None, '3.44').attachments,
+            services=self._client(None, '3.7').services)
+
+    def _create_fakes(self) -> None:
+        super()._create_fakes()
+        self.useFixture(fixtures.MockPatchMultiple(
+            'nova.volume.cinder.API', **_REAL))
         self.useFixture(fixtures.MockPatch(
             'nova.volume.cinder.cinderclient', autospec=True,
-            return_value=self.client))
+            side_effect=self._client))
+        self.addCleanup(self.faults.clear)
+
+    def _client(self, context: Any, microversion: str | None = None,
+                skip_version_check: bool = False,
+                check_only: bool = False) -> Any:
+        if microversion not in self._clients:
+            self._clients[microversion] = client.make(
+                self.session, microversion)
+        return self._clients[microversion]
+
+    # Sites
+
+    @property
+    def site(self) -> str:
+        """Where replicated volumes are used; set it to fail over or back."""
+        return self.cinder.backends.site()
+
+    @site.setter
+    def site(self, site: str) -> None:
+        home = site == self.cinder.backends.primary
+        self.cinder.fail_over(backends.FAILBACK if home else site)
+
+    @property
+    def services(self) -> list[backends.Service]:
+        """The volume services; a test may change them."""
+        return self.cinder.backends.services
 
     def path(self, volume_id: str, site: str | None = None) -> str:
-        """Return a volume's device path at a site."""
-        return f'/dev/{site or self.site}/{volume_id}'
+        """Return a volume's device path.
 
-    def _find_connection_info(self, volume_id: str,
-                              attachment_id: str) -> dict[str, Any]:
-        return {'driver_volume_type': 'local', 'data': {
-            'device_path': self.path(volume_id), 'encrypted': False,
-            'access_mode': 'rw', 'auth_password': self.secret}}
+        :param volume_id: the volume
+        :param site: at this site; at the present one if left out
+        """
+        return connections.device_path(
+            volume_id, site or self.cinder.site(volume_id))
 
-    def fake_attachment_update(self, context: Any, attachment_id: str,
-                               connector: dict[str, Any],
-                               mountpoint: str | None = None
-                               ) -> dict[str, Any]:
-        """Connect an attachment, again if need be (PUT /attachments)."""
-        with self._asked(faults.Call.ATTACHMENT_UPDATE, attachment_id):
-            return self._update(attachment_id, connector, mountpoint)
+    # Volumes
 
-    def _update(self, attachment_id: str, connector: dict[str, Any],
-                mountpoint: str | None) -> dict[str, Any]:
-        volume_id, attachment, attachments = self._find_attachment(
-            attachment_id)
-        for other in attachments.values():
-            if other is not attachment and other['connector'] and (
-                    not self._is_multiattach(volume_id)):
-                raise nova_exception.InvalidInput(
-                    f'duplicate connectors detected on volume {volume_id}')
-        attachment['connector'] = dict(connector, device=mountpoint)
-        info = self._find_connection_info(volume_id, attachment_id)
-        self.records[attachment_id] = {
-            'status': 'attaching', 'connection_info': info}
-        return {'id': attachment_id, 'connection_info':
-                self._find_connection_info(volume_id, attachment_id)}
+    def volume(self, volume_id: str = '', **values: Any) -> str:
+        """Say of what kind a volume is, before it is used.
 
-    def fake_attachment_complete(self, context: Any,
-                                 attachment_id: str) -> None:
-        """Finish an attachment (os-complete)."""
-        with self._asked(faults.Call.ATTACHMENT_COMPLETE, attachment_id):
-            super().fake_attachment_complete(context, attachment_id)
-            self.records[attachment_id] = dict(
-                self.records[attachment_id], status='attached')
+        :param volume_id: the volume; a new one if left out
+        :param values: the fields of a ``testing.kinds.Kind``
+        :returns: its id
+        """
+        volume_id = volume_id or uuidutils.generate_uuid()
+        self.cinder.kinds[volume_id] = kinds.Kind(**values)
+        self.cinder.records.volume(volume_id)
+        return volume_id
 
-    def fake_attachment_delete(self, context: Any,
-                               attachment_id: str) -> None:
-        """Remove an attachment (DELETE /attachments)."""
-        with self._asked(faults.Call.ATTACHMENT_DELETE, attachment_id):
-            super().fake_attachment_delete(context, attachment_id)
-            self.records.pop(attachment_id, None)
+    @property
+    def volume_status(self) -> dict[str, str]:
+        """Volume id to a status that overrules its own until removed."""
+        return self.cinder.records.overruled
 
-    def _asked(self, call: faults.Call, attachment_id: str
-               ) -> contextlib.AbstractContextManager[None]:
-        volume_id = next((
-            volume_id for volume_id, attachments
-            in self.volume_to_attachment.items()
-            if attachment_id in attachments), '')
-        return self.faults.around(call, volume_id, attachment_id)
+    def status(self, volume_id: str) -> str:
+        """Return a volume's status."""
+        return self.cinder.records.status(volume_id)
 
-    def _status(self, volume_id: str) -> str:
-        if volume_id in self.volume_status:
-            return self.volume_status[volume_id]
-        found = [self.records.get(attachment_id, {}).get('status')
-                 for attachment_id in self.volume_to_attachment[volume_id]]
-        if 'attaching' in found:
-            return 'attaching'
-        return 'in-use' if 'attached' in found else 'available'
+    @property
+    def records(self) -> dict[str, records.Attachment]:
+        """Attachment id to Cinder's record, connection_info in Nova's form.
 
-    def _volume(self, volume_id: str) -> types.SimpleNamespace:
-        with self.faults.around(faults.Call.SHOW_VOLUME, volume_id):
-            return self._shown(volume_id)
+        A change replaces the record, so a kept one stays as it was.
+        """
+        return {attachment['id']: attachment
+                for found in list(self.volume_to_attachment.values())
+                for attachment in list(found.values())}
 
-    def _shown(self, volume_id: str) -> types.SimpleNamespace:
-        return types.SimpleNamespace(
-            id=volume_id, status=self._status(volume_id),
-            replication_status=('enabled' if self.site == 'primary'
-                                else 'failed-over'))
+    # Trouble
 
-    def _initialize(self, volume_id: str,
-                    connector: dict[str, Any]) -> dict[str, Any]:
-        with self.faults.around(faults.Call.INITIALIZE_CONNECTION, volume_id):
-            return self._find_connection_info(volume_id, 'none')
+    @property
+    def faults(self) -> faults.Faults:
+        """Lets calls fail or come late, and logs them."""
+        return self.cinder.faults
 
-    def _show(self, attachment_id: str) -> types.SimpleNamespace:
-        with self._asked(faults.Call.SHOW_ATTACHMENT, attachment_id):
-            return self._attachment(attachment_id)
+    @property
+    def secret(self) -> str:
+        """What connection_info has as ``auth_password``."""
+        return self.cinder.secret
 
-    def _attachment(self, attachment_id: str) -> types.SimpleNamespace:
-        if attachment_id not in self.records:
-            raise client_exceptions.NotFound(404)
-        record = self.records[attachment_id]
-        info = record['connection_info']
-        shown = {'id': attachment_id, 'status': record['status'],
-                 'connection_info': dict(
-                     info['data'], attachment_id=attachment_id,
-                     driver_volume_type=info['driver_volume_type'])}
-        return types.SimpleNamespace(to_dict=lambda: dict(shown))
+    # What Nova's fixture knows of volumes
+
+    def _default_kind(self, volume_id: str) -> kinds.Kind:
+        return kinds.Kind(multiattach=self._is_multiattach(volume_id))
+
+    def _describe(self, volume_id: str) -> dict[str, Any] | None:
+        try:
+            known = self.fake_get(None, volume_id)
+        except nova_exception.VolumeNotFound:
+            return None
+        shown = {key: known[key] for key in (
+            'availability_zone', 'migration_status', 'volume_image_metadata')
+            if key in known}
+        return shown | {'name': known['display_name'],
+                        'bootable': str(known.get('bootable', True)).lower()}

@@ -43,12 +43,12 @@ class Call(enum.StrEnum):
 
     SHOW_VOLUME = 'show volume'
     LIST_VOLUMES = 'list volumes'
-    CREATE_VOLUME = 'create volume'
     ENCRYPTION = 'show encryption'
     INITIALIZE_CONNECTION = 'initialize_connection'
     TERMINATE_CONNECTION = 'terminate_connection'
     BEGIN_DETACHING = 'begin_detaching'
     ROLL_DETACHING = 'roll_detaching'
+    DETACH = 'detach'
     RESET_STATUS = 'reset_status'
     SHOW_ATTACHMENT = 'show attachment'
     LIST_ATTACHMENTS = 'list attachments'
@@ -58,6 +58,9 @@ class Call(enum.StrEnum):
     ATTACHMENT_DELETE = 'attachment_delete'
     LIST_SERVICES = 'list services'
     FAILOVER_HOST = 'failover_host'
+    #: Not a request: what Cinder then asks of the driver. If it fails,
+    #: attachment_update and initialize_connection answer 500.
+    DRIVER = 'driver'
 
 
 def refusal(status: int, message: str = 'told to by the test'
