@@ -159,6 +159,11 @@ class FailoverTestBase(base.ServersTestBase):
             server['metadata'] = metadata
         if any(bdm['boot_index'] == 0 for bdm in bdms):
             server['imageRef'] = ''
+        elif bdms:
+            server['block_device_mapping_v2'].insert(0, {
+                'boot_index': 0, 'uuid': server['imageRef'],
+                'source_type': 'image', 'destination_type': 'local',
+                'delete_on_termination': True})
         return self.api.post_server({'server': server})
 
     def root(self, volume_id=ROOT, **kwargs):
@@ -196,6 +201,11 @@ class FailoverTestBase(base.ServersTestBase):
             for attachment_id, attachment in list(found.items())
             if attachment['instance_uuid'] == server['id']]
 
+    def volume_status(self, volume_id):
+        """Return a volume's status in Cinder."""
+        manager = self.computes['compute1'].manager
+        return manager.volume_api.get(self.context, volume_id)['status']
+
     # Recoveries
 
     def recover(self, server, *volumes, host='compute1', **kwargs):
@@ -229,7 +239,8 @@ class FailoverTestBase(base.ServersTestBase):
             self.context, volume_id, server['id'])
 
     def info(self, server, volume_id):
-        return jsonutils.loads(self.bdm(server, volume_id).connection_info)
+        return jsonutils.loads(
+            self.bdm(server, volume_id).connection_info or '{}')
 
     def domain(self, server, host='compute1'):
         """Return the server's fake domain, or None."""
