@@ -28,9 +28,13 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
+ATTEMPT = 'nova_failover_ext/compute/attempt.py'
+BOUNDED = 'nova_failover_ext/compute/bounded.py'
 COMMIT = 'nova_failover_ext/compute/commit.py'
 PREPARE = 'nova_failover_ext/compute/prepare.py'
-RECOVERY = 'nova_failover_ext/compute/recovery.py'
+STATES = 'nova_failover_ext/compute/states.py'
+STEPS = 'nova_failover_ext/compute/steps.py'
+SELF = 'nova_failover_ext/compute/selfrecovery.py'
 MAPPING = 'nova_failover_ext/compute/mapping.py'
 LIBVIRT = 'nova_failover_ext/compute/virt/libvirt.py'
 UNIT = 'nova_failover_ext/tests/unit/compute'
@@ -58,72 +62,110 @@ MUTATIONS = (
     Mutation('compare', 'asked only once', PREPARE,
              'for key in truth.differing_keys(fresh, again):',
              'for key in ():'),
-    Mutation('reach', 'never tried', RECOVERY,
+    Mutation('ask', 'a mounted disk counts as free', PREPARE,
+             'guest_stale and self._mounted(volume)', 'False'),
+    Mutation('ask', 'a hanging connection is taken into use', PREPARE,
+             'if self._still_leaves(volume, fresh):', 'if False:'),
+    Mutation('choose', 'a root volume is replaced under the guest', STATES,
+             'if disk.root or disk.mounted', 'if disk.mounted'),
+    Mutation('choose', 'one volume cycles, another is replaced', STATES,
+             'if Way.POWER_CYCLE in chosen:', 'if False:'),
+    Mutation('reach', 'never tried', ATTEMPT,
              'self._preparation.reach(', '(lambda *args: None)('),
-    Mutation('claim', 'no task_state', RECOVERY,
+    Mutation('claim', 'no task_state', ATTEMPT,
              '        self._claim()\n', ''),
-    Mutation('claim', 'never taken back', RECOVERY,
+    Mutation('claim', 'never taken back', ATTEMPT,
              'self._instance.task_state = None', 'pass'),
     Mutation('begin', 'the place is not remembered', COMMIT,
-             'item.volume.begin(place)', 'pass'),
+             'item.volume.begin(place, policy)', 'pass'),
     Mutation('begin', 'the stamp stays', MAPPING,
              'if key != truth.STAMP}', '}'),
-    Mutation('attachment_update', 'left out', COMMIT,
+    Mutation('attachment_update', 'left out', STEPS,
              'if not item.attachment_stale:', 'if True:'),
     Mutation('release', 'left out', COMMIT,
-             'self._virt.release(self._instance, item.volume)', 'pass'),
+             'self._parts.virt.release(self._instance, item.volume)',
+             'pass'),
     Mutation('release', 'not seen to have happened', LIBVIRT,
              'if self._disk(instance, volume) is not None:', 'if False:'),
     Mutation('power_off', 'left out', COMMIT,
-             'self._host.power_off(self._context, self._instance, clean)',
+             'self._parts.host.power_off(\n'
+             '                    self._context, self._instance, clean)',
              'pass'),
     Mutation('power_off', 'not seen to have happened', COMMIT,
-             "if self._virt.guest_runs(self._instance):\n"
+             "if self._parts.virt.guest_runs(self._instance):\n"
              "                raise", "if False:\n                raise"),
     Mutation('power_off', 'though another volume is not there', COMMIT,
              'for volume in self._others:', 'for volume in ():'),
-    Mutation('power_off', 'forgotten by the next pass', RECOVERY,
-             'self._commit.powered_off = has_to_run and not guest_runs',
-             'pass'),
-    Mutation('disconnect', 'left out', COMMIT,
-             'self._virt.disconnect, self._conf', '(lambda *args: None), '
-             'self._conf'),
-    Mutation('disconnect', 'after the record is saved', COMMIT,
-             '            self._disconnect(item)\n'
-             '            self._save(item, fresh)\n'
-             '            self._complete(item)',
-             '            self._save(item, fresh)\n'
-             '            self._disconnect(item)\n'
-             '            self._complete(item)'),
+    Mutation('power_off', 'forgotten by the next pass', ATTEMPT,
+             'return self._guest.has_to_run and not self._guest.runs',
+             'return False'),
+    Mutation('disconnect', 'left out', STEPS,
+             'self._parts.virt.disconnect, self._conf',
+             '(lambda *args: None), self._conf'),
+    Mutation('disconnect', 'after the record is saved', STEPS,
+             'problem = self._disconnect(volume, volume.connection_info)\n',
+             'volume.replace(fresh, connected=False)\n'
+             '            problem = self._disconnect(volume, '
+             'volume.connection_info)\n'),
     Mutation('disconnect', 'not forced', LIBVIRT, 'force=True', 'force=False'),
     Mutation('disconnect', 'the LUKS secret goes, too', LIBVIRT,
              'destroy_secrets=False', 'destroy_secrets=True'),
-    Mutation('save', 'left out', COMMIT,
-             'item.volume.replace(fresh)', 'pass'),
+    Mutation('disconnect', 'a failure is forgotten', STEPS,
+             'connected=bool(problem)', 'connected=False'),
+    Mutation('disconnect', 'although another server needs it', STEPS,
+             'if self._shared(volume, info):', 'if False:'),
+    Mutation('disconnect', 'two servers at once', STEPS,
+             'with self._parts.host.volume_lock(volume.volume_id):',
+             'with contextlib.nullcontext():'),
+    Mutation('disconnect', 'a second thread while one hangs', BOUNDED,
+             'if self._hangs(key):', 'if False:'),
+    Mutation('disconnect', 'a leftover is never removed', COMMIT,
+             'self._steps.clean(item)', 'pass'),
+    Mutation('save', 'left out', STEPS,
+             'volume.replace(fresh, connected', '(lambda *args, **kw: None)'
+             '(fresh, connected'),
     Mutation('save', 'what Nova stashes is lost', MAPPING,
              'info[key] = self.connection_info[key]', 'pass'),
-    Mutation('connect', 'left out', COMMIT,
-             'self._virt.connect, self._conf', '(lambda *args: None), '
-             'self._conf'),
+    Mutation('connect', 'left out', STEPS,
+             'self._parts.virt.connect, self._conf',
+             '(lambda *args: None), self._conf'),
     Mutation('plug', 'left out', COMMIT,
-             'self._virt.plug(self._context, self._instance, item.volume)',
-             'pass'),
+             'self._parts.virt.plug(self._context, self._instance, '
+             'item.volume)', 'pass'),
     Mutation('plug', 'at another address', LIBVIRT,
              'if volume.place:', 'if False:'),
     Mutation('power_on', 'left out', COMMIT,
-             'self._host.power_on(self._context, self._instance)', 'pass'),
-    Mutation('complete', 'left out', COMMIT,
-             'self._cinder.complete(self._context, '
-             'item.volume.bdm.attachment_id)', 'pass'),
-    Mutation('verify', 'left out', COMMIT, 'if problem:', 'if False:'),
+             'self._parts.host.power_on(self._context, self._instance)',
+             'pass'),
+    Mutation('complete', 'left out', STEPS,
+             'if item.attachment_stale or not item.attachment.completed:',
+             'if False:'),
+    Mutation('detach', 'the attachment stays', STEPS,
+             'self._parts.cinder.delete(', '(lambda *args: None)('),
+    Mutation('detach', 'the mapping stays', STEPS,
+             'volume.bdm.destroy()', 'pass'),
+    Mutation('wait', 'forgotten at the reboot', COMMIT,
+             '_MARKED.get(way)', 'None'),
+    Mutation('verify', 'left out', STEPS, '            if problem:\n'
+             "                raise exception.RecoveryFailed(step='verify'",
+             "            if False:\n"
+             "                raise exception.RecoveryFailed(step='verify'"),
     Mutation('stamp', 'left out', MAPPING,
              'info[truth.STAMP] = truth.stamp_value(active_backend_id)',
              'pass'),
     Mutation('stamp', 'before verify', COMMIT,
-             '            self._verify(item, has_to_run)\n'
-             '            item.volume.stamp(item.active_backend_id)',
-             '            item.volume.stamp(item.active_backend_id)\n'
-             '            self._verify(item, has_to_run)'),
+             '            self._steps.verify(volume, has_to_run)\n',
+             '            volume.stamp(item.active_backend_id)\n'
+             '            self._steps.verify(volume, has_to_run)\n'),
+    Mutation('stamp', 'although something is left on the host', COMMIT,
+             '            if problem:\n'
+             '                self.pending',
+             '            if problem and False:\n'
+             '                self.pending'),
+    Mutation('start', 'a stale guest is resumed', SELF,
+             'not self._may_be_stale(context, mappings)\n', 'True\n'),
+    Mutation('start', 'a withheld guest is not claimed', SELF,
+             'if not self._claim(instance):', 'if False:'),
 )
 
 

@@ -73,7 +73,9 @@ class SelfRecovery:
             return False
         mappings = tuple(mapping.Mapping(bdm) for bdm in
                          self._parts.host.mappings(context, instance.uuid))
-        if not begun and not self._may_be_stale(context, mappings):
+        if not begun and (
+                not self._may_be_stale(context, mappings)
+                or self._cannot_run(context, instance, mappings)):
             return False
         if not self._claim(instance):
             return False
@@ -107,6 +109,16 @@ class SelfRecovery:
             # Only a replicated volume has ever been stamped or marked.
             return any(volume.begun or truth.STAMP in volume.connection_info
                        for volume in mappings)
+
+    def _cannot_run(self, context: Any, instance: Any,
+                    mappings: Iterable[mapping.Mapping]) -> bool:
+        # Only its owner can start it; the claim would be in the way of that.
+        try:
+            problems = [self._parts.virt.obstacle(context, instance, volume)
+                        for volume in mappings]
+        except exception.RecoveryDeferred:
+            return False
+        return any(problems)
 
     def _replicated(self, context: Any, mappings: Iterable[mapping.Mapping]
                     ) -> list[tuple[mapping.Mapping, str]]:

@@ -138,6 +138,11 @@ class SelfRecovery(case.Case):
         self.own.start()
         self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
 
+    def test_server_that_only_its_owner_can_start(self):
+        self.around.obstacles['a'] = 'no secret'
+        self.assertFalse(self.withhold())
+        self.around.instance.save.assert_not_called()
+
     def test_nothing_was_withheld(self):
         self.own.start()
         futurist.ThreadPoolExecutor.assert_not_called()
