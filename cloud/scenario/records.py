@@ -13,6 +13,7 @@
 """What Cinder, Nova and the host hold of all attached volumes at once."""
 
 import dataclasses
+import json
 import os
 import pathlib
 
@@ -63,6 +64,21 @@ def in_nova(world: worlds.World) -> list[Attachment]:
         "WHERE deleted = 0 AND destination_type = 'volume'", 'nova')
     return sorted(Attachment(row['instance_uuid'], row['volume_id'],
                              row['attachment_id'] or '') for row in rows)
+
+
+def elsewhere(world: worlds.World, site: str) -> int:
+    """How many block device mappings name another site.
+
+    :param world: the cloud
+    :param site: the site
+    :returns: the number of volumes
+    """
+    rows = database.Database(world.conf).execute(
+        'SELECT connection_info FROM block_device_mapping '
+        "WHERE deleted = 0 AND destination_type = 'volume'", 'nova')
+    paths = [json.loads(row['connection_info'] or '{}').get('data', {})
+             .get('device_path', '') for row in rows]
+    return sum(f'/{site}/' not in facts.behind(path) for path in paths)
 
 
 def wrong(world: worlds.World, site: str) -> list[str]:

@@ -222,7 +222,7 @@ def _by_cinder() -> bool:
         words = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
     except OSError:
         return False
-    return b'cinder' in words
+    return b'cinder-volume' in words
 
 
 def main() -> None:
