@@ -21,10 +21,12 @@ from nova_failover_ext.testing.contract import attachments
 from nova_failover_ext.testing.contract import errors
 from nova_failover_ext.testing.contract import failover
 from nova_failover_ext.testing.contract import several
+from nova_failover_ext.testing.contract import shapes
 
 __all__ = ('CLAUSES',)
 
 #: All clauses, by name. Each is called with a ``talk.Talk`` and raises
 #: ``talk.Broken`` if Cinder does otherwise.
-CLAUSES = {clause.__name__: clause for module in (
-    attachments, several, errors, failover) for clause in module.CLAUSES}
+CLAUSES = {clause.__name__: clause for clauses in (
+    attachments.CLAUSES, several.CLAUSES, errors.CLAUSES, shapes.CLAUSES,
+    failover.CLAUSES) for clause in clauses}

@@ -27,7 +27,7 @@ def _statuses(talk: Talk, volume_id: str) -> tuple[str, str]:
 
 
 def _service(talk: Talk, volume_id: str) -> tuple[Any, ...]:
-    found = talk.service(volume_id)
+    found = talk.services()[talk.host(volume_id)]
     return (found['active_backend_id'] or '', found['replication_status'],
             found['status'], found['disabled_reason'] or '')
 
@@ -78,4 +78,17 @@ def _stays_then_moves(talk: Talk, volume_id: str, attachment_id: str,
     expect_states(talk, attachment_id, 'attached', 'in-use', shown=True)
 
 
-CLAUSES = (a_failover_and_a_failback,)
+def a_backend_that_cannot_fail_over_does_not(talk: Talk) -> None:
+    """A backend without replication refuses it."""
+    own = talk.host(talk.world.volume('replicated'))
+    others = {host: each for host, each in talk.services().items()
+              if host != own}
+    expect('others', {('disabled', None)}, {
+        (each['replication_status'], each['active_backend_id'])
+        for each in others.values()})
+    for host in others:
+        talk.fail_over(host, 'secondary', 400)
+
+
+CLAUSES = (a_backend_that_cannot_fail_over_does_not,
+           a_failover_and_a_failback)

@@ -46,8 +46,8 @@ class World(Protocol):
     def volume(self, kind: str) -> str:
         """Make a volume that is available.
 
-        :param kind: ``replicated`` or ``unreplicated``, both on the backend
-            that fails over, or ``multiattach``
+        :param kind: ``replicated`` or ``unreplicated``, ``multiattach`` or
+            ``read-only``; all on the backend that fails over
         :returns: its id
         """
 
@@ -171,14 +171,32 @@ class Talk:
         return self.act(volume_id, 'os-initialize_connection', status,
                         connector=CONNECTOR).get('connection_info', {})
 
-    # Services
+    # Lists
 
-    def service(self, volume_id: str) -> dict[str, Any]:
-        """Return the service of a volume's backend."""
-        host = self.look(volume_id)['os-vol-host-attr:host'].split('#')[0]
+    def host(self, volume_id: str) -> str:
+        """Return ``host@backend`` of a volume."""
+        found: str = self.look(volume_id)['os-vol-host-attr:host']
+        return found.partition('#')[0]
+
+    def services(self, microversion: str = '3.7') -> dict[str, Any]:
+        """Return the volume services by host."""
         found = self._send('GET', '/os-services?binary=cinder-volume', None,
-                           200, '3.7')['services']
-        return next(each for each in found if each['host'] == host)
+                           200, microversion)['services']
+        return {each['host']: each for each in found}
+
+    def listed(self, url: str) -> list[str]:
+        """Return the ids of what a list names, in its order.
+
+        :param url: such as ``/attachments?volume_id=...``
+        """
+        found = self._send('GET', url, None, 200)
+        name = url.strip('/').partition('?')[0].partition('/')[0]
+        return [each['id'] for each in found[name]]
+
+    def fail_over(self, host: str, backend_id: str, status: int) -> None:
+        """PUT /os-services/failover_host, which does not wait."""
+        self._send('PUT', '/os-services/failover_host', {
+            'host': host, 'backend_id': backend_id}, status, '3.0')
 
     def _send(self, method: str, url: str, body: Any, status: int,
               microversion: str = _ATTACHMENTS,
