@@ -126,6 +126,8 @@ class CloudTestCase(testtools.TestCase):
 class OwnServersTestCase(CloudTestCase):
     """A test with servers of its own, in the place of the shared ones."""
 
+    own = True
+
     def setUp(self) -> None:
         """Bring the cloud in order, and remove all servers."""
         super(CloudTestCase, self).setUp()

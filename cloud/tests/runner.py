@@ -85,8 +85,11 @@ def select(names: list[str], everything: bool) -> list[unittest.TestCase]:
     wanted = [test for test in found
               if (everything or getattr(test, 'core', False))
               and (not names or any(name in test.id() for name in names))]
+    # Where tests with servers of their own come first, those that share some
+    # make them but once.
     return sorted(wanted, key=lambda test: (
-        not getattr(test, 'first', False), getattr(test, 'last', False)))
+        not getattr(test, 'own', False), not getattr(test, 'first', False),
+        getattr(test, 'last', False)))
 
 
 def run(conf: settings.Settings, names: list[str], everything: bool) -> bool:
