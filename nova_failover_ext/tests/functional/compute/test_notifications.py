@@ -13,12 +13,15 @@
 
 """Nova's own consumers see a recovery among the versioned notifications."""
 
+from unittest import mock
+
 import ddt
 from nova.notifications.objects import instance as instance_notification
 from nova import objects
 from nova.tests.fixtures import notifications as notification_fixtures
 
 from nova_failover_ext.compute import notifications
+from nova_failover_ext.compute.virt import libvirt
 from nova_failover_ext.tests.functional.compute import base
 from nova_failover_ext import truth
 
@@ -94,3 +97,31 @@ class Notifications(base.FailoverTestBase):
         notifications.emit(self.context, self.instance(), 'compute1',
                            Phase.START, self.failover_id)
         self.assertEqual([], self.bus.versioned_notifications)
+
+    def test_a_recovery_is_notified(self):
+        self.cinder.site = 'secondary'
+        self.recover(self.server, self.ROOT)
+        self.assertEqual(
+            [('INFO', 'instance.failover_recover.start', truth.TASK_STATE),
+             ('INFO', 'instance.failover_recover.end', truth.TASK_STATE)],
+            [(found['priority'], found['event_type'],
+              found['payload']['nova_object.data']['task_state'])
+             for found in self.bus.versioned_notifications])
+        data = self.bus.versioned_notifications[0]['payload'][
+            'nova_object.data']
+        self.assertEqual(self.failover_id, data['failover_id'])
+
+    def test_a_failure_is_notified_without_secrets(self):
+        self.cinder.site = 'secondary'
+        with mock.patch.object(
+                libvirt.LibvirtHost, 'connect', autospec=True,
+                side_effect=OSError(f'login: {self.cinder.secret}')):
+            self.recover(self.server, self.ROOT)
+        found, = self.bus.wait_for_versioned_notifications(
+            'instance.failover_recover.error')
+        self.assertEqual('ERROR', found['priority'])
+        fault = found['payload']['nova_object.data']['fault'][
+            'nova_object.data']
+        self.assertIn('step connect', fault['exception_message'])
+        self.assertNotIn(self.cinder.secret,
+                         str(self.bus.versioned_notifications))
