@@ -86,13 +86,27 @@ def differing_keys(saved: Mapping[str, Any],
     :returns: sorted names of differing keys, never their values, because
         those may be secrets; empty if the mapping is the truth
     """
-    old: Mapping[str, Any] = saved.get('data') or {}
-    new: Mapping[str, Any] = fresh.get('data') or {}
+    old = _place(saved)
+    new = _place(fresh)
     names = {key for key in new.keys() - NOT_A_PLACE
              if not _same(key, old, new)}
     if saved.get('driver_volume_type') != fresh.get('driver_volume_type'):
         names.add('driver_volume_type')
     return sorted(names)
+
+
+def _place(connection_info: Mapping[str, Any]) -> Mapping[str, Any]:
+    data: Mapping[str, Any] = connection_info.get('data') or {}
+    if (connection_info.get('driver_volume_type') != 'nvmeof'
+            or 'nqn' not in data or 'target_nqn' in data):
+        return data
+    # os-brick's connector rewrites Cinder's original format in place.
+    return {
+        'vol_uuid': None, 'target_nqn': data['nqn'],
+        'portals': [[data.get('target_portal'), data.get('target_port'),
+                     data.get('transport_type')]],
+        **{key: value for key, value in data.items() if key not in (
+            'nqn', 'target_portal', 'target_port', 'transport_type')}}
 
 
 def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

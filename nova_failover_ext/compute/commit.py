@@ -138,6 +138,8 @@ class Commit:
         for item in items:
             fresh = self._steps.update(item, self._connector)
             self._steps.exchange(item, fresh)
+            if self._parts.virt.connects_when_off:
+                self._steps.connect(item)
             self._steps.complete(item)
 
     def _hot(self, replug: Items, detach: Items, guest_runs: bool) -> None:

@@ -49,4 +49,6 @@ def _secret_values(info: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in _SECRET_WORDS)
+    # secret_type and secret_uuid of Ceph name a secret, and hold none.
+    return not key.endswith(('_type', '_uuid')) and any(
+        word in key.lower() for word in _SECRET_WORDS)

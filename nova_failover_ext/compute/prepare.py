@@ -27,6 +27,7 @@ from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import reach
 from nova_failover_ext.compute import states
+from nova_failover_ext import exception
 from nova_failover_ext import policy as policies
 from nova_failover_ext import truth
 
@@ -224,6 +225,10 @@ class Preparation:
         :raises StorageUnreachable: if it does not
         """
         if prepared.fresh:
+            problem = self._parts.virt.lacks(prepared.fresh)
+            if problem:
+                raise exception.StorageUnreachable(
+                    volume_id=prepared.volume.volume_id, reason=problem)
             reach.probe(prepared.volume.volume_id, prepared.fresh,
                         self._conf.reach_timeout)
 

@@ -204,7 +204,9 @@ class Steps:
 
     def _shared(self, volume: mapping.Mapping,
                 info: dict[str, Any]) -> bool:
-        if not volume.multiattach:
+        # Where a guest that is off keeps its disks, it is to let go of this
+        # one alone, and the driver knows who else uses the connection.
+        if not volume.multiattach or self._parts.virt.connects_when_off:
             return False
         others = self._parts.host.mappings_of(
             self._context, volume.volume_id)

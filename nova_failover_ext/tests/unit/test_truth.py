@@ -72,6 +72,17 @@ class DifferingKeys(base.BaseTestCase):
         self.assertEqual(
             expected, truth.differing_keys(info(saved), info(fresh)))
 
+    def test_healthy_nvme_volume(self):
+        saved = {'driver_volume_type': 'nvmeof', 'data': {
+            'vol_uuid': None, 'target_nqn': 'nqn.1',
+            'portals': [['10.0.0.1', 4420, 'tcp']]}}
+        fresh = {'driver_volume_type': 'nvmeof', 'data': {
+            'nqn': 'nqn.1', 'target_portal': '10.0.0.1',
+            'target_port': 4420, 'transport_type': 'tcp'}}
+        self.assertEqual([], truth.differing_keys(saved, fresh))
+        fresh['data']['target_portal'] = '10.0.0.2'
+        self.assertEqual(['portals'], truth.differing_keys(saved, fresh))
+
     def test_type(self):
         self.assertEqual(
             ['driver_volume_type'],

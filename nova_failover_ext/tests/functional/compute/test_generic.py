@@ -105,3 +105,10 @@ class Generic(integrated_helpers._IntegratedTestBase):
             self.healed(self.ROOT, self.DATA, power_cycled=True))
         self.assertEqual('ACTIVE',
                          self.api.get_server(self.server['id'])['status'])
+
+    def test_stopped_server(self):
+        self._stop_server(self.server)
+        self.assertEqual(
+            {'/dev/sdb': self.cinder.path(self.DATA, 'secondary')},
+            self.healed(self.DATA))
+        self._start_server(self.server)

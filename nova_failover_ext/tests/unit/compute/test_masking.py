@@ -32,6 +32,14 @@ class Scrub(base.BaseTestCase):
     def test_what_is_no_secret_stays(self):
         self.assertEqual('iqn.a volume', masking.scrub('iqn.a volume', INFO))
 
+    def test_names_of_a_ceph_secret_are_none(self):
+        info = {'data': {'secret_type': 'ceph', 'secret_uuid': '47-11'}}
+        self.assertEqual('ceph 47-11', masking.scrub('ceph 47-11', info))
+
+    def test_secret_of_a_connection_that_is_left(self):
+        info = {'left': [{'data': {'auth_password': 'canary'}}]}
+        self.assertEqual('a *** b', masking.scrub('a canary b', info))
+
     def test_without_connection_info(self):
         self.assertNotIn('hush', masking.scrub("{'auth_password': 'hush'}"))
 

@@ -201,6 +201,14 @@ class NotNow(case.Case):
         self.assertIsNone(around.instance.task_state)
         self.record.deferred.assert_called_once_with(result.reason)
 
+    def test_host_lacks_something(self):
+        around = self.world(world.Volume('a', 0))
+        around.virt.lacks.return_value = 'no secret of the new cluster'
+        result = self.recover(around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('no secret of the new cluster', result.reason)
+        self.assertEqual(['ask a', 'ask a'], around.calls)
+
     def test_task_begins_meanwhile(self):
         around = self.world(world.Volume('a', 0))
         around.instance.save.side_effect = (

@@ -143,6 +143,8 @@ class World:
         virt.mounted.side_effect = lambda instance, volume: (
             volume.volume_id in self.mounted)
         virt.connector.return_value = {'host': 'here'}
+        virt.connects_when_off = False
+        virt.lacks.return_value = ''
         virt.guest_runs.side_effect = lambda instance: self.guest_runs
         virt.place.side_effect = lambda instance, volume: '<address/>'
         virt.shows.side_effect = lambda instance, volume: (
