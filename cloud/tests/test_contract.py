@@ -11,7 +11,9 @@
 # under the License.
 """Real Cinder does what the fixture for functional tests pretends it does."""
 
+import contextlib
 import logging
+import os
 import pathlib
 from typing import Any
 
@@ -48,6 +50,7 @@ class CinderWorld:
         self.storage = test.world.admin.block_storage
         self.volumes: dict[str, str] = {}
         self.spare: dict[str, list[str]] = {}
+        self.opened = contextlib.ExitStack()
         self.hidden: dict[pathlib.Path, pathlib.Path] = {}
         test.addCleanup(self.remove)
         self.nova = connection.Connection(
@@ -66,7 +69,23 @@ class CinderWorld:
         answer = self.storage.request(
             url, method, json=body, microversion=microversion,
             headers=headers, raise_exc=False)
-        return answer.status_code, answer.json() if answer.content else None
+        found = answer.json() if answer.content else None
+        if method == 'PUT':
+            self.open((found or {}).get('attachment'))
+        return answer.status_code, found
+
+    def open(self, attachment: dict[str, Any] | None) -> None:
+        """Use what was connected, as a host does.
+
+        A loop device that nobody uses gives its name away: then the other
+        site's file could have the same one.
+
+        :param attachment: the answer to PUT, None if it was refused
+        """
+        path = (attachment or {}).get('connection_info', {}).get(
+            'device_path', '')
+        if path.startswith('/dev/loop'):
+            self.opened.callback(os.close, os.open(path, os.O_RDONLY))
 
     def volume(self, kind: str) -> str:
         """See talk.World."""
@@ -107,6 +126,7 @@ class CinderWorld:
 
         What has been in error for a failover stays not capable of another.
         """
+        self.opened.close()
         while self.hidden:
             file, away = self.hidden.popitem()
             away.rename(file)
