@@ -13,18 +13,21 @@
 """What is read from the serial console of a guest."""
 
 import json
+import typing
 
 import testtools
 
 from cloud.guest import console
 
-DISK = {'disk': 'vdb', 'pci': '0000:00:03.0', 'serial': '29255b15-35ec-4782-8',
-        'site': 'primary', 'volume': 'volume-1', 'read': 'ok', 'write': 'ok',
-        'n': 4, 'prev': '', 'seq': 2}
-MOUNT = {'mount': 'vdb', 'state': 'ok', 'first': 7, 'count': 9}
+DISK: dict[str, typing.Any] = {
+    'disk': 'vdb', 'pci': '0000:00:03.0', 'serial': '29255b15-35ec-4782-8',
+    'site': 'primary', 'volume': 'volume-1', 'read': 'ok', 'write': 'ok',
+    'n': 4, 'prev': '', 'seq': 2}
+MOUNT: dict[str, typing.Any] = {
+    'mount': 'vdb', 'state': 'ok', 'first': 7, 'count': 9}
 
 
-def line(up: float, boot: str = 'one', **values: object) -> str:
+def line(up: float, boot: str = 'one', **values: typing.Any) -> str:
     """A line of a guest's own."""
     return '@@ ' + json.dumps({'boot': boot, 'up': up, **values})
 
@@ -36,7 +39,9 @@ class ConsoleTest(testtools.TestCase):
 
     def parse(self, *lines: str) -> console.Report:
         """Read lines, between which the kernel says something."""
-        return console.parse('\n[ 0.1] Hello\n'.join(lines))
+        found = console.parse('\n[ 0.1] Hello\n'.join(lines))
+        assert found  # noqa: S101
+        return found
 
     def test_mount(self) -> None:
         """The file system has a line of its own."""
@@ -49,6 +54,7 @@ class ConsoleTest(testtools.TestCase):
     def test_hanging_mount(self) -> None:
         """Its last line is too old to tell anything."""
         found = self.parse(line(6, **MOUNT), line(60, disks='', hang=''))
+        assert found.mount  # noqa: S101
         self.assertFalse(found.fresh(found.mount))
 
     def test_of_an_earlier_boot(self) -> None:

@@ -82,9 +82,8 @@ class PolicyTest(base.OwnServersTestCase):
             now = self.look(key)
             rows = {row['Server']: row for row in self.status()}
             row = rows[self.cast.servers[key]]
-            return ('/secondary/' in now.cinder_path
-                    and '/primary/' in now.bdm_path
-                    and '/primary/' in now.xml_path
+            moved = ['/secondary/' in file for file in now.files]
+            return (moved == [True, False, False]
                     and now.attach_status == 'attached'
                     and now.volume_status == 'in-use'
                     and 'power cycle' in row['Reason'])
