@@ -129,15 +129,15 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
     # Volumes
 
     def volume(self, volume_id: str = '', **values: Any) -> str:
-        """Say of what kind a volume is, before it is used.
+        """Say of what kind a volume is; it begins as available.
 
         :param volume_id: the volume; a new one if left out
         :param values: the fields of a ``testing.kinds.Kind``
         :returns: its id
+        :raises ValueError: if it has attachments
         """
         volume_id = volume_id or uuidutils.generate_uuid()
-        self.cinder.kinds[volume_id] = kinds.Kind(**values)
-        self.cinder.records.volume(volume_id)
+        self.cinder.add(volume_id, kinds.Kind(**values))
         return volume_id
 
     @property

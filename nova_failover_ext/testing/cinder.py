@@ -29,8 +29,7 @@ Attachments = dict[str, dict[str, records.Attachment]]
 class Cinder:
     """What a Cinder knows and can do.
 
-    :ivar kinds: volume id to its kind, to be set before the volume is used
-    :ivar default_kind: returns the kind of any other volume
+    :ivar default_kind: returns the kind of a volume that was not added
     :ivar describe: returns what else the API shows of a volume, such as its
         name; None for a volume that does not exist
     :ivar used_by_nova: returns the id of the attachment that Nova has for a
@@ -49,7 +48,7 @@ class Cinder:
         self.faults = faults.Faults()
         self.backends = backends.Backends(primary)
         self.records = records.Records(attachments, self._new)
-        self.kinds: dict[str, kinds.Kind] = {}
+        self._kinds: dict[str, kinds.Kind] = {}
         self.default_kind: Callable[[str], kinds.Kind] = (
             lambda volume_id: kinds.Kind())
         self.describe: Callable[[str], dict[str, Any] | None] = (
@@ -66,9 +65,21 @@ class Cinder:
             status = self.backends.of(kind.backend)[0].replication_status
         return records.Volume(volume_id, kind, status)
 
+    def add(self, volume_id: str, kind: kinds.Kind) -> None:
+        """Make a volume, available, or make it anew.
+
+        :param volume_id: its id
+        :param kind: what kind of volume it is
+        :raises ValueError: if it has attachments
+        """
+        if self.records.attachments.get(volume_id):
+            raise ValueError(f'volume {volume_id} has attachments')
+        self._kinds[volume_id] = kind
+        self.records.volumes[volume_id] = self._new(volume_id)
+
     def kind(self, volume_id: str) -> kinds.Kind:
         """Return the kind of a volume."""
-        return self.kinds.get(volume_id) or self.default_kind(volume_id)
+        return self._kinds.get(volume_id) or self.default_kind(volume_id)
 
     def site(self, volume_id: str) -> str:
         """Return the site where a volume is used."""
