@@ -40,7 +40,7 @@ from nova_failover_ext import truth
 __all__ = ("FailoverTestBase", "client")
 
 #: Seconds until a wait has failed; nothing here takes long.
-PATIENCE = 30
+PATIENCE = 60
 
 
 class FailoverTestBase(base.ServersTestBase):
@@ -56,7 +56,7 @@ class FailoverTestBase(base.ServersTestBase):
     microversion = 'latest'
     ROOT = nova_fixtures.CinderFixture.IMAGE_BACKED_VOL
     DATA = '0d5c3a9e-6f0e-4b6f-8f64-0a5e0a4b7c11'
-    HOSTS = ('compute1',)
+    HOSTS: tuple[str, ...] = ('compute1',)
 
     def setUp(self):
         super().setUp()
@@ -68,6 +68,7 @@ class FailoverTestBase(base.ServersTestBase):
                                return_value=True)
         self.flags(device_detach_timeout=1, device_detach_attempts=1,
                    group='libvirt')
+        self.flags(max_concurrent_live_migrations=10)
         self.flags(instances=-1, cores=-1, ram=-1, group='quota')
         self.manager = cmd.MANAGER
         patched = mock.patch.dict(service.SERVICE_MANAGERS,

@@ -15,18 +15,23 @@
 
 Nova's fake domain forgets most of a disk's XML, never says that a device is
 gone, and calls a paused guest inactive; its volume driver for local devices
-connects nothing. A recovery stands on all of that.
+connects nothing; and all its hosts have one name. A recovery stands on all of
+that.
 """
 
 import collections
 import copy
 import dataclasses
+import sys
 
 import fixtures
 from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.virt import block_device
+from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import event as libvirt_event
 from nova.virt.libvirt.volume import volume as libvirt_volume
+from oslo_utils import uuidutils
 
 #: Prefix of the device alias that Nova gives to a volume's disk.
 ALIAS = 'ua-'
@@ -46,6 +51,24 @@ class Touch:
     host: str
     path: str
     force: bool = False
+
+
+class _Conf:
+    """The configuration, with the host of the virt driver that asks.
+
+    All hosts of the harness share one, with the name of the latest.
+    """
+
+    def __init__(self, conf):
+        self._conf = conf
+
+    def __getattr__(self, name):
+        if name == 'host':
+            around = sys._getframe(1).f_locals
+            for asking in (around.get('self'), around.get('virt_driver')):
+                if isinstance(asking, libvirt_driver.LibvirtDriver):
+                    return asking._host.get_connection().hostname
+        return getattr(self._conf, name)
 
 
 class Hypervisor(fixtures.Fixture):
@@ -73,6 +96,9 @@ class Hypervisor(fixtures.Fixture):
         self._parse = fakelibvirt._parse_disk_info
         self.useFixture(fixtures.MockPatchObject(
             fakelibvirt, '_parse_disk_info', new=self._parse_disk))
+        for module in (block_device, libvirt_driver):
+            self.useFixture(fixtures.MockPatchObject(
+                module, 'CONF', new=_Conf(module.CONF)))
         domain = fakelibvirt.Domain
         storage = libvirt_volume.LibvirtVolumeDriver
         for target, name, method in (
@@ -82,6 +108,8 @@ class Hypervisor(fixtures.Fixture):
                 (domain, 'createWithFlags', self._create),
                 (domain, 'managedSave', self._save),
                 (domain, 'isActive', self._is_active),
+                (fakelibvirt.Connection, 'secretDefineXML',
+                 self._define_secret),
                 (storage, 'connect_volume', self._connect),
                 (storage, 'disconnect_volume', self._disconnect)):
             self.useFixture(fixtures.MockPatchObject(
@@ -145,6 +173,12 @@ class Hypervisor(fixtures.Fixture):
 
     def _is_active(self, original, domain):
         return int(domain._state != fakelibvirt.VIR_DOMAIN_SHUTOFF)
+
+    def _define_secret(self, original, connection, xml):
+        tree = etree.fromstring(xml)
+        if tree.find('./uuid') is None:
+            etree.SubElement(tree, 'uuid').text = uuidutils.generate_uuid()
+        return original(connection, etree.tostring(tree, encoding='unicode'))
 
     # The host's storage
 

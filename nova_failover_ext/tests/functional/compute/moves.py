@@ -18,7 +18,6 @@ with this, the real driver's code does all of the rest.
 """
 
 import os
-import sys
 from urllib import parse
 
 import fixtures
@@ -26,23 +25,6 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import driver
 from nova.virt.libvirt import imagebackend
 from nova.virt.libvirt import utils as libvirt_utils
-
-
-class _Conf:
-    """The configuration, with the host of the driver that asks.
-
-    All hosts of the harness share one, with the name of the latest.
-    """
-
-    def __init__(self, conf):
-        self._conf = conf
-
-    def __getattr__(self, name):
-        if name == 'host':
-            asking = sys._getframe(1).f_locals.get('self')
-            if isinstance(asking, driver.LibvirtDriver):
-                return asking._host.get_connection().hostname
-        return getattr(self._conf, name)
 
 
 class Moves(fixtures.Fixture):
@@ -59,7 +41,6 @@ class Moves(fixtures.Fixture):
     def _setUp(self):
         self._define = fakelibvirt.Connection.defineXML
         for target, name, new in (
-                (driver, 'CONF', _Conf(driver.CONF)),
                 (driver.LibvirtDriver, '_create_image', _create_image),
                 (driver.LibvirtDriver, '_is_path_shared_with', _is_shared),
                 (driver.LibvirtDriver, '_get_instance_disk_info', _no_disks),
@@ -67,7 +48,8 @@ class Moves(fixtures.Fixture):
                 (fakelibvirt.Connection, 'defineXML',
                  lambda connection, xml: self._define_stored(connection, xml)),
                 (fakelibvirt.Domain, 'migrateToURI3',
-                 lambda *args: self._migrate(*args))):
+                 lambda domain, uri, params, flags: self._migrate(
+                     domain, uri, params))):
             self.useFixture(fixtures.MockPatchObject(target, name, new=new))
 
     def _define_stored(self, connection, xml):
@@ -79,7 +61,7 @@ class Moves(fixtures.Fixture):
             return running
         return self._define(connection, xml)
 
-    def _migrate(self, domain, uri, params, flags):
+    def _migrate(self, domain, uri, params):
         host = parse.urlsplit(uri).hostname
         connection = self._computes[host].driver._host.get_connection()
         connection.createXML(

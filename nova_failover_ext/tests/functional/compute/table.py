@@ -97,7 +97,8 @@ _ACTIVE = {
 _OFF = {
     'root': _row(EXCHANGED),
     'data': _row(EXCHANGED, detach=DETACHED)}
-_OFFLOADED = _skipped('shelved and offloaded', cinder='- reserved')
+_OFFLOADED = _skipped('shelved and offloaded', cinder='- reserved',
+                      volume='reserved')
 _DELETED = _skipped('deleted', nova='-', cinder='-', volume='available')
 _MOVED = _skipped('on another host: compute2')
 
