@@ -43,6 +43,10 @@ Possible values:
   the state of the backend is announced when the service starts.
 * ``false``: nothing is sent; the volume manager behaves as Cinder's own.
   Recovery then relies on the periodic reconcile of the engine alone.
+
+Related options:
+
+* ``follow_cluster``: without effect if this is false.
 """),
     cfg.ListOpt(
         'topics',
@@ -87,9 +91,9 @@ Possible values:
 Seconds for which the emission of one notification is retried.
 
 Retrying happens in the background and never delays a failover. What could
-not be sent in this time is dropped with one log line: the state of the
-backend is announced again when the service starts, and listeners compare
-with that state from time to time.
+not be sent in this time is dropped with one log line. The state of the
+backend is then announced as soon as the message bus is back, and at the next
+start of the service, and listeners compare with that state from time to time.
 
 Possible values:
 
@@ -125,6 +129,48 @@ Longest wait in seconds between two attempts to emit a notification.
 Related options:
 
 * ``retry_interval``
+"""),
+    cfg.IntOpt(
+        'completion_timeout',
+        default=60,
+        min=0,
+        max=3600,
+        help="""
+Seconds for which the end of a clustered failover waits for this service.
+
+Cinder tells each member of a cluster to switch its driver by a message that
+nobody acknowledges. The member that has led the failover reports its end when
+its own driver has switched. If it has not done so in this time, the failover
+is reported as failed.
+
+Possible values:
+
+* Any number of seconds up to an hour. It has no effect on backends that are
+  not clustered.
+"""),
+    cfg.BoolOpt(
+        'follow_cluster',
+        default=True,
+        help="""
+Start the driver of a clustered backend where its cluster is.
+
+A member that was down, or was killed, while its cluster failed over has missed
+the message to switch its driver. When it starts again, Cinder's own volume
+manager goes by the record of the member: its driver then uses the old site,
+while the others use the new one.
+
+Possible values:
+
+* ``true``: before its driver starts, the record of the member is given the
+  active backend id, the replication status and the frozen flag of the
+  cluster's, as Cinder does for a member that is added to a cluster. A member
+  in error, and a cluster whose failover is in progress or has failed, are
+  left alone.
+* ``false``: the record stays as it is.
+
+Related options:
+
+* ``enabled``
 """),
 ]
 

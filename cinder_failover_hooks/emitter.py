@@ -15,14 +15,17 @@
 from collections.abc import Callable
 from collections.abc import Iterable
 import functools
+import threading
 from typing import Any
 from typing import Protocol
 
 from oslo_config import cfg
+from oslo_context import context as oslo_context
 from oslo_log import log as logging
 import oslo_messaging
 
 from cinder_failover_hooks import notifications
+from cinder_failover_hooks import objects
 from cinder_failover_hooks import payloads
 from cinder_failover_hooks import retry
 from cinder_failover_hooks import state
@@ -40,9 +43,12 @@ class Backend(Protocol):
     def read_state(self) -> state.BackendState:
         """Read the state of the backend."""
 
-    def read_volumes(self, size: int,
+    def read_groups(self, status: str) -> list[str]:
+        """Read the ids of its groups of a replication status."""
+
+    def read_volumes(self, group_id: str | None, size: int,
                      attempt: retry.Retry) -> Iterable[state.Volume]:
-        """Read all volumes of the backend in pages of a size."""
+        """Read all volumes of the backend or group in pages of a size."""
 
 
 class Send(Protocol):
@@ -70,6 +76,8 @@ class Emitter:
         self._transport: Any = None
         self.worker = worker.Worker('failover-hooks-%s' % backend.name)
         self._attempt = retry.Retry(conf, self.worker.stopping)
+        #: whether an announcement waits that makes up for what was dropped
+        self._owed = threading.Event()
 
     def emit(self, header: payloads.Header, with_volumes: bool) -> None:
         """Queue a notification. Returns at once and raises nothing.
@@ -78,42 +86,89 @@ class Emitter:
         :param with_volumes: whether it names the affected volumes; they are
             read when it is its turn
         """
-        self._submit(header.event_type, header.failover_id,
-                     lambda: self._run(header, with_volumes))
+        self._submit('notification %s of backend %s (%s)' % (
+            header.event_type, self._backend.name, header.failover_id),
+            lambda: self._run(header, with_volumes, self._attempt))
 
-    def emit_later(self, event_type: str, failover_id: str,
-                   make: Callable[[state.BackendState],
-                                  payloads.Header]) -> None:
-        """Queue a notification whose header is made when it is sent.
+    def emit_later(self, what: str, make: Callable[[retry.Retry],
+                                                   payloads.Header]) -> None:
+        """Queue a notification with volumes whose header is made in its turn.
 
-        :param event_type: for the log
-        :param failover_id: for the log
-        :param make: given the state of the backend at that time, returns
-            the header; the notification carries no volumes
+        :param what: for the log
+        :param make: returns the header, given by what to read
         """
-        def job() -> None:
-            now = self._attempt('reading the state', self._backend.read_state)
-            self._run(make(now), False)
+        self._submit('%s of backend %s' % (what, self._backend.name),
+                     lambda: self._run(make(self._attempt), True,
+                                       self._attempt))
 
-        self._submit(event_type, failover_id, job)
+    def announce(self) -> None:
+        """Queue the announcement of the backend and its groups.
 
-    def _submit(self, event_type: str, failover_id: str,
-                job: Callable[[], None]) -> None:
-        self.worker.submit('notification %s of backend %s (%s)' % (
-            event_type, self._backend.name, failover_id), job)
+        Returns at once and raises nothing.
+        """
+        self._submit('announcement of backend %s' % self._backend.name,
+                     lambda: self._announce(self._attempt))
 
-    def _run(self, header: payloads.Header, with_volumes: bool) -> None:
+    def _submit(self, what: str, job: Callable[[], None]) -> None:
+        self.worker.submit(what, lambda: self._do(what, job))
+
+    def _do(self, what: str, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except retry.TRANSIENT as exc:
+            # In one line: there is nothing wrong with us.
+            LOG.error('Dropped %s, the state of the backend will be announced '
+                      'instead: %s', what, state.masked(exc))
+            self._owe()
+
+    def _owe(self) -> None:
+        if self._owed.is_set():
+            return
+        self._owed.set()
+        self.worker.submit('announcement of backend %s' % self._backend.name,
+                           self._pay)
+
+    def _pay(self) -> None:
+        # What comes after it would not be sent either as long as this is not.
+        try:
+            self._announce(retry.Retry(self._conf, self.worker.stopping,
+                                       for_ever=True))
+        finally:
+            self._owed.clear()
+
+    def _announce(self, attempt: retry.Retry) -> None:
+        failover_id = oslo_context.generate_request_id()
+        now = attempt('reading the state', self._backend.read_state)
+        self._run(self._announcement(failover_id, now, None), False, attempt)
+        # The record of the backend does not tell of these.
+        groups = attempt('reading groups', functools.partial(
+            self._backend.read_groups, state.apart(now)))
+        for group_id in groups:
+            self._run(self._announcement(failover_id, now, group_id), True,
+                      attempt)
+
+    def _announcement(self, failover_id: str, now: state.BackendState,
+                      group_id: str | None) -> payloads.Header:
+        return payloads.Header(
+            event_type=notifications.ANNOUNCE,
+            cause=str(objects.Cause.ANNOUNCEMENT), failover_id=failover_id,
+            backend=self._backend.name, old=None, now=now,
+            reason=state.lagging(now), group_id=group_id)
+
+    def _run(self, header: payloads.Header, with_volumes: bool,
+             attempt: retry.Retry) -> None:
         size = self._conf.failover_hooks.part_size
         volumes: Iterable[state.Volume] = ()
         if with_volumes:
-            volumes = self._backend.read_volumes(size, self._attempt)
+            volumes = self._backend.read_volumes(header.group_id, size,
+                                                 attempt)
         for payload in payloads.build(header, volumes, size):
             primitive = payload.to_notification()
             for topic in self._conf.failover_hooks.topics:
-                self._attempt('sending', functools.partial(
+                attempt('sending', functools.partial(
                     self._send_one, topic, header.event_type, primitive))
-            LOG.debug('Sent %s of backend %s (%s).', header.event_type,
-                      header.backend, header.failover_id)
+        LOG.debug('Sent %s of backend %s (%s).', header.event_type,
+                  header.backend, header.failover_id)
 
     def _send_one(self, topic: str, event_type: str,
                   primitive: dict[str, Any]) -> None:

@@ -41,6 +41,10 @@ class Header:
     :param old: replication target before, None for the primary
     :param now: state of the backend now
     :param reason: why it failed, None if it did not
+    :param target: ``secondary_backend_id`` of the request
+    :param group_id: the replication group, None for the whole backend
+    :param expected: replication status of the volumes whose outcome has been
+        saved, None if all have been
     """
 
     event_type: str
@@ -50,6 +54,9 @@ class Header:
     old: str | None
     now: state.BackendState
     reason: str | None = None
+    target: str | None = None
+    group_id: str | None = None
+    expected: str | None = None
 
 
 def split(items: Iterable[_T], size: int) -> Iterator[tuple[list[_T], bool]]:
@@ -75,14 +82,19 @@ def build(header: Header, volumes: Iterable[state.Volume],
           size: int) -> Iterator[objects.BackendFailoverPayload]:
     """Make the payloads of one notification.
 
+    A volume is affected if a server may hold it, or if it is lost; a healthy
+    one that nobody has attached needs nothing.
+
     :param header: what they have in common
-    :param volumes: all volumes of the backend; those that are not affected
-        are left out
+    :param volumes: all volumes of the backend or group; those that are not
+        affected are left out
     :param size: largest number of volumes in a payload
     :returns: at least one payload
     """
-    affected = (_volume(volume) for volume in volumes
-                if state.is_affected(volume))
+    judged = ((volume, state.unrecoverable(volume, header.expected))
+              for volume in volumes)
+    affected = (_volume(volume, reason) for volume, reason in judged
+                if volume.attachments or reason)
     for number, (part, last) in enumerate(split(affected, size), start=1):
         yield objects.BackendFailoverPayload(
             failover_id=header.failover_id, backend=header.backend,
@@ -91,10 +103,12 @@ def build(header: Header, volumes: Iterable[state.Volume],
             new_active_backend_id=header.now.active_backend_id,
             replication_status=header.now.replication_status,
             emitted_at=timeutils.utcnow(with_timezone=True),
-            part=number, last=last, volumes=part, reason=header.reason)
+            part=number, last=last, volumes=part, reason=header.reason,
+            group_id=header.group_id, target=header.target)
 
 
-def _volume(volume: state.Volume) -> objects.VolumePayload:
+def _volume(volume: state.Volume,
+            reason: str | None) -> objects.VolumePayload:
     return objects.VolumePayload(
         volume_id=volume.volume_id, status=volume.status,
         replication_status=volume.replication_status,
@@ -102,4 +116,4 @@ def _volume(volume: state.Volume) -> objects.VolumePayload:
         attachments=[
             objects.AttachmentPayload(**dataclasses.asdict(attachment))
             for attachment in volume.attachments],
-        reason=state.unrecoverable(volume))
+        reason=reason)

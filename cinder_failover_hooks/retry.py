@@ -37,12 +37,14 @@ class Retry:
 
     :param conf: configuration with the ``[failover_hooks]`` options
     :param stopping: set when the process ends
+    :param for_ever: whether only that ends it
     """
 
-    def __init__(self, conf: cfg.ConfigOpts,
-                 stopping: threading.Event) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, stopping: threading.Event,
+                 for_ever: bool = False) -> None:
         self._options = conf.failover_hooks
         self._stopping = stopping
+        self._for_ever = for_ever
 
     def __call__(self, what: str, function: Callable[[], _T]) -> _T:
         """Return what the function returns.
@@ -60,7 +62,8 @@ class Retry:
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TRANSIENT),
-            stop=tenacity.stop_after_delay(self._options.retry_timeout),
+            stop=(tenacity.stop_never if self._for_ever else
+                  tenacity.stop_after_delay(self._options.retry_timeout)),
             wait=tenacity.wait_exponential(
                 multiplier=self._options.retry_interval,
                 max=self._options.retry_max_interval),

@@ -25,6 +25,11 @@ from cinder_failover_hooks import objects
 FAILBACK_TARGET = 'default'
 
 _FAILED = ('failover-error', 'error')
+_MOVING = 'failing-over'
+_SETTLED = ('enabled', 'failed-over')
+#: What drivers have been seen to write as the status of an attached volume
+#: (see ``drivers``): Cinder then takes it for free, or knows no such status.
+_WRITTEN_BY_DRIVERS = ('available', 'failed-over')
 _REASON_LENGTH = 1000
 
 
@@ -36,11 +41,25 @@ class BackendState:
         the primary
     :param replication_status: for instance ``failed-over``
     :param cluster: name of the cluster, None if not clustered
+    :param member: the same of the member of the cluster that was asked, None
+        if not clustered
     """
 
     active_backend_id: str | None = None
     replication_status: str | None = None
     cluster: str | None = None
+    member: 'MemberState | None' = None
+
+
+@dataclasses.dataclass(frozen=True)
+class MemberState:
+    """What the record of one member of a cluster says.
+
+    A member's record is saved when its own driver has switched.
+    """
+
+    active_backend_id: str | None = None
+    replication_status: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +82,14 @@ class Volume:
     attachments: tuple[Attachment, ...] = ()
 
 
-def cause_of(target: str | None) -> str:
-    """Return the cause that goes with the target of a failover request.
+def cause_of(target: str | None, group_id: str | None = None) -> str:
+    """Return the cause that goes with a failover request.
 
     :param target: ``secondary_backend_id`` of the request
+    :param group_id: the replication group, None for the whole backend
     """
+    if group_id:
+        return str(objects.Cause.GROUP)
     if target == FAILBACK_TARGET:
         return str(objects.Cause.FAILBACK)
     return str(objects.Cause.FAILOVER)
@@ -99,31 +121,90 @@ def failure_of(before: BackendState, after: BackendState,
             % (now or FAILBACK_TARGET))
 
 
-def unrecoverable(volume: Volume) -> str | None:
-    """Return why a volume cannot be recovered, None if it can.
+def lagging(after: BackendState) -> str | None:
+    """Return why a member of a cluster has not followed it, None if it has.
 
-    :param volume: the volume as it is after the failover
-    :returns: a sentence, or None
+    :param after: state after a failover that has succeeded in the cluster
+    :returns: a sentence, or None; None, too, if it is not clustered
     """
-    if volume.replication_status in _FAILED:
-        return ('The driver could not fail this volume over: its replication '
-                'status is %s.' % volume.replication_status)
-    if volume.replication_status == 'not-capable':
-        return 'The volume is not replicated.'
-    if 'error' in (volume.status or ''):
-        return 'The status of the volume is %s.' % volume.status
+    if after.member is None:
+        return None
+    if after.member.replication_status in _FAILED:
+        return ('The driver of this member could not switch: its replication '
+                'status is %s.' % after.member.replication_status)
+    now = after.member.active_backend_id or None
+    if now != (after.active_backend_id or None):
+        return ('The driver of this member has not switched: it is still at '
+                '%s.' % (now or FAILBACK_TARGET))
     return None
 
 
-def is_affected(volume: Volume) -> bool:
-    """Return whether a listener has to know of a volume.
+def apart(now: BackendState) -> str:
+    """Return the replication status of groups that are not where it is.
 
-    It has if a server may hold it, or if it is lost; a healthy volume that
-    nobody has attached needs nothing.
+    :param now: state of the backend
+    """
+    if now.replication_status == 'failed-over':
+        return 'enabled'
+    return 'failed-over'
+
+
+def has_to_follow(member: MemberState, cluster: MemberState) -> bool:
+    """Return whether a member that starts has missed a switch of its cluster.
+
+    :param member: what its record says
+    :param cluster: what that of the cluster says
+    """
+    if member.replication_status in _FAILED:
+        return False
+    if cluster.replication_status not in _SETTLED:
+        return False
+    return ((member.active_backend_id or None, member.replication_status)
+            != (cluster.active_backend_id or None, cluster.replication_status))
+
+
+def unrecoverable(volume: Volume, expected: str | None = None) -> str | None:
+    """Return why a volume cannot be recovered, None if it can.
 
     :param volume: the volume as it is after the failover
+    :param expected: replication status that tells that the outcome has been
+        saved, None where all of them have been
+    :returns: a sentence, or None
     """
-    return bool(volume.attachments) or unrecoverable(volume) is not None
+    status = volume.replication_status
+    if status in _FAILED:
+        return ('The driver could not fail this volume over: its replication '
+                'status is %s.' % status)
+    if status == 'not-capable':
+        return 'The volume is not replicated.'
+    if status == _MOVING:
+        return ('The failover of this volume is not finished: its replication '
+                'status is %s.' % status)
+    if 'error' in (volume.status or ''):
+        return 'The status of the volume is %s.' % volume.status
+    if expected and status in _SETTLED and status != expected:
+        return ('Cinder has not saved how this volume has come through: its '
+                'replication status is %s.' % status)
+    if volume.attachments and volume.status in _WRITTEN_BY_DRIVERS:
+        return ('The volume is attached, but its status is %s.'
+                % volume.status)
+    return None
+
+
+def unsaved(before: BackendState, after: BackendState) -> str | None:
+    """Return what the rows have to say once they are saved, if that is open.
+
+    Cinder saves the rows of the volumes one by one, after the record of the
+    backend: an error there leaves the rest as they were.
+
+    :param before: state before a failover that raised an error
+    :param after: state after it
+    :returns: the replication status of the volumes that are saved, None if
+        the backend has not moved
+    """
+    if (before.active_backend_id or None) == (after.active_backend_id or None):
+        return None
+    return after.replication_status
 
 
 def masked(error: BaseException) -> str:

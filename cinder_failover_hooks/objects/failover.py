@@ -12,6 +12,9 @@
 
 """The payload of every failover notification."""
 
+from typing import Any
+
+from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
 from cinder_failover_hooks.objects import base
@@ -23,7 +26,8 @@ class BackendFailoverPayload(base.FailoverObject):
     """State of a backend, with a part of the volumes that it affects."""
 
     # Version 1.0: Initial version
-    VERSION = '1.0'
+    # Version 1.1: Added group_id and target
+    VERSION = '1.1'
 
     fields = {
         #: id of the request that caused it, the same in all notifications
@@ -51,6 +55,23 @@ class BackendFailoverPayload(base.FailoverObject):
         'volumes': fields.ListOfObjectsField('VolumePayload'),
         #: why it failed, None if it did not
         'reason': fields.StringField(nullable=True),
+        #: the replication group that it is about, None for the whole backend
+        'group_id': fields.UUIDField(nullable=True),
+        #: replication target that was asked for, ``default`` for a failback,
+        #: None if the driver was to choose
+        'target': fields.StringField(nullable=True),
     }
 
-    obj_relationships = {'volumes': [('1.0', '1.0')]}
+    obj_relationships = {'volumes': [('1.0', '1.0'), ('1.1', '1.0')]}
+
+    def obj_make_compatible(self, primitive: dict[str, Any],
+                            target_version: str) -> None:
+        """Make a primitive of an older version.
+
+        :param primitive: to change
+        :param target_version: version to convert down to
+        """
+        super().obj_make_compatible(primitive, target_version)
+        if versionutils.convert_version_to_tuple(target_version) < (1, 1):
+            primitive.pop('group_id', None)
+            primitive.pop('target', None)

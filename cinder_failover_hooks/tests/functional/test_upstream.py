@@ -68,7 +68,7 @@ class TestReading(test.TestCase):
 
     def _read(self, size: int, cluster: str | None = None) -> list[Any]:
         del self.queries[:]
-        return list(upstream.all_volumes(base.BACKEND, cluster, size,
+        return list(upstream.all_volumes(base.BACKEND, cluster, None, size,
                                          self.retry))
 
     @ddt.data((1, 100, 1), (3, 100, 1), (6, 100, 1),
@@ -104,7 +104,8 @@ class TestReading(test.TestCase):
         """Even if it is the last one of a page."""
         made = sorted(self._volume().id for _ in range(4))
         found = []
-        for one in upstream.all_volumes(base.BACKEND, None, 2, self.retry):
+        for one in upstream.all_volumes(base.BACKEND, None, None, 2,
+                                        self.retry):
             found.append(one.volume_id)
             if len(found) == 2:
                 db.volume_destroy(self.admin, made[1])

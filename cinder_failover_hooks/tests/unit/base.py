@@ -12,6 +12,7 @@
 
 """What the unit tests share: a configuration, data and the samples."""
 
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -31,6 +32,7 @@ SAMPLES = (pathlib.Path(__file__).parents[3] / 'doc' / 'notification_samples')
 BACKEND = 'ctl1@rbd'
 REQUEST = 'req-0f1cd2a4-6a3d-4f3a-9a0e-4a6a3c9f1b11'
 SERVER = '8d5c2a3e-94a5-4a56-8d1c-2a3b4c5d6e7f'
+GROUP = '5d7e3f10-2c44-4a6b-9b1e-7a0c5d9e2f31'
 PROJECT = '6f70656e737461636b20342065766572'
 
 ATTACHED = state.Volume(
@@ -53,6 +55,17 @@ PRIMARY = state.BackendState(active_backend_id='',
                              replication_status='enabled')
 SECONDARY = state.BackendState(active_backend_id='site-b',
                                replication_status='failed-over')
+
+
+def clustered(member: str | None = 'site-b', status: str = 'failed-over'
+              ) -> state.BackendState:
+    """Return the state of a cluster that has failed over.
+
+    :param member: active backend id of the member that was asked
+    :param status: its replication status
+    """
+    return dataclasses.replace(
+        SECONDARY, cluster='cl@rbd', member=state.MemberState(member, status))
 
 
 def header(**changes: Any) -> payloads.Header:

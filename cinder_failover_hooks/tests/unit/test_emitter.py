@@ -34,17 +34,24 @@ class FakeBackend:
 
     def __init__(self, *volumes: state.Volume) -> None:
         self._volumes = volumes
-        #: sizes of pages that were asked for
-        self.sizes: list[int] = []
+        #: groups and sizes of pages that were asked for
+        self.asked: list[tuple[str | None, int]] = []
+        #: ids of groups by their replication status
+        self.groups: dict[str, list[str]] = {}
+        self.state = base.SECONDARY
 
     def read_state(self) -> state.BackendState:
         """Return a state."""
-        return base.SECONDARY
+        return self.state
 
-    def read_volumes(self, size: int,
+    def read_groups(self, status: str) -> list[str]:
+        """Return ids of groups."""
+        return self.groups.get(status, [])
+
+    def read_volumes(self, group_id: str | None, size: int,
                      attempt: retry.Retry) -> Iterable[state.Volume]:
         """Return the volumes."""
-        self.sizes.append(size)
+        self.asked.append((group_id, size))
         return self._volumes
 
 
@@ -104,7 +111,7 @@ class TestEmitter(base.TestCase):
         made.emit(base.header(event_type=notifications.START),
                   with_volumes=False)
         made.worker.wait()
-        self.assertEqual([], self.backend.sizes)
+        self.assertEqual([], self.backend.asked)
         found = notifications.from_notification(self.bus.sent[0][-1])
         self.assertEqual(([], True), (found.volumes, found.last))
 
@@ -121,7 +128,7 @@ class TestEmitter(base.TestCase):
                              topics=['one', 'two'])
         made.emit(base.header(), True)
         made.worker.wait()
-        self.assertEqual([2], self.backend.sizes)
+        self.assertEqual([(None, 2)], self.backend.asked)
         self.assertEqual(
             [('one', 1), ('two', 1), ('one', 2), ('two', 2)],
             [(one[0], one[-1]['failover_object.data']['part'])
@@ -145,9 +152,53 @@ class TestEmitter(base.TestCase):
         self.bus.errors = [oslo_messaging.MessageDeliveryFailure('down')]
         made.emit(base.header(), True)
         made.worker.wait()
-        self.assertEqual([], self.bus.sent)
+        self.assertEqual([], self._sent(notifications.END))
         self.assertEqual(1, self.log.output.count('Dropped'))
         self.assertIn(base.REQUEST, self.log.output)
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_the_state_is_announced_instead_of_what_was_dropped(self) -> None:
+        """Once, and as long as it takes, whatever the retry timeout says."""
+        made = self._emitter(retry_timeout=0, retry_max_interval=0.01)
+        self.bus.errors = [oslo_messaging.MessageDeliveryFailure('down')] * 9
+        self.bus.gate.clear()
+        made.emit(base.header(event_type=notifications.START), False)
+        made.emit(base.header(), True)
+        self.bus.gate.set()
+        made.worker.wait()
+        self.assertEqual([notifications.ANNOUNCE],
+                         [one[2] for one in self.bus.sent])
+        self.bus.errors = [oslo_messaging.MessageDeliveryFailure('down')]
+        made.emit(base.header(), True)
+        made.worker.wait()
+        self.assertEqual(2, len(self._sent(notifications.ANNOUNCE)))
+
+    def test_an_error_of_ours_is_not_made_up_for(self) -> None:
+        """It would come again and again."""
+        made = self._emitter()
+        self.bus.errors = [TypeError()]
+        made.emit(base.header(), True)
+        made.worker.wait()
+        self.assertEqual([], self.bus.sent)
+        self.assertIn('Traceback', self.log.output)
+
+    def test_the_end_of_the_process_ends_the_announcement(self) -> None:
+        """It is made at the next start."""
+        made = self._emitter(retry_timeout=0)
+        tried: list[str] = []
+
+        def send(transport: Any, topic: str, publisher_id: str,
+                 event_type: str, priority: str,
+                 payload: dict[str, Any]) -> None:
+            tried.append(event_type)
+            if event_type == notifications.ANNOUNCE:
+                made.worker.stop()
+            raise oslo_messaging.MessageDeliveryFailure('down')
+
+        made._send = send
+        made.emit(base.header(), True)
+        made.worker.wait()
+        self.assertEqual([notifications.END, notifications.ANNOUNCE], tried)
 
     def test_the_caller_does_not_wait_for_a_hanging_broker(self) -> None:
         """The calls below would never return."""
@@ -160,17 +211,64 @@ class TestEmitter(base.TestCase):
         made.worker.wait()
         self.assertEqual(2, len(self.bus.sent))
 
-    def test_what_is_made_later_sees_the_state_of_then(self) -> None:
-        """The announcement reads the records in the background."""
-        def make(now: state.BackendState) -> payloads.Header:
-            return base.header(event_type=notifications.ANNOUNCE, now=now)
+    def test_what_is_made_later(self) -> None:
+        """The header is made in the background, the volumes are read then."""
+        def make(attempt: retry.Retry) -> payloads.Header:
+            now = attempt('reading', self.backend.read_state)
+            return base.header(now=now, group_id=base.GROUP)
 
         made = self._emitter(base.ATTACHED)
-        made.emit_later(notifications.ANNOUNCE, base.REQUEST, make)
+        made.emit_later('end', make)
         made.worker.wait()
         found = notifications.from_notification(self.bus.sent[0][-1])
         self.assertEqual('site-b', found.new_active_backend_id)
-        self.assertEqual([], found.volumes)
+        self.assertEqual(1, len(found.volumes))
+        self.assertEqual(base.GROUP, self.backend.asked[0][0])
+
+    def test_announcement(self) -> None:
+        """The state of the backend at that time, and no volumes."""
+        made = self._emitter(base.ATTACHED)
+        made.announce()
+        made.worker.wait()
+        [found] = self._announced()
+        self.assertEqual(
+            ('announcement', None, 'site-b', [], None, None),
+            (found.cause, found.old_active_backend_id,
+             found.new_active_backend_id, found.volumes, found.group_id,
+             found.reason))
+        self.assertTrue(found.failover_id.startswith('req-'))
+
+    def test_groups_that_are_elsewhere_are_announced_with_volumes(
+            self) -> None:
+        """The record of the backend does not tell of them."""
+        made = self._emitter(base.ATTACHED)
+        self.backend.groups = {'failed-over': [base.GROUP]}
+        made.announce()
+        made.worker.wait()
+        self.assertEqual([None], [one.group_id for one in self._announced()])
+        self.backend.state = base.PRIMARY
+        made.announce()
+        made.worker.wait()
+        backend, group = self._announced()[1:]
+        self.assertEqual((None, [], base.GROUP, 1), (
+            backend.group_id, backend.volumes, group.group_id,
+            len(group.volumes)))
+        self.assertEqual(backend.failover_id, group.failover_id)
+
+    def test_a_member_that_lags_behind_is_announced_as_such(self) -> None:
+        """Its driver is not where its cluster is."""
+        made = self._emitter()
+        self.backend.state = base.clustered(None, 'enabled')
+        made.announce()
+        made.worker.wait()
+        self.assertIn('has not switched', self._announced()[0].reason)
+
+    def _sent(self, event_type: str) -> list[dict[str, Any]]:
+        return [one[-1] for one in self.bus.sent if one[2] == event_type]
+
+    def _announced(self) -> list[Any]:
+        return [notifications.from_notification(payload)
+                for payload in self._sent(notifications.ANNOUNCE)]
 
     def test_the_transport_is_that_of_notifications(self) -> None:
         """And it is made once."""

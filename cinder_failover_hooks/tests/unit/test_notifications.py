@@ -77,7 +77,7 @@ class TestFromNotification(base.TestCase):
             exception.UnsupportedPayload, notifications.from_notification,
             {**_end(), VERSION: '2.0'})
         self.assertIn('2.0', str(error))
-        self.assertIn('1.0', str(error))
+        self.assertIn('1.1', str(error))
 
     def test_a_newer_minor_is_read_as_far_as_it_is_known(self) -> None:
         """Unknown fields are ignored, at each depth."""

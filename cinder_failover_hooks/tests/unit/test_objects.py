@@ -29,7 +29,7 @@ from cinder_failover_hooks.tests.unit import base
 # is new, and only then put the new hash here.
 OBJECT_HASHES = {
     'AttachmentPayload': '1.0-5f2f2dc4880d2864be8793f6f0348b15',
-    'BackendFailoverPayload': '1.0-73c4ff747bf909bdaf01c4a3af9c2f9e',
+    'BackendFailoverPayload': '1.1-c4fe6e1a9afb46c8f95b3d17216afd30',
     'VolumePayload': '1.0-90608bef1a43595ba9301b6dcb920707',
 }
 

@@ -13,6 +13,7 @@
 """Parts of payloads, with little of them in memory."""
 
 from collections.abc import Iterator
+import dataclasses
 
 import ddt
 
@@ -64,6 +65,29 @@ class TestBuild(base.TestCase):
         self.assertIsNone(payload.volumes[0].reason)
         self.assertEqual('The volume is not replicated.',
                          payload.volumes[1].reason)
+
+    def test_lost_volumes_are_named_without_attachments(self) -> None:
+        """Nobody else says that they are lost."""
+        lost = dataclasses.replace(base.LOST, attachments=())
+        [payload] = payloads.build(base.header(), [lost, base.IDLE], 10)
+        self.assertEqual([lost.volume_id],
+                         [volume.volume_id for volume in payload.volumes])
+
+    def test_rows_that_were_not_saved_are_named(self) -> None:
+        """Idle ones, too: nothing tells where they are."""
+        idle = dataclasses.replace(base.IDLE, replication_status='enabled')
+        [payload] = payloads.build(
+            base.header(expected='failed-over'), [idle, base.IDLE], 10)
+        [volume] = payload.volumes
+        self.assertEqual(idle.volume_id, volume.volume_id)
+        self.assertIn('not saved', volume.reason)
+
+    def test_group_and_target(self) -> None:
+        """They come from the header."""
+        [payload] = payloads.build(
+            base.header(group_id=base.GROUP, target='site-b'), [], 2)
+        self.assertEqual((base.GROUP, 'site-b'),
+                         (payload.group_id, payload.target))
 
     def test_parts_are_numbered_and_share_the_rest(self) -> None:
         """A listener can put them together by id and number."""

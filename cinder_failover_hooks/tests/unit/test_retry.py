@@ -35,8 +35,8 @@ class TestRetry(base.TestCase):
         self.waits = self.useFixture(base.Patch(
             self.stopping, 'wait')).mock
 
-    def _retry(self, **options: float) -> retry.Retry:
-        return retry.Retry(self.config(**options), self.stopping)
+    def _retry(self, for_ever: bool = False, **options: float) -> retry.Retry:
+        return retry.Retry(self.config(**options), self.stopping, for_ever)
 
     @ddt.data(oslo_messaging.MessageDeliveryFailure('down'),
               db_exc.DBConnectionError('down'), ConnectionRefusedError())
@@ -66,6 +66,15 @@ class TestRetry(base.TestCase):
         self.assertRaises(OSError, self._retry(retry_timeout=0), 'sending',
                           function)
         self.assertEqual(1, function.call_count)
+
+    def test_for_ever(self) -> None:
+        """Only success or the end of the process ends it."""
+        made = self._retry(for_ever=True, retry_timeout=0)
+        function = mock.Mock(side_effect=[OSError()] * 9 + ['done'], spec=[])
+        self.assertEqual('done', made('sending', function))
+        self.stopping.set()
+        function = mock.Mock(side_effect=OSError, spec=[])
+        self.assertRaises(exception.DeliveryStopped, made, 'sending', function)
 
     def test_the_end_of_the_process_ends_it(self) -> None:
         """Nobody waits ten minutes for a service to stop."""

@@ -27,25 +27,44 @@ FAILED = state.BackendState('', 'failover-error')
 VOLUMES = (base.ATTACHED, base.LOST)
 HEALED = state.Volume(**{
     **vars(base.ATTACHED), 'replication_status': 'enabled'})
+STUCK = state.Volume(**{
+    **vars(base.ATTACHED), 'replication_status': 'failing-over'})
+
+GROUP = {'cause': 'group', 'group_id': base.GROUP, 'target': 'site-b',
+         'now': base.PRIMARY}
 
 #: sample, what its header has, what volumes it names
 SENT: dict[str, tuple[dict[str, Any], tuple[state.Volume, ...]]] = {
     'backend-failover-start': (
-        {'event_type': notifications.START, 'now': FAILING_OVER}, ()),
-    'backend-failover-end': ({'event_type': notifications.END}, VOLUMES),
+        {'event_type': notifications.START, 'now': FAILING_OVER,
+         'target': 'site-b'}, ()),
+    'backend-failover-end': (
+        {'event_type': notifications.END, 'target': 'site-b'}, VOLUMES),
     'backend-failover-error': (
-        {'event_type': notifications.ERROR, 'now': FAILED,
+        {'event_type': notifications.ERROR, 'now': FAILED, 'target': 'site-b',
          'reason': state.failure_of(FAILING_OVER, FAILED, 'site-b')},
         (HEALED, base.LOST)),
     'backend-failback-start': (
         {'event_type': notifications.START, 'cause': 'failback',
-         'old': 'site-b', 'now': FAILING_BACK}, ()),
+         'old': 'site-b', 'now': FAILING_BACK, 'target': 'default'}, ()),
     'backend-failback-end': (
         {'event_type': notifications.END, 'cause': 'failback',
-         'old': 'site-b', 'now': base.PRIMARY}, (HEALED, base.LOST)),
+         'old': 'site-b', 'now': base.PRIMARY, 'target': 'default'},
+        (HEALED, base.LOST)),
+    'group-failover-start': (
+        {**GROUP, 'event_type': notifications.START}, ()),
+    'group-failover-end': (
+        {**GROUP, 'event_type': notifications.END}, (base.ATTACHED,)),
+    'group-failover-error': (
+        {**GROUP, 'event_type': notifications.ERROR,
+         'reason': 'ReplicationGroupError: Group %s: Failover replication '
+                   'group failed.' % base.GROUP}, (STUCK,)),
     'backend-announce': (
         {'event_type': notifications.ANNOUNCE, 'cause': 'announcement',
          'old': None}, ()),
+    'group-announce': (
+        {**GROUP, 'event_type': notifications.ANNOUNCE, 'old': None,
+         'cause': 'announcement', 'target': None}, (base.ATTACHED,)),
 }
 
 

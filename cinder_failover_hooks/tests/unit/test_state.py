@@ -83,9 +83,13 @@ class TestVolumes(base.TestCase):
         # A driver that sets only this.
         ('in-use', 'failover-error', 'could not fail this volume over'),
         ('in-use', 'error', 'could not fail this volume over'),
+        # A driver that has forgotten it, or is not through.
+        ('in-use', 'failing-over', 'is not finished'),
         # Drivers that write the volume status.
         ('error', 'failed-over', 'status of the volume is error'),
-        ('error_extending', 'enabled', 'is error_extending'))
+        ('error_extending', 'enabled', 'is error_extending'),
+        ('available', 'enabled', 'attached, but its status is available'),
+        ('failed-over', 'failed-over', 'but its status is failed-over'))
     @ddt.unpack
     def test_unrecoverable(self, status: Any, replication_status: Any,
                            text: Any) -> None:
@@ -98,13 +102,84 @@ class TestVolumes(base.TestCase):
         else:
             self.assertIn(text, reason or '')
 
-    def test_affected(self) -> None:
-        """Attached or lost, but not idle."""
-        lost_and_idle = dataclasses.replace(base.LOST, attachments=())
-        self.assertTrue(state.is_affected(base.ATTACHED))
-        self.assertTrue(state.is_affected(base.LOST))
-        self.assertTrue(state.is_affected(lost_and_idle))
-        self.assertFalse(state.is_affected(base.IDLE))
+    @ddt.data('available', 'failed-over')
+    def test_a_status_that_is_right_without_attachments(
+            self, status: str) -> None:
+        """Nobody wonders about it then."""
+        self.assertIsNone(state.unrecoverable(dataclasses.replace(
+            base.IDLE, status=status)))
+
+    @ddt.data(('enabled', 'failed-over', True),
+              ('failed-over', 'enabled', True),
+              ('failed-over', 'failed-over', False),
+              ('enabled', None, False),
+              # Takes no part in replication.
+              ('disabled', 'enabled', False))
+    @ddt.unpack
+    def test_rows_that_were_not_saved(self, status: str, expected: Any,
+                                      named: bool) -> None:
+        """Cinder stopped before it came to them."""
+        reason = state.unrecoverable(dataclasses.replace(
+            base.ATTACHED, replication_status=status), expected)
+        self.assertEqual(named, reason is not None)
+
+    @ddt.data((base.PRIMARY, base.SECONDARY, 'failed-over'),
+              (base.SECONDARY, base.PRIMARY, 'enabled'),
+              (base.PRIMARY, _state(None, 'enabled'), None))
+    @ddt.unpack
+    def test_unsaved(self, before: Any, after: Any, expected: Any) -> None:
+        """Only where the backend has moved."""
+        self.assertEqual(expected, state.unsaved(before, after))
+
+
+@ddt.ddt
+class TestMembers(base.TestCase):
+    """A member of a cluster and the cluster."""
+
+    @ddt.data(
+        (base.SECONDARY, None),
+        (base.clustered(), None),
+        (dataclasses.replace(
+            base.clustered('', 'enabled'), active_backend_id=None), None),
+        (base.clustered(None, 'failing-over'), 'still at default'),
+        (base.clustered('site-c'), 'still at site-c'),
+        (base.clustered('site-b', 'error'), 'could not switch'))
+    @ddt.unpack
+    def test_lagging(self, after: Any, text: Any) -> None:
+        """Its driver is where that of the cluster is, or not."""
+        reason = state.lagging(after)
+        if text is None:
+            self.assertIsNone(reason)
+        else:
+            self.assertIn(text, reason or '')
+
+    @ddt.data(
+        # member, cluster
+        ((None, 'enabled'), ('site-b', 'failed-over'), True),
+        ((None, 'failing-over'), ('site-b', 'failed-over'), True),
+        (('site-b', 'failed-over'), ('', 'enabled'), True),
+        (('site-b', 'failing-over'), ('site-b', 'failed-over'), True),
+        # It is where it should be.
+        (('site-b', 'failed-over'), ('site-b', 'failed-over'), False),
+        (('', 'enabled'), (None, 'enabled'), False),
+        # Somebody has to look first.
+        (('site-b', 'error'), ('site-c', 'failed-over'), False),
+        ((None, 'enabled'), (None, 'failover-error'), False),
+        # It is not over.
+        ((None, 'failing-over'), (None, 'failing-over'), False),
+        ((None, 'enabled'), (None, 'failing-over'), False))
+    @ddt.unpack
+    def test_has_to_follow(self, member: Any, cluster: Any,
+                           expected: bool) -> None:
+        """A member that starts after it has missed a switch."""
+        self.assertEqual(expected, state.has_to_follow(
+            state.MemberState(*member), state.MemberState(*cluster)))
+
+    @ddt.data((base.PRIMARY, 'failed-over'), (base.SECONDARY, 'enabled'))
+    @ddt.unpack
+    def test_groups_apart(self, now: Any, expected: str) -> None:
+        """Those which the record of the backend does not tell of."""
+        self.assertEqual(expected, state.apart(now))
 
 
 class TestTexts(base.TestCase):
@@ -115,6 +190,7 @@ class TestTexts(base.TestCase):
         self.assertEqual('failback', state.cause_of('default'))
         self.assertEqual('failover', state.cause_of('site-b'))
         self.assertEqual('failover', state.cause_of(None))
+        self.assertEqual('group', state.cause_of('default', base.GROUP))
 
     def test_secrets_are_masked(self) -> None:
         """A driver may put a whole connection info into its error."""
