@@ -20,7 +20,6 @@ what to copy, and copies back what was missed when it fails back.
 """
 
 import pathlib
-import time
 from typing import Any
 
 from cinder import exception
@@ -32,20 +31,19 @@ from cinder.volume import volume_utils
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from cinder_failover_hooks import drivers
 from cinder_failover_hooks.testing import loops
 from cinder_failover_hooks.testing import options
 from cinder_failover_hooks.testing import pool
+from cinder_failover_hooks.testing import replication
+from cinder_failover_hooks.testing import script
 from cinder_failover_hooks.testing import sparse
 
 LOG = logging.getLogger(__name__)
 
-FAILBACK = 'default'
-#: The new active backend id, the updates of volumes and those of groups.
-Outcome = tuple[str, list[dict[str, Any]], list[dict[str, Any]]]
-
 
 @interface.volumedriver
-class ReplicatedFileDriver(driver.VolumeDriver):
+class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
     """Volumes as files in folders, replicated, and able to fail over."""
 
     VERSION = '1.0.0'
@@ -62,6 +60,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         self.configuration.append_config_values(options.OPTS)
         self.active_backend_id = active_backend_id or None
         self.pools: dict[str, pool.Pool] = {}
+        self.wanted = script.Script(self.configuration.file_control_path)
 
     @classmethod
     def get_driver_options(cls) -> list[cfg.Opt]:
@@ -74,8 +73,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
     def do_setup(self, context: Any) -> None:
         """Find the pools: the own one, and one per replication device."""
         conf = self.configuration
-        self.pools = {FAILBACK: pool.Pool(conf.file_site_name,
-                                          conf.file_pool_path)}
+        self.pools = {replication.FAILBACK: pool.Pool(
+            conf.file_site_name, conf.file_pool_path)}
         for device in conf.safe_get('replication_device') or []:
             self.pools[device['backend_id']] = pool.Pool(
                 device.get('site', device['backend_id']), device['path'])
@@ -91,16 +90,6 @@ class ReplicatedFileDriver(driver.VolumeDriver):
 
     # Helpers
 
-    @property
-    def _targets(self) -> list[str]:
-        """The backend ids of the replication devices."""
-        return [name for name in self.pools if name != FAILBACK]
-
-    @property
-    def _active(self) -> pool.Pool:
-        """The pool that is in use."""
-        return self.pools[self.active_backend_id or FAILBACK]
-
     def _is_replicated(self, volume: Any) -> bool:
         """Whether a volume's type asks for replication."""
         specs = volume.volume_type.extra_specs if volume.volume_type else {}
@@ -108,30 +97,21 @@ class ReplicatedFileDriver(driver.VolumeDriver):
             specs or {})
 
     def _pools_of(self, volume: Any) -> list[pool.Pool]:
-        """The pools that hold a volume, the active one first."""
+        """The pools that hold a volume, the one that it is used at first."""
+        here = self._site_of(volume)
         if not self._is_replicated(volume):
-            return [self._active]
-        others = [each for each in self.pools.values()
-                  if each is not self._active]
-        return [self._active, *others]
+            return [here]
+        return [here, *(each for each in self.pools.values()
+                        if each is not here)]
 
     def _path(self, volume: Any) -> pathlib.Path:
-        """The file of a volume at the active site."""
-        return self._active.path(volume.name)
+        """The file of a volume at the site that it is used at."""
+        return self._site_of(volume).path(volume.name)
 
-    def _replicate_from(self, filename: str, site: str) -> None:
-        """Say from which site the writes of a volume are copied."""
-        folder = self.configuration.file_replication_path
-        if folder:
-            scratch = pathlib.Path(folder) / f'.{filename}'
-            scratch.write_text(site)
-            scratch.rename(pathlib.Path(folder) / filename)
-
-    def _forget(self, filename: str) -> None:
-        """Stop the replication of a volume."""
-        folder = self.configuration.file_replication_path
-        if folder:
-            (pathlib.Path(folder) / filename).unlink(missing_ok=True)
+    def _release(self, path: pathlib.Path) -> None:
+        """Remove loop devices over a file, where there may be any."""
+        if self.configuration.file_connection_type == 'local':
+            loops.release(path)
 
     def _publish(self, volume: Any, size: int) -> dict[str, Any]:
         """Give a volume that was filled at the active site its final form.
@@ -152,16 +132,18 @@ class ReplicatedFileDriver(driver.VolumeDriver):
             status = fields.ReplicationStatus.ENABLED
         return {'replication_status': status}
 
-    def _copy_here(self, source: str, volume: Any) -> dict[str, Any]:
-        """Fill a volume from a file of the active site."""
-        origin = self._active.path(source)
+    def _copy_here(self, site: pool.Pool, source: str,
+                   volume: Any) -> dict[str, Any]:
+        """Fill a volume from a file of a site."""
+        origin, target = site.path(source), self._site_of(volume)
         size = max(1, origin.stat().st_size // pool.GIB)
-        self._active.make(volume.name, size)
-        sparse.copy(origin, self._path(volume), tail=pool.MARK)
+        target.make(volume.name, size)
+        sparse.copy(origin, target.path(volume.name), tail=pool.MARK)
         return self._publish(volume, volume.size)
 
     # Volumes and snapshots
 
+    @replication.scripted
     def create_volume(self, volume: Any) -> dict[str, Any]:
         """Make an empty volume.
 
@@ -170,6 +152,7 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         """
         return self._publish(volume, volume.size)
 
+    @replication.scripted
     def delete_volume(self, volume: Any) -> None:
         """Remove a volume from each site that can be reached.
 
@@ -177,33 +160,40 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         """
         self._forget(volume.name)
         for each in self._pools_of(volume):
-            loops.release(each.path(volume.name))
+            self._release(each.path(volume.name))
             try:
                 each.remove(volume.name)
             except OSError as error:
                 LOG.warning('Volume %s stays at %s: %s', volume.name,
                             each.name, error)
 
+    @replication.scripted
     def create_cloned_volume(self, volume: Any,
                              src_vref: Any) -> dict[str, Any]:
         """Make a volume from another one."""
-        return self._copy_here(src_vref.name, volume)
+        return self._copy_here(self._site_of(src_vref), src_vref.name, volume)
 
+    @replication.scripted
     def create_snapshot(self, snapshot: Any) -> None:
-        """Make a snapshot, a copy at the active site."""
-        self._active.make(snapshot.name, snapshot.volume_size)
-        sparse.copy(self._active.path(snapshot.volume_name),
-                    self._active.path(snapshot.name), tail=pool.MARK)
+        """Make a snapshot, a copy at the site of its volume."""
+        here = self._site_of(snapshot.volume)
+        here.make(snapshot.name, snapshot.volume_size)
+        sparse.copy(here.path(snapshot.volume_name),
+                    here.path(snapshot.name), tail=pool.MARK)
 
+    @replication.scripted
     def delete_snapshot(self, snapshot: Any) -> None:
         """Remove a snapshot."""
-        self._active.remove(snapshot.name)
+        self._site_of(snapshot.volume).remove(snapshot.name)
 
+    @replication.scripted
     def create_volume_from_snapshot(self, volume: Any,
                                     snapshot: Any) -> dict[str, Any]:
         """Make a volume from a snapshot."""
-        return self._copy_here(snapshot.name, volume)
+        return self._copy_here(self._site_of(snapshot.volume), snapshot.name,
+                               volume)
 
+    @replication.scripted
     def extend_volume(self, volume: Any, new_size: int) -> None:
         """Make a volume larger at each site."""
         for each in self._pools_of(volume):
@@ -228,22 +218,27 @@ class ReplicatedFileDriver(driver.VolumeDriver):
 
     # Connections
 
+    @replication.scripted
     def ensure_export(self, context: Any, volume: Any) -> None:
         """Nothing to export: the host sees the folder."""
 
+    @replication.scripted
     def create_export(self, context: Any, volume: Any, connector: Any) -> None:
         """Nothing to export: the host sees the folder."""
 
+    @replication.scripted
     def remove_export(self, context: Any, volume: Any) -> None:
         """Remove what other sites' connections left behind."""
         self._release_others(volume)
 
     def _release_others(self, volume: Any) -> None:
-        """Remove loop devices over the sites that are not active."""
+        """Remove loop devices over the sites that it is not used at."""
+        here = self._site_of(volume)
         for each in self.pools.values():
-            if each is not self._active:
-                loops.release(each.path(volume.name))
+            if each is not here:
+                self._release(each.path(volume.name))
 
+    @replication.scripted
     def initialize_connection(self, volume: Any,
                               connector: Any) -> dict[str, Any]:
         """Say how the active site's file is reached; may be asked often.
@@ -253,6 +248,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
         :returns: connection_info
         """
         path = self._path(volume)
+        if not self.wanted.behaviour().changes:
+            path = self.pools[replication.FAILBACK].path(volume.name)
         kind = self.configuration.file_connection_type
         if kind == 'local':
             self._release_others(volume)
@@ -264,99 +261,23 @@ class ReplicatedFileDriver(driver.VolumeDriver):
                         auth_password=self.configuration.file_auth_password)
         return {'driver_volume_type': kind, 'data': data}
 
+    @replication.scripted
     def terminate_connection(self, volume: Any, connector: Any,
                              **kwargs: Any) -> None:
-        """Take the connection down; nothing of a dead site is touched."""
+        """Take the connection down; nothing of a dead site is touched.
+
+        :param volume: the volume
+        :param connector: of the host that was connected
+        :raises exception.VolumeBackendAPIException: where a driver would that
+            cannot unmap
+        """
+        if drivers.Landmine.TERMINATE_RAISES in (
+                self.wanted.behaviour().landmines) and not all(
+                    each.answers() for each in self._pools_of(volume)):
+            raise exception.VolumeBackendAPIException(
+                data=f'{volume.name} cannot be unmapped')
         for each in self.pools.values():
-            loops.release(each.path(volume.name))
-
-    # Replication
-
-    def failover_host(self, context: Any, volumes: Any,
-                      secondary_id: str | None = None,
-                      groups: Any = None) -> Outcome:
-        """Fail over or back, for a service that is not clustered.
-
-        :param context: the request context
-        :param volumes: the replicated volumes
-        :param secondary_id: the target, ``default`` to fail back
-        :param groups: groups, of which this driver has none
-        :returns: the new active backend id, volume and group updates
-        :raises exception.InvalidReplicationTarget: for an unknown target
-        """
-        result = self.failover(context, volumes, secondary_id, groups)
-        self.failover_completed(context, result[0])
-        return result
-
-    def failover(self, context: Any, volumes: Any,
-                 secondary_id: str | None = None,
-                 groups: Any = None) -> Outcome:
-        """Fail the volumes over; see :meth:`failover_host`."""
-        target = self._choose(secondary_id)
-        self._take_time()
-        status = fields.ReplicationStatus.FAILED_OVER
-        if target == FAILBACK:
-            status = fields.ReplicationStatus.ENABLED
-            self._catch_up(volumes, self.pools[target])
-        for volume in volumes:
-            self._replicate_from(volume.name, self.pools[target].name)
-        updates = [{'volume_id': volume.id,
-                    'updates': {'replication_status': status}}
-                   for volume in volumes]
-        return ('' if target == FAILBACK else target), updates, []
-
-    def failover_completed(self, context: Any,
-                           active_backend_id: str | None = None) -> None:
-        """Use the new site from now on.
-
-        :param context: the request context
-        :param active_backend_id: the new active backend id
-        """
-        self.active_backend_id = active_backend_id or None
-
-    def _take_time(self) -> None:
-        """Take as long as a test wants the failover to take."""
-        if not self.configuration.file_control_path:
-            return
-        folder = pathlib.Path(self.configuration.file_control_path)
-        if (folder / 'failover-delay').exists():
-            seconds = float((folder / 'failover-delay').read_text())
-            (folder / 'failing-over').touch()
-            time.sleep(seconds)
-            (folder / 'failing-over').unlink()
-
-    def _choose(self, wanted: str | None) -> str:
-        """Find the target of a failover.
-
-        :param wanted: what the operator asked for, if anything
-        :returns: a key of the pools
-        :raises exception.InvalidReplicationTarget: when there is none
-        """
-        active = self.active_backend_id or FAILBACK
-        target = wanted or next(iter(self._targets), '')
-        if target not in self.pools or target == active:
-            raise exception.InvalidReplicationTarget(
-                reason=f'{wanted} is no target to fail over to from '
-                       f'{active}')
-        return target
-
-    def _catch_up(self, volumes: Any, target: pool.Pool) -> None:
-        """Copy what a returning site has missed.
-
-        :param volumes: the replicated volumes
-        :param target: the returning site
-        :raises exception.VolumeBackendAPIException: when it is not there
-        """
-        for volume in volumes:
-            try:
-                if not target.path(volume.name).exists():
-                    target.make(volume.name, volume.size)
-                sparse.copy(self._path(volume), target.path(volume.name),
-                            tail=pool.MARK)
-            except OSError as error:
-                raise exception.VolumeBackendAPIException(
-                    data=f'{volume.name} cannot be brought back to '
-                         f'{target.name}: {error}') from error
+            self._release(each.path(volume.name))
 
     def _update_volume_stats(self) -> None:
         """Tell the scheduler about the backend."""
@@ -372,6 +293,8 @@ class ReplicatedFileDriver(driver.VolumeDriver):
             'thin_provisioning_support': True,
             'max_over_subscription_ratio': '20.0',
             'replication_enabled': bool(self._targets),
-            'replication_type': ['async'],
+            'replication_type': [self.configuration.file_replication_mode],
             'replication_targets': self._targets,
+            'group_replication_enabled': bool(self._targets),
+            'consistent_group_replication_enabled': bool(self._targets),
         }

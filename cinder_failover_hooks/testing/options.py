@@ -28,8 +28,16 @@ OPTS: list[cfg.Opt] = [
              'volume; its content is the site that is active. Whoever '
              'replicates the writes reads it. Unset: nobody replicates.'),
     cfg.StrOpt(
+        'file_replication_mode',
+        default='async',
+        choices=[('sync', 'a write is done when it is done at each site'),
+                 ('async', 'the other sites lag behind')],
+        help='What the backend says of its replication. Whoever copies the '
+             'writes has to keep to it.'),
+    cfg.StrOpt(
         'file_control_path',
-        help='Folder for tests to reach into the driver: a failover takes '
+        help='Folder for tests to reach into the driver, see '
+             'cinder_failover_hooks.testing.script. Besides, a failover takes '
              'as many seconds as the file failover-delay in it says, and '
              'makes a file failing-over for as long. Unset: no such thing.'),
     cfg.StrOpt(

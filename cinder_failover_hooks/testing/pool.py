@@ -38,6 +38,14 @@ class Pool:
         """The file of a volume or snapshot at this site."""
         return self.folder / filename
 
+    def answers(self) -> bool:
+        """Whether the site can be reached."""
+        try:
+            os.listdir(self.folder)
+        except OSError:
+            return False
+        return True
+
     def make(self, filename: str, gigabytes: int) -> None:
         """Make an empty volume, or change the size of one, and mark it.
 

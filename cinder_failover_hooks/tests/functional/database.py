@@ -24,8 +24,10 @@ from typing import Any
 from cinder.db import api as db
 from cinder.db import migration
 from cinder.tests.unit import test
+from eventlet import patcher
 import fixtures
 from oslo_config import cfg
+import sqlalchemy
 
 CONF = cfg.CONF
 
@@ -35,12 +37,27 @@ _FILE = pathlib.Path(_FOLDER.name) / 'cinder.db'
 _EMPTY = pathlib.Path(_FOLDER.name) / 'empty.db'
 
 
+def _begin_immediately(connection: Any) -> None:
+    # oslo.db's own BEGIN comes after this, and sees that it is done. It takes
+    # the lock for writing once there is something to write: two threads that
+    # have read before would refuse it to each other.
+    if 'in_transaction' not in connection.info:
+        connection.exec_driver_sql('BEGIN IMMEDIATE')
+        connection.info['in_transaction'] = True
+
+
 class _Schema(fixtures.Fixture):
     """Takes the place of the harness's own, within its set up."""
 
     def _setUp(self) -> None:
-        db.get_engine().dispose()
-        self.addCleanup(db.get_engine().dispose)
+        engine = db.get_engine()
+        engine.dispose()
+        self.addCleanup(engine.dispose)
+        if not patcher.is_monkey_patched('thread'):
+            sqlalchemy.event.listen(engine, 'begin', _begin_immediately,
+                                    insert=True)
+            self.addCleanup(sqlalchemy.event.remove, engine, 'begin',
+                            _begin_immediately)
         _FILE.unlink(missing_ok=True)
         if not _EMPTY.exists():
             migration.db_sync()

@@ -12,9 +12,17 @@
 
 """Failover and failback through the API, seen by a listener."""
 
-import cinder.exception
+import threading
+from typing import Any
+
+from cinder.cmd import manage
+from cinder import context
+from cinder.db import api as db
+from cinder import objects
+import ddt
 
 from cinder_failover_hooks import notifications
+from cinder_failover_hooks.testing import fixture as testing
 from cinder_failover_hooks.tests.functional import base
 
 
@@ -66,13 +74,14 @@ class TestFailover(base.FailoverTestCase):
 
     def test_start_comes_before_the_driver_has_moved(self) -> None:
         """And the end does not come while the driver works."""
-        base.SCRIPT.gate.clear()
-        self.fail_over()
-        [start] = self.notifications.wait_for(notifications.START)
-        self.assertEqual((None, None), (start.payload.old_active_backend_id,
-                                        start.payload.new_active_backend_id))
-        self.assertEqual([], self.notifications.of(notifications.END))
-        base.SCRIPT.gate.set()
+        with self.backend.held('failover_host'):
+            self.fail_over()
+            [start] = self.notifications.wait_for(notifications.START)
+            self.backend.wait_for_call('failover_host')
+            self.assertEqual(
+                (None, None), (start.payload.old_active_backend_id,
+                               start.payload.new_active_backend_id))
+            self.assertEqual([], self.notifications.of(notifications.END))
         self.notifications.wait_for(notifications.END)
 
     def test_failback(self) -> None:
@@ -115,8 +124,8 @@ class TestFailover(base.FailoverTestCase):
     def test_a_volume_that_the_driver_could_not_fail_over(self) -> None:
         """It is named, with what its row says."""
         volume_id = self.attached(self.replicated)[0]
-        base.SCRIPT.updates = {
-            volume_id: {'replication_status': 'failover-error'}}
+        self.backend.script.come_through(
+            volume_id, {'replication_status': 'failover-error'})
         self.fail_over()
         [end] = self.notifications.wait_for(notifications.END)
         [volume] = end.payload.volumes
@@ -137,6 +146,166 @@ class TestFailover(base.FailoverTestCase):
                                 for volume in end.payload.volumes})
 
 
+class TestSecondaries(base.FailoverTestCase):
+    """More than one place to go to."""
+
+    targets = ('site-b', 'site-c')
+
+    def test_from_one_secondary_to_another_and_back(self) -> None:
+        """A failover that starts failed over."""
+        volume_id = self.attached(self.replicated)[0]
+        ways = [('site-b', None, 'site-b', 'failed-over', 'failover'),
+                ('site-c', 'site-b', 'site-c', 'failed-over', 'failover'),
+                ('default', 'site-c', None, 'enabled', 'failback')]
+        for count, (target, old, new, status, cause) in enumerate(ways, 1):
+            self.fail_over(target)
+            end = self.notifications.wait_for(notifications.END, count)[-1]
+            self.assertEqual(
+                (old, new, status, cause, target),
+                (end.payload.old_active_backend_id,
+                 end.payload.new_active_backend_id,
+                 end.payload.replication_status, end.payload.cause,
+                 end.payload.target))
+            [volume] = end.payload.volumes
+            self.assertEqual((volume_id, status, None), (
+                volume.volume_id, volume.replication_status, volume.reason))
+
+    def test_to_where_it_is(self) -> None:
+        """Refused by the driver, so that nothing has moved."""
+        self.fail_over()
+        self.notifications.wait_for(notifications.END)
+        self.fail_over('nowhere')
+        [error] = self.notifications.wait_for(notifications.ERROR)
+        self.assertIn('still at site-b', error.payload.reason)
+
+
+class TestMeanwhile(base.FailoverTestCase):
+    """What happens while a failover goes on."""
+
+    def test_another_failover(self) -> None:
+        """Refused by Cinder's API: there is one start and one end."""
+        with self.backend.held('failover_host'):
+            self.fail_over()
+            self.backend.wait_for_call('failover_host')
+            self.assertIn('400', self.refused(self.fail_over))
+            self.assertIn('400', self.refused(self.fail_over, 'default'))
+        self.notifications.wait_for(notifications.END)
+        self.assertEqual(
+            [notifications.START, notifications.END],
+            [one.event_type for one in self.notifications.received
+             if one.event_type != notifications.ANNOUNCE])
+
+    def test_another_failover_that_comes_by_rpc(self) -> None:
+        """Each has an end of its own, told apart by the id."""
+        first, second = (context.RequestContext(
+            'user', 'project', is_admin=True) for _ in range(2))
+        with self.backend.held('failover_host'):
+            running = threading.Thread(
+                target=self.volume.manager.failover, args=(first, 'site-b'))
+            running.start()
+            self.addCleanup(running.join)
+            self.backend.wait_for_call('failover_host')
+            self.assertEqual(1, len(self.notifications.wait_for(
+                notifications.START)))
+            self.backend.script.release('failover_host')
+            running.join(testing.TIMEOUT)
+            self.volume.manager.failover_host(second, 'site-b')
+        [end] = self.notifications.wait_for(notifications.END)
+        # Cinder takes what is there already for a refused target.
+        self.notifications.wait_for(notifications.START, 2)
+        self.assertEqual(first.request_id, end.payload.failover_id)
+
+    def test_a_volume_is_deleted(self) -> None:
+        """Cinder stops at its row; the rest is not saved, and that is told.
+
+        Which volumes come after it depends on when they were made, so the
+        one in the middle goes.
+        """
+        made = [self.attached(self.replicated)[0] for _ in range(2)]
+        gone = self.make_volume(self.replicated)
+        made.append(self.attached(self.replicated)[0])
+        with self.backend.held('failover_host'):
+            self.fail_over()
+            self.backend.wait_for_call('failover_host')
+            db.volume_destroy(context.get_admin_context(), gone)
+        [error] = self.notifications.wait_for(notifications.ERROR)
+        self.assertEqual(('site-b', 'failed-over'), (
+            error.payload.new_active_backend_id,
+            error.payload.replication_status))
+        self.assertIn(gone, error.payload.reason)
+        rows = self.rows()
+        named = {volume.volume_id: volume for volume in error.payload.volumes}
+        self.assertEqual(set(made), set(named))
+        for volume_id, volume in named.items():
+            self.assertEqual(rows[volume_id], (volume.status,
+                                               volume.replication_status))
+            if volume.replication_status == 'enabled':
+                self.assertIn('has not saved', volume.reason)
+            else:
+                self.assertIsNone(volume.reason)
+        self.assertEqual({'enabled', 'failed-over'}, {
+            volume.replication_status for volume in named.values()})
+
+    def test_a_volume_is_made(self) -> None:
+        """It is named once it is attached, with what its row says."""
+        with self.backend.held('failover_host'):
+            self.fail_over()
+            self.backend.wait_for_call('failover_host')
+            volume_id = self.attached(self.replicated)[0]
+        [end] = self.notifications.wait_for(notifications.END)
+        self.assertEqual([(volume_id, 'enabled')], [
+            (volume.volume_id, volume.replication_status)
+            for volume in end.payload.volumes])
+
+
+class TestServices(base.FailoverTestCase):
+    """Services that an operator has frozen or disabled."""
+
+    def there_and_back(self) -> list[tuple[Any, ...]]:
+        """Fail over and back; return what the record says after each."""
+        rows = []
+        for count, target in enumerate(('site-b', 'default'), start=1):
+            self.fail_over(target)
+            end = self.notifications.wait_for(notifications.END, count)[-1]
+            self.assertEqual(1, len(end.payload.volumes))
+            self.assertIsNone(end.payload.reason)
+            rows.append(self.service_row())
+        return rows
+
+    def test_frozen(self) -> None:
+        """It stays disabled after the failback."""
+        self.attached(self.replicated)
+        self.api.api_put('/os-services/freeze', {'host': base.BACKEND})
+        self.assertEqual(
+            [('failed-over', 'site-b', True, 'failed-over'),
+             ('enabled', None, True, 'frozen')], self.there_and_back())
+
+    def test_disabled(self) -> None:
+        """A failback enables it, whatever it was before."""
+        self.attached(self.replicated)
+        self.api.api_put('/os-services/disable', {
+            'host': base.BACKEND, 'binary': 'cinder-volume'})
+        self.assertEqual(
+            [('failed-over', 'site-b', True, 'failed-over'),
+             ('enabled', None, False, '')], self.there_and_back())
+
+    def test_reset_active_backend(self) -> None:
+        """cinder-manage writes the record; the next start announces it."""
+        self.api.api_put('/os-services/freeze', {'host': base.BACKEND})
+        self.fail_over()
+        self.notifications.wait_for(notifications.END)
+        manage.DbCommands().reset_active_backend(True, None, base.BACKEND)
+        self.assertEqual(('enabled', None, False, ''), self.service_row())
+        self.volume.stop()
+        self.volume = self.start_service('volume')
+        announced = self.notifications.wait_for(notifications.ANNOUNCE, 2)[1]
+        self.assertEqual(
+            (None, 'enabled', None),
+            (announced.payload.new_active_backend_id,
+             announced.payload.replication_status, announced.payload.reason))
+
+
+@ddt.ddt
 class TestDriverErrors(base.FailoverTestCase):
     """Cinder swallows what the driver raises; its records tell."""
 
@@ -144,8 +313,7 @@ class TestDriverErrors(base.FailoverTestCase):
         """Error, and the service as stock Cinder leaves it."""
         volume_id = self.attached(self.replicated)[0]
         lost = self.attached(self.plain)[0]
-        base.SCRIPT.error = cinder.exception.VolumeDriverException(
-            message="auth_password = 'canary'")
+        self.backend.fail('failover_host', message="auth_password = 'canary'")
         self.fail_over()
         [error] = self.notifications.wait_for(notifications.ERROR)
         self.assertEqual('error', error.priority)
@@ -165,21 +333,59 @@ class TestDriverErrors(base.FailoverTestCase):
 
     def test_a_target_that_is_refused(self) -> None:
         """The records look healthy, but the backend has not moved."""
-        base.SCRIPT.error = cinder.exception.InvalidReplicationTarget(
-            reason='no such target')
         self.fail_over('nowhere')
         [error] = self.notifications.wait_for(notifications.ERROR)
         self.assertEqual('enabled', error.payload.replication_status)
         self.assertIn('still at default', error.payload.reason)
         self.assertEqual(('enabled', None, False, None), self.service_row())
 
+    @ddt.data('cinder.exception.UnableToFailOver',
+              'cinder.exception.VolumeBackendAPIException',
+              'builtins.TypeError', 'builtins.OSError')
+    def test_errors_of_each_kind(self, error: str) -> None:
+        """Of Cinder or of Python: the backend has not moved."""
+        volume_id = self.attached(self.replicated)[0]
+        self.backend.fail('failover_host', error)
+        self.fail_over()
+        [found] = self.notifications.wait_for(notifications.ERROR)
+        self.assertEqual(
+            (None, 'failover-error', [volume_id]),
+            (found.payload.new_active_backend_id,
+             found.payload.replication_status,
+             [volume.volume_id for volume in found.payload.volumes]))
+
+    def test_an_error_after_the_array_has_moved(self) -> None:
+        """Cinder believes that it has not: so is it reported."""
+        volume_id = self.attached(self.replicated)[0]
+        self.backend.fail('failover_host', after=True)
+        self.fail_over()
+        [error] = self.notifications.wait_for(notifications.ERROR)
+        self.assertEqual('site-b', self.backend.site_of(volume_id))
+        self.assertEqual(
+            (None, 'failover-error', 'enabled'),
+            (error.payload.new_active_backend_id,
+             error.payload.replication_status,
+             error.payload.volumes[0].replication_status))
+
+    def test_the_next_one_may_succeed(self) -> None:
+        """An administrator enables the service again, and repeats it."""
+        self.backend.fail('failover_host')
+        self.fail_over()
+        self.notifications.wait_for(notifications.ERROR)
+        row = objects.Service.get_by_args(
+            context.get_admin_context(), base.BACKEND, 'cinder-volume')
+        row.replication_status = 'enabled'
+        row.save()
+        self.fail_over()
+        [end] = self.notifications.wait_for(notifications.END)
+        self.assertEqual('site-b', end.payload.new_active_backend_id)
+
     def test_no_secret_is_sent(self) -> None:
         """Not of the connection, not of the error."""
         self.attached(self.replicated)
         self.fail_over()
         self.notifications.wait_for(notifications.END)
-        base.SCRIPT.error = cinder.exception.VolumeDriverException(
-            message="auth_password = 'canary'")
+        self.backend.fail('failover_host', message="auth_password = 'canary'")
         self.fail_over('default')
         self.notifications.wait_for(notifications.ERROR)
         for one in self.notifications.received:

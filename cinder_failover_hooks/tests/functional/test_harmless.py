@@ -181,24 +181,3 @@ class TestAnnouncement(base.FailoverTestCase):
         self.volume.manager.init_host_with_rpc()
         self.assertEqual(
             1, self.volume.manager._reporter.announce.call_count)
-
-
-class TestCluster(base.FailoverTestCase):
-    """A clustered backend is reported by the member that leads."""
-
-    cluster = 'cl@rbd'
-
-    def test_failover_and_failback(self) -> None:
-        """The records of the cluster are what counts."""
-        self.notifications.wait_for(notifications.ANNOUNCE)
-        volume_id = self.attached(self.replicated)[0]
-        for target, active in (('site-b', 'site-b'), ('default', None)):
-            self.fail_over(target)
-            end = self.notifications.wait_for(
-                notifications.END, 1 if active else 2)[-1]
-            self.assertEqual(
-                ('cl@rbd', base.BACKEND, active),
-                (end.payload.cluster, end.payload.backend,
-                 end.payload.new_active_backend_id))
-            self.assertEqual([volume_id], [
-                volume.volume_id for volume in end.payload.volumes])

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What is told of Cinder's drivers, compared with them where that can be."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import ddt
+
+from cinder_failover_hooks import drivers
+from cinder_failover_hooks.tests.unit import base
+
+
+@ddt.ddt
+class TestDrivers(base.TestCase):
+    """The table."""
+
+    def test_names_are_unique(self) -> None:
+        """They are looked up by them."""
+        self.assertEqual(len(drivers.DRIVERS), len(drivers.BY_NAME))
+
+    @ddt.data(*drivers.DRIVERS)
+    def test_the_driver_exists(self, driver: drivers.Driver) -> None:
+        """Its module is there, and fails over."""
+        spec = importlib.util.find_spec(
+            'cinder.volume.drivers.%s' % driver.module)
+        self.assertIn('def failover',
+                      pathlib.Path(spec.origin or '').read_text())
+
+    @ddt.data(*drivers.DRIVERS)
+    def test_nothing_contradicts_itself(self, driver: drivers.Driver) -> None:
+        """The landmines go with the rest."""
+        mines = set(driver.landmines)
+        if drivers.Landmine.CONNECTION_UNCHANGED in mines:
+            self.assertEqual((), driver.changes)
+        written = {driver.failed_over.status, driver.failed_back.status}
+        self.assertEqual(bool(written & {'available', 'failed-over'}),
+                         drivers.Landmine.WRITES_STATUS in mines)
+        self.assertEqual(driver.failed_back == drivers.AVAILABLE,
+                         drivers.Landmine.WRITES_AVAILABLE in mines)
+        if drivers.Landmine.CLUSTERED_FAILBACK_REFUSED in mines:
+            self.assertTrue(driver.active_active)
+
+    def test_updates(self) -> None:
+        """Only what is written."""
+        self.assertEqual({}, drivers.NOTHING.as_dict())
+        self.assertEqual({'status': 'error'}, drivers.ERROR.as_dict())
+
+    def test_importing_imports_neither_cinder_nor_nova(self) -> None:
+        """An engine may read the table, and tests use the fixture."""
+        code = (
+            'import sys, cinder_failover_hooks.drivers,'
+            ' cinder_failover_hooks.testing.fixture;'
+            'bad = {"cinder", "nova"} & set(sys.modules);'
+            'sys.exit(str(bad) if bad else 0)')
+        subprocess.run([sys.executable, '-c', code], check=True)
