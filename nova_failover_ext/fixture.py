@@ -87,9 +87,8 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
         super()._create_fakes()
         self.useFixture(fixtures.MockPatchMultiple(
             'nova.volume.cinder.API', **_REAL))
-        self.useFixture(fixtures.MockPatch(
-            'nova.volume.cinder.cinderclient', autospec=True,
-            side_effect=self._client))
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.volume.cinder.cinderclient', self._client))
         self.addCleanup(self.faults.clear)
 
     def _client(self, context: Any, microversion: str | None = None,

@@ -25,6 +25,7 @@ from nova_failover_ext.testing import views
 
 Call = faults.Call
 _CLUSTERS = (3, 7)
+_NOT_MIGRATING = (None, 'deleting', 'error', 'success')
 
 
 def _look(request: rest.Request) -> records.Volume:
@@ -91,7 +92,11 @@ def _terminate(request: rest.Request) -> rest.Answer:
 def _begin_detaching(request: rest.Request) -> rest.Answer:
     row = _look(request)
     known = request.cinder.records
-    if (known.status(row.id), row.attach_status) != ('in-use', 'attached'):
+    shown = _view(request, row)
+    if shown['migration_status'] not in _NOT_MIGRATING:
+        # A migration hides from users that it detaches.
+        return 202, None
+    if (shown['status'], row.attach_status) != ('in-use', 'attached'):
         raise records.Refused(400, (
             "Invalid volume: Unable to detach volume. Volume status must be "
             "'in-use' and attach_status must be 'attached' to detach."))
