@@ -165,7 +165,9 @@ class Hypervisor(fixtures.Fixture):
 
     def _create(self, original, domain, flags):
         self.power_ons[domain.UUIDString()] += 1
-        return original(domain, flags)
+        original(domain, flags)
+        # A soft reboot is done when there is another id.
+        domain._id = domain._connection._id_counter
 
     def _save(self, original, domain, flags):
         original(domain, flags)
