@@ -14,11 +14,11 @@
 import contextlib
 import logging
 import os
-import pathlib
 from typing import Any
 
 from openstack import connection
 
+from cinder_failover_hooks.testing import script
 from cloud.scenario import world as worlds
 from cloud.tests import base
 from cloud import waiting
@@ -51,7 +51,8 @@ class CinderWorld:
         self.volumes: dict[str, str] = {}
         self.spare: dict[str, list[str]] = {}
         self.opened = contextlib.ExitStack()
-        self.hidden: dict[pathlib.Path, pathlib.Path] = {}
+        self.script = script.Script(self.conf.storage / 'control')
+        self.script.make()
         test.addCleanup(self.remove)
         self.nova = connection.Connection(
             region_name=self.conf.region, identity_api_version='3', auth={
@@ -127,9 +128,7 @@ class CinderWorld:
         What has been in error for a failover stays not capable of another.
         """
         self.opened.close()
-        while self.hidden:
-            file, away = self.hidden.popitem()
-            away.rename(file)
+        self.script.forget_faults()
         for volume, kind in self.volumes.items():
             self.storage.reset_volume_status(
                 volume, status='available', attach_status='detached')
@@ -167,15 +166,15 @@ class CinderWorld:
             self.storage.get_volume(volume).replication_status == wanted
             for volume in mine), timeout=30, interval=0.1)
 
-    def break_driver(self, volume_id: str) -> bool:
-        """See talk.World; a loop device needs a file, a path does not."""
-        if self.conf.connection_type != 'local':
-            return False
-        file = (self.conf.storage / 'sites' / 'primary'
-                / f'volume-{volume_id}')
-        away = file.with_suffix('.away')
-        self.hidden[file] = file.rename(away)
-        return True
+    def break_driver(self, volume_id: str) -> None:
+        """See talk.World."""
+        self.script.fail(script.Fault('initialize_connection',
+                                      volume_id=volume_id, once=False))
+
+    def removed_exports(self, volume_id: str) -> int:
+        """See talk.World."""
+        return len([call for call in self.script.calls('remove_export')
+                    if call.volume_id == volume_id])
 
 
 class ContractTest(base.CloudTestCase):

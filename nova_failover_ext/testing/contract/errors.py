@@ -80,14 +80,15 @@ def nova_alone_deletes_what_it_uses(talk: Talk) -> None:
 
 
 def a_driver_that_fails_changes_nothing(talk: Talk) -> None:
-    """Both calls that ask the driver answer 500."""
+    """Both calls that ask it answer 500; the export is removed."""
     volume_id = talk.world.volume('replicated')
     attachment_id = talk.attached(volume_id)
     before = talk.look(volume_id), talk.show(attachment_id)
-    if not talk.world.break_driver(volume_id):
-        return
+    removed = talk.world.removed_exports(volume_id)
+    talk.world.break_driver(volume_id)
     talk.ask(volume_id, 500)
     talk.update(attachment_id, 500)
+    expect('removed', removed + 2, talk.world.removed_exports(volume_id))
     expect('records', before, (talk.look(volume_id),
                                talk.show(attachment_id)))
 

@@ -63,11 +63,16 @@ class World(Protocol):
         :param backend_id: ``secondary``, or ``default`` to fail back
         """
 
-    def break_driver(self, volume_id: str) -> bool:
+    def break_driver(self, volume_id: str) -> None:
         """Let the driver fail to connect a volume.
 
         :param volume_id: the volume
-        :returns: False if that cannot be done here
+        """
+
+    def removed_exports(self, volume_id: str) -> int:
+        """Count how often the driver was told to remove an export.
+
+        :param volume_id: the volume
         """
 
 
