@@ -47,8 +47,9 @@ class PlanRowsTest(testtools.TestCase):
         self.assertEqual(
             {'Server': 'server', 'Name': 'web', 'Project': 'p',
              'Host': 'compute1', 'Status': 'ACTIVE (rebooting)',
-             'Priority': 3, 'Policy': 'reattach', 'Verdict': 'recover', 'Power Cycle': 'no',
-             'Volumes': '/dev/vdb', 'Reason': 'stale?'}, row)
+             'Priority': 3, 'Policy': 'reattach', 'Verdict': 'recover',
+             'Power Cycle': 'no', 'Volumes': '/dev/vdb',
+             'Reason': 'stale?'}, row)
 
     def test_per_volume(self):
         done = plan.VolumePlan('root', SKIP, 'same', '/dev/vda', True)
