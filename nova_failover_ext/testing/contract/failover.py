@@ -52,6 +52,13 @@ def a_failover_and_a_failback(talk: Talk) -> None:
     expect_states(talk, lost, 'attached', 'error', shown=True)
     there = talk.show(attachment_id)
 
+    # To where it is already: Cinder takes the order, and nothing changes.
+    talk.world.fail_over('secondary')
+    expect('service', ('secondary', 'failed-over', 'disabled',
+                       'failed-over'), _service(talk, used))
+    expect('in use', ('in-use', 'failed-over'), _statuses(talk, used))
+    expect('attachment', there, talk.show(attachment_id))
+
     talk.world.fail_over('default')
     expect('service', ('', 'enabled', 'enabled', ''), _service(talk, used))
     expect('in use', ('in-use', 'enabled'), _statuses(talk, used))

@@ -86,8 +86,24 @@ def a_multiattach_volume_has_several_servers(talk: Talk) -> None:
     expect_states(talk, first, 'attaching', 'attaching', shown=False)
     expect_states(talk, second, 'attached', 'attaching', shown=True)
     talk.complete(first)
+    # Of those that are left, the one that has come furthest counts.
+    blank = talk.create(volume_id)['id']
+    expect_states(talk, second, 'attached', 'reserved', shown=True)
     talk.delete(first)
     expect_states(talk, second, 'attached', 'in-use', shown=True)
+    expect_states(talk, blank, 'reserved', 'in-use', shown=False)
+
+
+def an_old_detach_says_which(talk: Talk) -> None:
+    """os-detach needs the attachment's id where there are several."""
+    volume_id = talk.world.volume('replicated')
+    server = str(uuid.uuid4())
+    attachment_id = talk.attached(volume_id, server)
+    blank = talk.create(volume_id, server)['id']
+    talk.act(volume_id, 'os-detach', 400)
+    talk.act(volume_id, 'os-detach', attachment_id=blank)
+    talk.show(blank, 404)
+    expect_states(talk, attachment_id, 'attached', 'in-use', shown=True)
 
 
 CLAUSES = (
@@ -95,4 +111,5 @@ CLAUSES = (
     a_connector_in_post_is_not_compared,
     a_volume_is_reserved_once,
     a_multiattach_volume_has_several_servers,
+    an_old_detach_says_which,
 )
