@@ -145,6 +145,11 @@ class Stack:
             'services of Cinder', lambda: len([
                 each for each in admin.block_storage.services()
                 if each.state == 'up']) >= 3, timeout, interval=0.5)
+        # Until then Cinder's scheduler refuses to make volumes.
+        waiting.wait_for(
+            'backends of Cinder', lambda: len(list(
+                admin.block_storage.backend_pools())) >= 2, timeout,
+            interval=0.5)
 
     # Status
 

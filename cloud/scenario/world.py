@@ -67,9 +67,14 @@ class World:
         volume = storage.create_volume(
             name=PREFIX + name, size=1, volume_type=kind,
             image_id=self.images[image] if image else None)
-        waiting.wait_for(
-            f'volume {name}', lambda: storage.get_volume(volume.id).status
-            == 'available', timeout=90, interval=0.5)
+
+        def look() -> bool:
+            status = storage.get_volume(volume.id).status
+            if status == 'error':
+                raise AssertionError(f'volume {name} in error')
+            return status == 'available'
+
+        waiting.wait_for(f'volume {name}', look, timeout=90, interval=0.5)
         return volume.id
 
     def server(self, project: str, name: str, root: str = '',
