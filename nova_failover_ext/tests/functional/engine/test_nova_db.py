@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import nova_db
 from nova_failover_ext import exception
+from nova_failover_ext import policy
 from nova_failover_ext import truth
 
 CANARY = 'CANARY-9c1f'
@@ -134,7 +135,8 @@ class NovaReaderTest(test.TestCase):
             cell=self.cells[0].uuid, vm_state='active',
             task_state='rebooting', compute_up=False,
             metadata=(('failover:policy', 'none'),
-                      ('failover:priority', '1'))), server)
+                      ('failover:priority', '1')),
+            policy=policy.Policy.NONE), server)
 
     def test_detached_and_other_volumes_are_left_out(self):
         server_id = self._server()
