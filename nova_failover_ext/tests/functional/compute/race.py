@@ -180,9 +180,11 @@ class Tenant:
         status = error.response.status_code
         if status == 409 or (status == 404 and self.deleted):
             return 'refused'
-        # Nova's API has looked at the task_state before another task began
-        # and saves its own afterwards: its answer also if both are tenants'.
-        if status == 500 and 'UnexpectedTaskStateError' in str(error):
+        # Nova's API has looked at the task_state before another task began,
+        # and finds out when it saves its own, or when it asks Cinder for the
+        # volume: its answers also if both tasks are tenants'.
+        if (status, True) in ((500, 'UnexpectedTaskStateError' in str(error)),
+                              (400, "status must be 'in-use'" in str(error))):
             return 'outrun'
         raise error
 
