@@ -18,6 +18,7 @@ from nova.compute import manager
 from nova.compute import task_states
 import nova.conf
 from nova import context as nova_context
+from nova import objects
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import cinder
@@ -38,8 +39,8 @@ class FailoverComputeManager(manager.ComputeManager):
 
     ``additional_endpoints`` of nova.manager.Manager are served on both of
     nova-compute's RPC servers (nova.service.Service.start, Nova 31 to 34).
-    ``_resume_guests_state`` is private to Nova; its signature and its caller
-    were read in Nova 31 to 34.
+    ``_resume_guests_state`` and ``_delete_instance`` are private to Nova;
+    their signatures and callers were read in Nova 31 to 34.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -92,6 +93,20 @@ class FailoverComputeManager(manager.ComputeManager):
                       'failed with %s', type(error).__name__,
                       instance=instance)
             return False
+
+    def _delete_instance(self, context: Any, instance: Any,
+                         bdms: Any) -> None:
+        """Disconnect what is connected now.
+
+        Nova's API sends the block device mappings that it has read along
+        with a deletion, which then waits for the instance lock, for as long
+        as a recovery has it. Those would disconnect the old site again and
+        leave the new one on the host for good.
+        """
+        super()._delete_instance(
+            context, instance,
+            objects.BlockDeviceMappingList.get_by_instance_uuid(
+                context, instance.uuid))
 
     def _resume_guests_state(self, context: Any, instance: Any,
                              net_info: Any) -> None:

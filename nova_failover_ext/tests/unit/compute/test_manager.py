@@ -17,6 +17,7 @@ from unittest import mock
 import fixtures
 from nova.compute import manager as nova_manager
 from nova.compute import task_states
+from nova.objects import block_device
 from nova.objects import instance as instance_object
 from oslotest import base
 
@@ -76,6 +77,16 @@ class Manager(base.BaseTestCase):
     def test_error_keeps_nova_from_nothing(self):
         self.recovery.catch_up.side_effect = RuntimeError
         self.assertEqual('SOFT', self.reboot('SOFT'))
+
+    def test_deletion_disconnects_what_is_connected_now(self):
+        nova = self.nova('_delete_instance')
+        loaded = self.useFixture(fixtures.MockPatchObject(
+            block_device.BlockDeviceMappingList, 'get_by_instance_uuid',
+            autospec=True)).mock
+        self.manager._delete_instance('context', self.instance, ['stale'])
+        loaded.assert_called_once_with('context', self.instance.uuid)
+        nova.assert_called_once_with(
+            self.manager, 'context', self.instance, loaded.return_value)
 
     def test_withheld_guest_is_not_resumed(self):
         nova = self.nova('_resume_guests_state')
