@@ -95,7 +95,9 @@ class SelfRecovery:
             executor.submit(self._recover, withheld)
         self._withheld = []
         self._places = None
-        executor.shutdown(wait=False)
+        # Last in the queue: at once, it would drop what no thread has taken
+        # from there yet, and that is all beyond the number of threads.
+        executor.submit(executor.shutdown, wait=False)
 
     def _may_be_stale(self, context: Any,
                       mappings: Iterable[mapping.Mapping]) -> bool:

@@ -12,6 +12,9 @@
 
 """Which guests are withheld at the start, and what becomes of them."""
 
+import threading
+from unittest import mock
+
 import ddt
 import fixtures
 import futurist
@@ -146,3 +149,25 @@ class SelfRecovery(case.Case):
     def test_nothing_was_withheld(self):
         self.own.start()
         futurist.ThreadPoolExecutor.assert_not_called()
+
+
+class Threads(case.Case):
+    """There may be more servers than threads."""
+
+    def test_every_server_has_its_turn(self):
+        around = self.world(world.Volume('a', 0), guest_runs=False)
+        around.cinder.places.return_value = {BACKEND: 'secondary'}
+        around.cinder.volume.return_value = cinder.Volume(
+            'in-use', 'failed-over', BACKEND)
+        work = mock.create_autospec(recovery.Recovery, instance=True)
+        begun = threading.Semaphore(0)
+        work.recover.side_effect = lambda *args: begun.release()
+        own = selfrecovery.SelfRecovery(around.parts, work)
+        for number in range(20):
+            around.instance.uuid = f'server-{number}'
+            self.assertTrue(own.withhold(self.context, around.instance))
+        own.start()
+        self.assertTrue(all(begun.acquire(timeout=30)
+                            for _number in range(20)))
+        self.assertEqual({f'server-{number}' for number in range(20)}, {
+            call.args[1] for call in work.recover.call_args_list})
