@@ -15,8 +15,9 @@
 Nova resumes guests from the block device mappings as they are. Those of a
 host that was down during a failover name the old site: such guests are
 withheld from Nova, claimed, and recovered by a few threads once the service
-runs. What does not succeed is left to the engine, which finishes what is
-claimed.
+runs, and with them every server whose recovery was cut off when the last
+process ended. What does not succeed is left to the engine, which finishes
+what is claimed.
 """
 
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from typing import Any
 import futurist
 from nova import context as nova_context
 from nova import exception as nova_exception
+from nova import objects
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import cinder
@@ -85,7 +87,8 @@ class SelfRecovery:
         return True
 
     def start(self) -> None:
-        """Recover what was withheld, in threads of their own."""
+        """Recover what was withheld or cut off, in threads of their own."""
+        self._take_up()
         if not self._withheld:
             return
         conf = self._parts.conf.failover_compute
@@ -98,6 +101,20 @@ class SelfRecovery:
         # Last in the queue: at once, it would drop what no thread has taken
         # from there yet, and that is all beyond the number of threads.
         executor.submit(executor.shutdown, wait=False)
+
+    def _take_up(self) -> None:
+        # Of a server without a volume left, as after a detachment, the
+        # engine does not know: it is told of volumes.
+        context = nova_context.get_admin_context()
+        known = {withheld.server_id for withheld in self._withheld}
+        for instance in objects.InstanceList.get_by_filters(
+                context, {'host': self._parts.host.name, 'deleted': False,
+                          'task_state': truth.TASK_STATE},
+                expected_attrs=[]):
+            if instance.uuid not in known:
+                self._withheld.append(_Withheld(instance.uuid, tuple(
+                    mapping.Mapping(bdm) for bdm in
+                    self._parts.host.mappings(context, instance.uuid))))
 
     def _may_be_stale(self, context: Any,
                       mappings: Iterable[mapping.Mapping]) -> bool:
@@ -124,6 +141,8 @@ class SelfRecovery:
 
     def _replicated(self, context: Any, mappings: Iterable[mapping.Mapping]
                     ) -> list[tuple[mapping.Mapping, str]]:
+        if not mappings:
+            return []
         if self._places is None:
             self._places = self._parts.cinder.places(context)
         places = self._places
@@ -131,7 +150,8 @@ class SelfRecovery:
             context, volume.volume_id)) for volume in mappings]
         return [(volume, places.get(known.backend, ''))
                 for volume, known in found
-                if known.replication_status in cinder.REPLICATED]
+                if known.replication_status in cinder.REPLICATED
+                or volume.begun]
 
     def _claim(self, instance: Any) -> bool:
         before = instance.task_state

@@ -19,6 +19,7 @@ import ddt
 import fixtures
 import futurist
 from nova import exception as nova_exception
+from nova.objects import instance as instance_object
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.compute import cinder
@@ -34,8 +35,17 @@ Outcome = results.Outcome
 BACKEND = 'array@repl'
 
 
+class SelfRecoveryCase(case.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.claimed = self.useFixture(fixtures.MockPatchObject(
+            instance_object.InstanceList, 'get_by_filters', autospec=True,
+            return_value=[])).mock
+
+
 @ddt.ddt
-class SelfRecovery(case.Case):
+class SelfRecovery(SelfRecoveryCase):
 
     def setUp(self):
         super().setUp()
@@ -151,7 +161,61 @@ class SelfRecovery(case.Case):
         futurist.ThreadPoolExecutor.assert_not_called()
 
 
-class Threads(case.Case):
+class CutOff(SelfRecoveryCase):
+    """Servers whose recovery ended with the last process."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fixtures.MockPatchObject(
+            futurist, 'ThreadPoolExecutor', autospec=True,
+            side_effect=lambda max_workers:
+                futurist.SynchronousExecutor()))
+
+    def start(self, *volumes):
+        self.around = self.world(*volumes)
+        self.around.instance.task_state = truth.TASK_STATE
+        self.claimed.return_value = [self.around.instance]
+        self.around.cinder.places.return_value = {BACKEND: 'secondary'}
+        self.around.cinder.volume.side_effect = (
+            lambda context, name: cinder.Volume('in-use', None, BACKEND))
+        self.own = selfrecovery.SelfRecovery(
+            self.around.parts, recovery.Recovery(self.around.parts))
+
+    def test_server_without_a_volume_left_is_let_go_of(self):
+        self.start()
+        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+            reason='no answer')
+        self.own.start()
+        self.assertIsNone(self.around.instance.task_state)
+        self.assertEqual(
+            {'host': 'here', 'deleted': False,
+             'task_state': truth.TASK_STATE}, self.claimed.call_args.args[1])
+
+    def test_what_was_begun_by_hand_is_finished(self):
+        self.start(world.Volume('a'))
+        self.begin()
+        self.own.start()
+        self.assertEqual({'a': 'secondary'}, self.around.stamps())
+        self.assertIsNone(self.around.instance.task_state)
+
+    def test_what_is_withheld_is_recovered_once(self):
+        self.start(world.Volume('a'))
+        work = mock.create_autospec(recovery.Recovery, instance=True)
+        self.own = selfrecovery.SelfRecovery(self.around.parts, work)
+        self.begin()
+        self.assertTrue(self.own.withhold(
+            self.context, self.around.instance))
+        self.own.start()
+        work.recover.assert_called_once()
+
+    def begin(self):
+        bdm, = self.around.bdms
+        info = jsonutils.loads(bdm.connection_info)
+        bdm.connection_info = jsonutils.dumps(dict(
+            info, **{truth.MARK: {'place': None}}))
+
+
+class Threads(SelfRecoveryCase):
     """There may be more servers than threads."""
 
     def test_every_server_has_its_turn(self):
