@@ -12,9 +12,10 @@
 
 """Tests with a real cinder-api, scheduler and volume in one process.
 
-Importing Cinder's functional package first decides, from the environment
-variable OS_CINDER_DISABLE_EVENTLET_PATCHING, whether this process is patched
-by eventlet or uses native threads.
+Importing Cinder's package of unit tests first, on which its functional ones
+stand, decides whether this process is patched by eventlet or uses native
+threads. From Cinder 29 on that depends on the environment variable
+OS_CINDER_DISABLE_EVENTLET_PATCHING; before, eventlet is the only way.
 """
 
-import cinder.tests.functional  # noqa: F401
+import cinder.tests.unit  # noqa: F401

@@ -27,6 +27,7 @@ from cinder.tests.unit import test
 from eventlet import patcher
 import fixtures
 from oslo_config import cfg
+from oslo_utils import importutils
 import sqlalchemy
 
 CONF = cfg.CONF
@@ -35,6 +36,15 @@ CONF = cfg.CONF
 _FOLDER = tempfile.TemporaryDirectory(prefix='failover-hooks-')
 _FILE = pathlib.Path(_FOLDER.name) / 'cinder.db'
 _EMPTY = pathlib.Path(_FOLDER.name) / 'empty.db'
+
+
+def engine() -> Any:
+    """Return the engine of Cinder's database.
+
+    ``cinder.db.api`` has it in Cinder 29, ``cinder.db.sqlalchemy.api`` before.
+    """
+    own = importutils.try_import('cinder.db.sqlalchemy.api') or db
+    return own.get_engine()
 
 
 def _begin_immediately(connection: Any) -> None:
@@ -50,18 +60,18 @@ class _Schema(fixtures.Fixture):
     """Takes the place of the harness's own, within its set up."""
 
     def _setUp(self) -> None:
-        engine = db.get_engine()
-        engine.dispose()
-        self.addCleanup(engine.dispose)
+        own = engine()
+        own.dispose()
+        self.addCleanup(own.dispose)
         if not patcher.is_monkey_patched('thread'):
-            sqlalchemy.event.listen(engine, 'begin', _begin_immediately,
+            sqlalchemy.event.listen(own, 'begin', _begin_immediately,
                                     insert=True)
-            self.addCleanup(sqlalchemy.event.remove, engine, 'begin',
+            self.addCleanup(sqlalchemy.event.remove, own, 'begin',
                             _begin_immediately)
         _FILE.unlink(missing_ok=True)
         if not _EMPTY.exists():
             migration.db_sync()
-            db.get_engine().dispose()
+            own.dispose()
             shutil.move(_FILE, _EMPTY)
         shutil.copy(_EMPTY, _FILE)
 

@@ -43,7 +43,7 @@ class TestReading(test.TestCase):
         conf.register_opts(base.CONF)
         self.retry = retry.Retry(base.CONF, threading.Event())
         self.queries: list[str] = []
-        engine = db.get_engine()
+        engine = database.engine()
         sqlalchemy.event.listen(
             engine, 'before_cursor_execute', self._count)
         self.addCleanup(sqlalchemy.event.remove, engine,
