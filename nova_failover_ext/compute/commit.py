@@ -21,6 +21,7 @@ that all is well, comes last.
 from collections.abc import Sequence
 from typing import Any
 
+from nova import exception as nova_exception
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import mapping
@@ -145,7 +146,10 @@ class Commit:
     def _hot(self, replug: Items, detach: Items, guest_runs: bool) -> None:
         for number, item in enumerate(detach):
             try:
-                self._detach(item, guest_runs)
+                # A guest that is off has the disk in its definition, and
+                # would take no other at that name.
+                self._detach(item, guest_runs or (
+                    not self._parts.virt.connects_when_off))
             except base.GuestHoldsDevice as error:
                 self._held(error, replug, detach[number:])
                 return
@@ -175,9 +179,16 @@ class Commit:
     def _detach(self, item: prepare.Prepared, release: bool) -> None:
         if release:
             with steps.step('release'):
-                self._parts.virt.release(self._instance, item.volume)
+                self._release(item)
         self._steps.remove(item)
         self.detached.add(item.volume.volume_id)
+
+    def _release(self, item: prepare.Prepared) -> None:
+        try:
+            self._parts.virt.release(self._instance, item.volume)
+        except nova_exception.InstanceNotFound:
+            LOG.debug('The hypervisor has nothing of the guest',
+                      instance=self._instance)
 
     def _try_others(self) -> None:
         for volume in self._others:

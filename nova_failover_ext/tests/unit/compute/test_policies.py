@@ -14,6 +14,7 @@
 
 import threading
 
+from nova import exception as nova_exception
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.compute import recovery
@@ -93,7 +94,25 @@ class Detach(case.Case):
                             guest_runs=False)
         result = self.recover(around, Policy.DETACH)
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
+        # From its definition, where another disk may be plugged in.
+        self.assertEqual(1, verbs(around).count('release'))
+        self.assertEqual([], around.bdms)
+
+    def test_driver_that_releases_when_it_disconnects(self):
+        around = self.world(world.Volume('b'), vm_state='stopped',
+                            guest_runs=False)
+        around.virt.connects_when_off = True
+        result = self.recover(around, Policy.DETACH)
+        self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertNotIn('release', verbs(around))
+
+    def test_server_without_a_domain(self):
+        around = self.world(world.Volume('b'), vm_state='error',
+                            guest_runs=False)
+        around.errors['release'] = nova_exception.InstanceNotFound(
+            instance_id=world.SERVER)
+        result = self.recover(around, Policy.DETACH)
+        self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertEqual([], around.bdms)
 
     def test_root_volume_is_replaced(self):
