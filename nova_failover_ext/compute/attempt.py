@@ -25,6 +25,7 @@ from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import record
 from nova_failover_ext.compute import states
+from nova_failover_ext.compute import steps
 from nova_failover_ext import exception
 from nova_failover_ext import results
 from nova_failover_ext import truth
@@ -68,9 +69,16 @@ class Attempt:
         :param volumes: volume id to the active_backend_id of its backend
         """
         try:
-            return self._guarded(self._run, volumes)
+            result = self._guarded(self._run, volumes)
         finally:
-            self._let_go()
+            problem = self._let_go()
+        if not problem:
+            return result
+        outcome = (result.outcome if result.outcome is Outcome.FAILED
+                   else Outcome.DEFERRED)
+        return self._answer(
+            outcome, '; '.join(filter(None, (result.reason, problem))),
+            result.volumes)
 
     def catch_up(self) -> results.ServerResult:
         """Exchange the records of the volumes that wait for a power cycle.
@@ -113,7 +121,8 @@ class Attempt:
                        for item in stale}
         for item in asked:
             if not item.stale:
-                item.volume.stamp(item.active_backend_id)
+                with steps.step('stamp'):
+                    item.volume.stamp(item.active_backend_id)
         return self._result(found, pending)
 
     @property
@@ -132,7 +141,8 @@ class Attempt:
         self._log.begun()
         own = self._new_commit()
         own.run(stale, ways, self._guest.runs, self._guest.has_to_run)
-        self._parts.host.update_power_state(self._instance)
+        with steps.step('power_state'):
+            self._parts.host.update_power_state(self._instance)
         self._end(own)
         return own
 
@@ -147,10 +157,11 @@ class Attempt:
     def _end(self, own: commit.Commit) -> None:
         if not self._log:
             return
-        if own.pending:
-            self._log.deferred(_text(own.pending), done=True)
-        else:
-            self._log.succeeded()
+        with steps.step('record'):
+            if own.pending:
+                self._log.deferred(_text(own.pending), done=True)
+            else:
+                self._log.succeeded()
 
     def _catch_up(self) -> results.ServerResult:
         marked = {
@@ -214,20 +225,22 @@ class Attempt:
         self._instance.task_state = truth.TASK_STATE
         # Also if the answer to the save gets lost.
         self._claimed = True
-        try:
-            self._instance.save(
-                expected_task_state=[None, truth.TASK_STATE])
-        except nova_exception.UnexpectedTaskStateError as error:
-            self._claimed = False
-            raise exception.RecoveryDeferred(
-                reason='a task has just begun') from error
+        with steps.step('claim'):
+            try:
+                self._instance.save(
+                    expected_task_state=[None, truth.TASK_STATE])
+            except nova_exception.UnexpectedTaskStateError as error:
+                self._claimed = False
+                raise exception.RecoveryDeferred(
+                    reason='a task has just begun') from error
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> str:
+        """Clear the task state; return why that could not be done."""
         # A guest that was powered off and not yet on again has to run once
         # the recovery is finished; the task state tells the next pass so,
         # and keeps Nova from taking the server for stopped.
         if not self._claimed or self._is_off:
-            return
+            return ''
         self._instance.task_state = None
         try:
             self._instance.save(expected_task_state=truth.TASK_STATE)
@@ -235,6 +248,14 @@ class Attempt:
                 nova_exception.InstanceNotFound):
             LOG.info('The server was deleted meanwhile or belongs to another '
                      'task', instance=self._instance)
+        # Without a conductor nobody can; the next pass does it.
+        except Exception as error:  # noqa: BLE001
+            reason = record.reason_of(error, *self._secrets())
+            LOG.error('The task_state cannot be cleared: %s', reason,
+                      instance=self._instance)
+            return ('the task_state cannot be cleared: '
+                    f'{type(error).__name__}: {reason}')
+        return ''
 
     def _result(self, found: Found,
                 pending: dict[str, str]) -> results.ServerResult:

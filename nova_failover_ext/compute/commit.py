@@ -212,10 +212,17 @@ class Commit:
             self._steps.exchange(item, info)
             self._steps.connect(item)
         with steps.step('power_on'):
-            self._parts.host.power_on(self._context, self._instance)
+            self._power_on(len(items) + len(self._others))
         self.powered_off, self.power_cycled = False, True
         for item in items:
             self._steps.complete(item)
+
+    def _power_on(self, volumes: int) -> None:
+        # Nova connects all volumes once more, and may hang as any connect.
+        self._parts.calls.call(
+            ('power_on', self._instance.uuid), self._parts.host.power_on,
+            self._parts.conf.failover_compute.connect_timeout * max(
+                volumes, 1), self._context, self._instance)
 
     def _power_off(self, items: Items) -> None:
         # A guest that shuts down by itself writes to its root volume, and
@@ -243,4 +250,5 @@ class Commit:
                     'it is healed, but its old connection is still on the '
                     f'host, to be removed later ({problem})')
             else:
-                volume.stamp(item.active_backend_id)
+                with steps.step('stamp'):
+                    volume.stamp(item.active_backend_id)

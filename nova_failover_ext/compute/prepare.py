@@ -129,7 +129,17 @@ class Preparation:
     @functools.cached_property
     def connector(self) -> dict[str, Any]:
         """This host's connector; os-brick runs commands to make one."""
-        return self._parts.virt.connector(self._instance)
+        try:
+            made: dict[str, Any] = self._parts.calls.call(
+                ('connector', self._instance.uuid),
+                self._parts.virt.connector, self._conf.connect_timeout,
+                self._instance)
+        # Whatever the commands raise.
+        except Exception as error:
+            raise exception.RecoveryFailed(
+                step='connector',
+                reason=f'{type(error).__name__}: {error}') from error
+        return made
 
     def ask(self, volume: mapping.Mapping,
             active_backend_id: str) -> Prepared | Unfit:

@@ -23,6 +23,7 @@ from oslo_utils import timeutils
 
 from nova_failover_ext.compute import attempt
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import masking
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import states
@@ -101,7 +102,18 @@ class Recovery:
             return results.ServerResult(
                 server_id, Outcome.SKIPPED, 'the server is deleted')
         chosen = policy or self.policy_of(instance)
-        runs = self._parts.virt.guest_runs(instance)
+        # Its lock is free then, but not the server.
+        if self._parts.calls.hangs(('power_on', server_id)):
+            return results.ServerResult(
+                server_id, Outcome.DEFERRED, 'its power on still hangs')
+        try:
+            runs = self._parts.virt.guest_runs(instance)
+        # Whatever the virt driver raises; there is nothing to record yet.
+        except Exception as error:  # noqa: BLE001
+            return results.ServerResult(
+                server_id, Outcome.DEFERRED,
+                'the hypervisor does not say whether the guest runs: '
+                f'{type(error).__name__}: {masking.scrub(str(error))}')
         decision = states.decide(states.Facts(
             instance.vm_state, instance.task_state, instance.host,
             self._parts.host.name, runs), chosen)
