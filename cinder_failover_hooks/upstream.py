@@ -211,9 +211,10 @@ def all_volumes(host: str, cluster: str | None, group_id: str | None,
     where = {'group_id': group_id} if group_id else _where(host, cluster)
     marker = None
     while True:
+        # One more tells whether there is another page without asking for it.
         page = attempt('reading volumes', functools.partial(
-            read_page, where, marker, size))
-        yield from page
-        if len(page) < size:
+            read_page, where, marker, size + 1))
+        yield from page[:size]
+        if len(page) <= size:
             return
-        marker = page[-1].volume_id
+        marker = page[size - 1].volume_id
