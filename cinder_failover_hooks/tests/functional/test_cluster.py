@@ -15,6 +15,7 @@
 
 from typing import Any
 
+from cinder.cmd import manage
 from cinder import context
 from cinder import objects
 from cinder import rpc
@@ -194,6 +195,31 @@ class TestCluster(ClusterTestCase):
         [error] = self.notifications.wait_for(notifications.ERROR)
         self.assertIn('still at default', error.payload.reason)
         self.assertEqual(('enabled', None), self.cluster_row())
+
+
+class TestFrozenCluster(ClusterTestCase):
+    """What an operator does who stays at the other site."""
+
+    def test_reset_active_backend(self) -> None:
+        """cinder-manage writes all records; the next starts announce it."""
+        self.api.api_put('/os-services/freeze', {'cluster': CLUSTER})
+        self.fail_over()
+        self.ended()
+        testing.wait_until('the switch of all members',
+                           lambda: self.active() == ['site-b', 'site-b'])
+        for service in (self.volume, self.other):
+            service.stop()
+        manage.DbCommands().reset_active_backend(True, None, MEMBERS[1])
+        self.assertEqual(('enabled', None), self.cluster_row())
+        self.volume, self.other = (
+            self.start_service('volume', host=host) for host in MEMBERS)
+        announced = self.notifications.wait_for(notifications.ANNOUNCE, 4)[2:]
+        self.assertEqual(
+            {(host, None, 'enabled', None) for host in MEMBERS},
+            {(one.payload.backend, one.payload.new_active_backend_id,
+              one.payload.replication_status, one.payload.reason)
+             for one in announced})
+        self.assertEqual([None, None], self.active())
 
 
 @ddt.ddt

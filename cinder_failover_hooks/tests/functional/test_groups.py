@@ -15,6 +15,9 @@
 
 from typing import Any
 
+from cinder import context
+from cinder.db import api as db
+
 from cinder_failover_hooks import notifications
 from cinder_failover_hooks.tests.functional import base
 
@@ -155,6 +158,10 @@ class TestGroupErrors(GroupTestCase):
     def failed(self) -> Any:
         """Fail the group over, and return the error that is reported."""
         self.fail_group_over(self.group)
+        return self.error()
+
+    def error(self) -> Any:
+        """Return the error that is reported of the group."""
         [error] = self.notifications.wait_for(notifications.ERROR)
         self.assertEqual(('error', self.group, None),
                          (error.priority, error.payload.group_id,
@@ -193,6 +200,28 @@ class TestGroupErrors(GroupTestCase):
         self.assertIn('Failover replication failed', error.reason)
         self.assertEqual(('in-use', 'error'), (
             error.volumes[0].status, error.volumes[0].replication_status))
+
+    def test_a_volume_that_is_deleted_meanwhile(self) -> None:
+        """The others are named, with what their rows say."""
+        gone = self.make_volume(self.replicated, group_id=self.group)
+        with self.backend.held('failover_replication'):
+            self.fail_group_over(self.group)
+            self.backend.wait_for_call('failover_replication')
+            db.volume_destroy(context.get_admin_context(), gone)
+        error = self.error()
+        self.assertIn(gone, error.reason)
+        self.assertEqual(self.rows()[self.inside], (
+            error.volumes[0].status, error.volumes[0].replication_status))
+
+    def test_attached_volumes_that_are_not_allowed(self) -> None:
+        """Refused by Cinder's API: nothing is reported of it."""
+        self.assertIn('400', self.refused(
+            self.api.failover_group_replication, self.group, {
+                'failover_replication': {'secondary_backend_id': 'site-b'}}))
+        self.assertEqual('enabled', self.group_row())
+        self.fail_group_over(self.group)
+        self.notifications.wait_for(notifications.END)
+        self.assertEqual(1, len(self.notifications.of(notifications.START)))
 
     def test_an_unknown_target(self) -> None:
         """Groups have no way to refuse one: they fail."""

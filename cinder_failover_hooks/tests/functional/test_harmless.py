@@ -21,6 +21,7 @@ import oslo_messaging
 
 from cinder_failover_hooks import manager
 from cinder_failover_hooks import notifications
+from cinder_failover_hooks.testing import fixture as testing
 from cinder_failover_hooks.tests.functional import base
 from cinder_failover_hooks import upstream
 
@@ -44,31 +45,106 @@ class HarmlessTestCase(base.FailoverTestCase):
         self.volume.manager._reporter.emitter._send = send
 
 
+class Broker:
+    """Takes the place of ``upstream.send``, and is down at first."""
+
+    def __init__(self) -> None:
+        self._send = upstream.send
+        self.up = threading.Event()
+        #: event types that could not be sent
+        self.tried: set[str] = set()
+
+    def send(self, transport: Any, topic: str, publisher_id: str,
+             event_type: str, priority: str, payload: dict[str, Any]) -> None:
+        """Send a notification if the broker is up."""
+        if not self.up.is_set():
+            self.tried.add(event_type)
+            raise oslo_messaging.MessageDeliveryFailure('broker is down')
+        self._send(transport, topic, publisher_id, event_type, priority,
+                   payload)
+
+    def wait_for(self, *event_types: str) -> None:
+        """Wait until it was tried to send some.
+
+        :param event_types: which
+        """
+        testing.wait_until('an attempt to send %s' % ', '.join(event_types),
+                           lambda: self.tried.issuperset(event_types))
+
+
 class TestBroker(HarmlessTestCase):
     """The message bus is not there when it is needed."""
 
     def test_a_broker_that_is_down_and_comes_back(self) -> None:
         """The failover is done meanwhile, the listener learns of it later."""
         volume_id = self.attached(self.replicated)[0]
-        up, tried = threading.Event(), threading.Event()
-
-        def send(*args: Any) -> None:
-            tried.set()
-            if not up.is_set():
-                raise oslo_messaging.MessageDeliveryFailure('broker is down')
-            upstream.send(*args)
-
-        self.replace_send(send)
+        bus = Broker()
+        self.replace_send(bus.send)
         self.fail_over_here()
         self.assertEqual(('failed-over', 'site-b', True, 'failed-over'),
                          self.service_row())
         self.assertEqual(('in-use', 'failed-over'), self.rows()[volume_id])
-        self.assertTrue(tried.wait(10))
+        bus.wait_for(notifications.START)
         self.assertEqual([], self.notifications.of(notifications.START))
-        up.set()
+        bus.up.set()
         self.notifications.wait_for(notifications.START)
         [end] = self.notifications.wait_for(notifications.END)
         self.assertEqual(volume_id, end.payload.volumes[0].volume_id)
+
+    def test_a_broker_that_is_away_for_longer_than_we_retry(self) -> None:
+        """What was dropped is made up for, what came later follows."""
+        self.notifications.wait_for(notifications.ANNOUNCE)
+        self.configure_hooks(retry_timeout=0, retry_max_interval=0.01)
+        bus = Broker()
+        self.replace_send(bus.send)
+        self.fail_over_here()
+        bus.wait_for(notifications.START, notifications.ANNOUNCE)
+        bus.up.set()
+        [end] = self.notifications.wait_for(notifications.END)
+        self.assertEqual('site-b', end.payload.new_active_backend_id)
+        self.assertEqual(
+            [notifications.ANNOUNCE] * 2 + [notifications.END],
+            [one.event_type for one in self.notifications.received])
+
+    def test_a_restart_while_the_broker_is_down(self) -> None:
+        """What waited is lost with the process; the next one announces."""
+        self.notifications.wait_for(notifications.ANNOUNCE)
+        group = self.make_group()
+        inside = self.attached(self.replicated, group_id=group)[0]
+        self.replicate_group(group)
+        self.fail_over_here()
+        self.notifications.wait_for(notifications.END)
+        bus = Broker()
+        self.replace_send(bus.send)
+        self.fail_over_here('default')
+        bus.wait_for(notifications.START)
+        self.fail_group_over(group)
+        self.wait_for_status('groups', group, 'failing-over',
+                             'replication_status')
+        bus.tried.clear()
+        self.kill()
+        self.patch('cinder_failover_hooks.upstream.send', bus.send)
+        self.volume = self.start_service('volume')
+        bus.wait_for(notifications.ANNOUNCE)
+        bus.up.set()
+        backend, apart = self.notifications.wait_for(
+            notifications.ANNOUNCE, 3)[1:]
+        self.assertEqual(
+            (None, None, 'enabled'),
+            (backend.payload.group_id, backend.payload.new_active_backend_id,
+             backend.payload.replication_status))
+        self.assertEqual((group, [inside]), (
+            apart.payload.group_id,
+            [volume.volume_id for volume in apart.payload.volumes]))
+        self.assertEqual(1, len(self.notifications.of(notifications.START)))
+        self.assertEqual(1, len(self.notifications.of(notifications.END)))
+
+    def kill(self) -> None:
+        """End the volume service, and what it has not sent with it."""
+        waiting = self.volume.manager._reporter.emitter.worker
+        self.volume.stop()
+        waiting.stop()
+        waiting.wait()
 
     def test_a_broker_that_never_answers(self) -> None:
         """The failover, and the next one, are not delayed."""
