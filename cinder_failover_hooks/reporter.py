@@ -90,7 +90,7 @@ class Report:
         A clustered one has ended when the driver of this process has
         switched, too, which another thread does.
         """
-        with _harmless('the end of a failover'):
+        with self._announced_otherwise('the end of a failover'):
             after = self._backend.read_state()
             reason = self._failure(after)
             if after.member is None or reason or self._request.group_id:
@@ -105,7 +105,7 @@ class Report:
 
         :param error: what it raised; its text is masked
         """
-        with _harmless('the failure of a failover'):
+        with self._announced_otherwise('the failure of a failover'):
             after = self._backend.read_state()
             self._emitter.emit(dataclasses.replace(
                 self._outcome(after, state.masked(error)),
@@ -114,6 +114,16 @@ class Report:
     def switched(self) -> None:
         """Take note that the driver of this process was told to switch."""
         self._switched.set()
+
+    @contextlib.contextmanager
+    def _announced_otherwise(self, what: str) -> Iterator[None]:
+        with _harmless(what):
+            try:
+                yield
+            except Exception:
+                # It reads the state again, later and more than once.
+                self._emitter.announce()
+                raise
 
     def _failure(self, after: state.BackendState) -> str | None:
         if self._request.group_id:

@@ -104,13 +104,16 @@ class TestReporter(ReporterTestCase):
         self.assertIn('ValueError', error.reason)
         self.assertNotIn('canary', error.reason)
 
-    @ddt.data('started', 'returned')
-    def test_a_database_that_cannot_be_read(self, step: str) -> None:
-        """Logged, not raised."""
+    @ddt.data(('started', 0), ('returned', 1), ('raised', 1, ValueError()))
+    @ddt.unpack
+    def test_a_database_that_cannot_be_read(
+            self, step: str, announced: int, *args: Any) -> None:
+        """Logged, not raised; how it ended is announced."""
         report = self._report([RuntimeError('gone')])
-        getattr(report, step)()
+        getattr(report, step)(*args)
         self.assertEqual([], self._said())
         self.assertEqual(1, self.log.output.count('Could not report'))
+        self.assertEqual(announced, self.emitter.announce.call_count)
 
     def test_an_emitter_that_raises(self) -> None:
         """Logged, not raised."""
