@@ -196,24 +196,37 @@ class TestMeanwhile(base.FailoverTestCase):
              if one.event_type != notifications.ANNOUNCE])
 
     def test_another_failover_that_comes_by_rpc(self) -> None:
-        """Each has an end of its own, told apart by the id."""
-        first, second = (context.RequestContext(
-            'user', 'project', is_admin=True) for _ in range(2))
+        """Each has a start and an outcome of its own, told apart by the id.
+
+        Cinder's manager does not refuse it. Who comes second finds that the
+        backend has moved, or moves it, too, and may leave a wrong replication
+        status in Cinder's record.
+        """
+        requests = [context.RequestContext('user', 'project', is_admin=True)
+                    for _ in range(2)]
         with self.backend.held('failover_host'):
-            running = threading.Thread(
-                target=self.volume.manager.failover, args=(first, 'site-b'))
-            running.start()
-            self.addCleanup(running.join)
+            for ctxt in requests:
+                running = threading.Thread(
+                    target=self.volume.manager.failover_host,
+                    args=(ctxt, 'site-b'))
+                running.start()
+                self.addCleanup(running.join)
+            self.notifications.wait_for(notifications.START, 2)
             self.backend.wait_for_call('failover_host')
-            self.assertEqual(1, len(self.notifications.wait_for(
-                notifications.START)))
-            self.backend.script.release('failover_host')
-            running.join(testing.TIMEOUT)
-            self.volume.manager.failover_host(second, 'site-b')
-        [end] = self.notifications.wait_for(notifications.END)
-        # Cinder takes what is there already for a refused target.
-        self.notifications.wait_for(notifications.START, 2)
-        self.assertEqual(first.request_id, end.payload.failover_id)
+        expected = sorted(ctxt.request_id for ctxt in requests)
+        testing.wait_until('two outcomes',
+                           lambda: expected == self.failed_over(
+                               notifications.END, notifications.ERROR))
+        self.assertEqual(expected, self.failed_over(notifications.START))
+        self.assertEqual('site-b', self.service_row()[1])
+
+    def failed_over(self, *event_types: str) -> list[str]:
+        """Return the failover ids of notifications.
+
+        :param event_types: of the notifications
+        """
+        return sorted(one.payload.failover_id for one in list(
+            self.notifications.received) if one.event_type in event_types)
 
     def test_a_volume_is_deleted(self) -> None:
         """Cinder stops at its row; the rest is not saved, and that is told.
