@@ -62,7 +62,12 @@ class FailoverComputeManager(manager.ComputeManager):
     def post_start_hook(self) -> None:
         """Recover the servers that were not resumed."""
         super().post_start_hook()
-        self._self_recovery.start()
+        try:
+            self._self_recovery.start()
+        # The engine finishes what is left; nova-compute has to start.
+        except Exception as error:  # noqa: BLE001
+            LOG.error('Looking for servers whose recovery was cut off failed '
+                      'with %s', type(error).__name__)
 
     def start_instance(self, context: Any, instance: Any) -> None:
         """Start a server, with volumes that waited for that."""

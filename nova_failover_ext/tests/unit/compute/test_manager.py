@@ -101,5 +101,15 @@ class Manager(base.BaseTestCase):
         nova.assert_called_once()
 
     def test_withheld_guests_are_recovered_once_the_service_runs(self):
+        self.nova('post_start_hook')
         self.manager.post_start_hook()
         self.own.start.assert_called_once_with()
+
+    def test_no_error_keeps_the_service_from_starting(self):
+        nova = self.nova('post_start_hook')
+        self.own.start.side_effect = RuntimeError('canary')
+        log = self.useFixture(fixtures.FakeLogger())
+        self.manager.post_start_hook()
+        nova.assert_called_once_with(self.manager)
+        self.assertIn('RuntimeError', log.output)
+        self.assertNotIn('canary', log.output)
