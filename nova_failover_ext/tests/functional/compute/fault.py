@@ -98,10 +98,9 @@ class Fault(crash_process.Recording):
             if self._how is How.LOST:
                 run()
                 raise _time_out(call.kind, self._secret)
-            if call.kind == crash_seams.BRICK or self._how is How.LATE:
-                self.go_on.wait(PATIENCE)
             if self._how is How.TIMES_OUT:
                 raise _time_out(call.kind, self._secret)
+            self.go_on.wait(PATIENCE)
             return run()
         finally:
             self.done.set()

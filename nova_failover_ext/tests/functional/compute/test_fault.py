@@ -24,15 +24,13 @@ Scene = crash_scenes.Scene
 @ddt.ddt
 class Faults(fault.FaultTestBase):
 
-    @ddt.data(Scene(data=True), Scene(root=True),
-              Scene(data=True, runs=False))
-    def test_reattach(self, scene):
+    @ddt.data(Scene(data=True), Scene(root=True))
+    def test_running_server(self, scene):
         self.matrix(scene)
 
-    def test_detach(self):
-        self.matrix(Scene(data=True, policy='detach'))
-
-    @ddt.data(Scene(data=True, policy='refresh'),
-              Scene(data=True, policy='power-cycle'))
-    def test_other_policies(self, scene):
+    @ddt.data(Scene(data=True, runs=False), Scene(root=True, runs=False))
+    def test_stopped_server(self, scene):
         self.matrix(scene, brief=True)
+
+    def test_detach(self):
+        self.matrix(Scene(data=True, policy='detach'), brief=True)
