@@ -18,10 +18,14 @@ import pathlib
 import subprocess
 import sys
 
+from cinder import objects
 import ddt
 
 from cinder_failover_hooks import drivers
 from cinder_failover_hooks.tests.unit import base
+
+PAGE = (pathlib.Path(__file__).parents[3] / 'doc' / 'source' / 'reference'
+        / 'drivers.rst')
 
 
 @ddt.ddt
@@ -35,6 +39,8 @@ class TestDrivers(base.TestCase):
     @ddt.data(*drivers.DRIVERS)
     def test_the_driver_exists(self, driver: drivers.Driver) -> None:
         """Its module is there, and fails over."""
+        # Looking for it imports its package, and some need these.
+        objects.register_all()
         spec = importlib.util.find_spec(
             'cinder.volume.drivers.%s' % driver.module)
         self.assertIn('def failover',
@@ -53,6 +59,21 @@ class TestDrivers(base.TestCase):
                          drivers.Landmine.WRITES_AVAILABLE in mines)
         if drivers.Landmine.CLUSTERED_FAILBACK_REFUSED in mines:
             self.assertTrue(driver.active_active)
+
+    @ddt.data(*drivers.DRIVERS)
+    def test_the_reference_tells_it(self, driver: drivers.Driver) -> None:
+        """With what may surprise."""
+        page = ' '.join(PAGE.read_text().split())
+        answers = {True: 'yes', False: 'no', None: 'does not say'}
+        self.assertIn('* - %s - %s - %s - %s - %s ' % (
+            driver.title, answers[driver.active_active],
+            ', '.join(driver.modes),
+            ', '.join('``%s``' % key for key in driver.changes) or 'nothing',
+            driver.old_side.value), page)
+        for mine in driver.landmines:
+            before, found, _after = page.partition(mine.value[1:])
+            self.assertTrue(found, mine)
+            self.assertIn(driver.title, before[-200:])
 
     def test_updates(self) -> None:
         """Only what is written."""
