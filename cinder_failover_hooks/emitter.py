@@ -78,6 +78,8 @@ class Emitter:
         self._attempt = retry.Retry(conf, self.worker.stopping)
         #: whether an announcement waits that makes up for what was dropped
         self._owed = threading.Event()
+        #: whether something was dropped for want of room
+        self._crowded = threading.Event()
 
     def emit(self, header: payloads.Header, with_volumes: bool) -> None:
         """Queue a notification. Returns at once and raises nothing.
@@ -110,7 +112,8 @@ class Emitter:
                      lambda: self._announce(self._attempt))
 
     def _submit(self, what: str, job: Callable[[], None]) -> None:
-        self.worker.submit(what, lambda: self._do(what, job))
+        if not self.worker.submit(what, lambda: self._do(what, job)):
+            self._crowded.set()
 
     def _do(self, what: str, job: Callable[[], None]) -> None:
         try:
@@ -120,13 +123,21 @@ class Emitter:
             LOG.error('Dropped %s, the state of the backend will be announced '
                       'instead: %s', what, state.masked(exc))
             self._owe()
+        finally:
+            if self._crowded.is_set():
+                self._crowded.clear()
+                self._owe()
 
     def _owe(self) -> None:
+        # Only the thread that sends comes here: what is owed already has not
+        # begun, and will read a state that is newer than what was dropped.
         if self._owed.is_set():
             return
         self._owed.set()
-        self.worker.submit('announcement of backend %s' % self._backend.name,
-                           self._pay)
+        if not self.worker.submit(
+                'announcement of backend %s' % self._backend.name, self._pay):
+            self._owed.clear()
+            self._crowded.set()
 
     def _pay(self) -> None:
         # What comes after it would not be sent either as long as this is not.

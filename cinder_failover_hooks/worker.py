@@ -45,22 +45,25 @@ class Worker:
         #: set when the process ends; jobs should then give up soon
         self.stopping = threading.Event()
 
-    def submit(self, what: str, job: Callable[[], object]) -> None:
+    def submit(self, what: str, job: Callable[[], object]) -> bool:
         """Queue a job. Returns at once and raises nothing.
 
         :param what: says in the log what is lost if the job fails
         :param job: called without arguments; what it returns is ignored, what
             it raises is logged
+        :returns: whether there was room for it
         """
         try:
             self._jobs.put_nowait((what, job))
             self._ensure_thread()
         except queue.Full:
             LOG.error('Dropped %s: too many notifications are waiting.', what)
+            return False
         except RuntimeError:
             # The machine has no room for another thread. The job stays
             # queued for when the next one asks again.
             LOG.exception('Delayed %s: no thread to send it with.', what)
+        return True
 
     def stop(self) -> None:
         """Tell the running job to give up, and drop those that wait."""

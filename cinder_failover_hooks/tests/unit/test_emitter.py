@@ -15,6 +15,7 @@
 from collections.abc import Iterable
 import threading
 from typing import Any
+from unittest import mock
 
 import fixtures
 import oslo_messaging
@@ -172,6 +173,47 @@ class TestEmitter(base.TestCase):
         made.emit(base.header(), True)
         made.worker.wait()
         self.assertEqual(2, len(self._sent(notifications.ANNOUNCE)))
+
+    def test_the_state_is_announced_instead_of_what_had_no_room(self) -> None:
+        """Once, and after all that had."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder_failover_hooks.worker.BACKLOG', 2))
+        made = self._emitter()
+        entered = threading.Event()
+
+        def send(transport: Any, topic: str, publisher_id: str,
+                 event_type: str, priority: str,
+                 payload: dict[str, Any]) -> None:
+            entered.set()
+            self.bus(transport, topic, publisher_id, event_type, priority,
+                     payload)
+
+        made._send = send
+        self.bus.gate.clear()
+        made.emit(base.header(event_type=notifications.START), False)
+        self.assertTrue(entered.wait(10))
+        for _ in range(5):
+            made.emit(base.header(), True)
+        self.assertEqual(3, self.log.output.count('Dropped'))
+        self.bus.gate.set()
+        made.worker.wait()
+        self.assertEqual(
+            [notifications.START, notifications.END, notifications.END,
+             notifications.ANNOUNCE], [one[2] for one in self.bus.sent])
+
+    def test_an_announcement_that_has_no_room_itself(self) -> None:
+        """It is tried again after the next notification."""
+        made = self._emitter(retry_timeout=0)
+        self.bus.errors = [oslo_messaging.MessageDeliveryFailure('down')]
+        with mock.patch.object(made.worker, 'submit', autospec=True,
+                               return_value=False):
+            made._do('notification', lambda: made._send_one(
+                'topic', notifications.START, {}))
+        self.assertEqual([], self.bus.sent)
+        made.emit(base.header(), True)
+        made.worker.wait()
+        self.assertEqual([notifications.END, notifications.ANNOUNCE],
+                         [one[2] for one in self.bus.sent])
 
     def test_an_error_of_ours_is_not_made_up_for(self) -> None:
         """It would come again and again."""

@@ -67,9 +67,9 @@ class TestWorker(base.TestCase):
         self.worker.submit('hanging', hang)
         self.assertTrue(blocked.wait(10))
         for _ in range(worker.BACKLOG):
-            self.worker.submit('waiting', lambda: None)
+            self.assertTrue(self.worker.submit('waiting', lambda: None))
         self.assertNotIn('Dropped', self.log.output)
-        self.worker.submit('notification 3', lambda: None)
+        self.assertFalse(self.worker.submit('notification 3', lambda: None))
         self.assertIn('Dropped notification 3', self.log.output)
 
     def test_no_thread_before_the_first_job(self) -> None:
