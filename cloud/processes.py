@@ -133,6 +133,15 @@ class Daemon:
             pass
         return None
 
+    def family(self) -> list[psutil.Process]:
+        """Find the running process and its workers.
+
+        :returns: the process first, nothing when it does not run
+        """
+        process = self.process()
+        return ([process, *process.children(recursive=True)] if process
+                else [])
+
     def ready(self, check: collections.abc.Callable[[], object],
               timeout: float = 90) -> None:
         """Wait until the daemon does its work.

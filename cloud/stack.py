@@ -13,11 +13,14 @@
 
 import collections.abc
 import concurrent.futures
+import contextlib
 import logging
 import os
 import shutil
 import time
 
+from openstack import connection
+from openstack import exceptions
 import psutil
 
 from cloud import accounts
@@ -147,8 +150,9 @@ class Stack:
                 if each.state == 'up']) >= 3, timeout, interval=0.5)
         # Until then Cinder's scheduler refuses to make volumes.
         waiting.wait_for(
-            'backends of Cinder', lambda: len(list(
-                admin.block_storage.backend_pools())) >= 2, timeout,
+            'backends of Cinder', lambda: _enabled(admin) <= {
+                pool.name.partition('#')[0]
+                for pool in admin.block_storage.backend_pools()}, timeout,
             interval=0.5)
 
     # Status
@@ -187,16 +191,18 @@ class Stack:
             registry.find(name, self.conf).daemon(self.conf).stop()
 
     def kill_one(self, name: str) -> None:
-        """Kill a service at once, as a crash does.
+        """Kill a service with its workers at once, as a crash does.
 
         :param name: its name
         :raises KeyError: when there is no such service
         """
-        process = registry.find(name, self.conf).daemon(self.conf).process()
-        if process:
+        # The parent comes first, which else would start workers anew.
+        family = registry.find(name, self.conf).daemon(self.conf).family()
+        for process in family:
             LOG.info('killing %s (pid %d)', name, process.pid)
-            process.kill()
-            psutil.wait_procs([process], timeout=10)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
 
     def start_one(self, name: str) -> None:
         """Start one service.
@@ -260,6 +266,16 @@ class Stack:
                     for word in words[1:]):
                 LOG.debug('stray: %s', ' '.join(words))
                 processes.stop_tree(process, timeout=1)
+
+
+def _enabled(admin: connection.Connection) -> set[str]:
+    """The backends that Cinder may use: not one that has failed over."""
+    answer = admin.block_storage.get('/os-services?binary=cinder-volume',
+                                     microversion='3.7')
+    exceptions.raise_from_response(answer)
+    return {each['cluster'] or each['host']
+            for each in answer.json()['services']
+            if each['status'] == 'enabled' and each['state'] == 'up'}
 
 
 def timed(what: str, step: Step) -> None:

@@ -11,8 +11,10 @@
 # under the License.
 """Listen to the failover notifications, and send them again."""
 
+import collections
 import dataclasses
 import logging
+import re
 import threading
 import typing
 
@@ -30,6 +32,11 @@ LOG = logging.getLogger(__name__)
 
 TOPIC = 'failover_notifications'
 EXCHANGE = 'openstack'
+
+#: What the engine logs of each notification that reaches it.
+_ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.notifications .*'
+                      r'Notification (\S+): (\S+) is on \S+ '
+                      r'\(failover (\S+)\)$', re.MULTILINE)
 
 
 @dataclasses.dataclass
@@ -125,3 +132,14 @@ def publish(conf: settings.Settings, messages: list[Message]) -> None:
         getattr(notifier, message.priority)({}, message.event,
                                             message.payload)
     transport.cleanup()
+
+
+def arrivals(conf: settings.Settings) -> collections.Counter:
+    """What has reached the engine since its log began.
+
+    :param conf: the settings
+    :returns: how often, by event type, backend and failover id
+    """
+    file = conf.log / 'nova-failover-engine.log'
+    return collections.Counter(
+        _ARRIVAL.findall(file.read_text(errors='replace')))

@@ -13,17 +13,11 @@
 
 import collections
 import copy
-import re
 
 from cloud.scenario import bus
 from cloud import settings
 from cloud.tests import base
 from cloud import waiting
-
-#: What the engine logs of each notification that reaches it.
-ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.notifications .*'
-                     r'Notification (\S+): (\S+) is on \S+ '
-                     r'\(failover (\S+)\)$', re.MULTILINE)
 
 
 class NotificationTest(base.CloudTestCase):
@@ -34,7 +28,7 @@ class NotificationTest(base.CloudTestCase):
     def setUp(self) -> None:
         """Note what has reached the engine before."""
         super().setUp()
-        self.earlier = self.arrivals()
+        self.earlier = bus.arrivals(self.stage.conf)
         self.expected: collections.Counter = collections.Counter()
 
     def test_duplicate_late_and_forged(self) -> None:
@@ -92,15 +86,6 @@ class NotificationTest(base.CloudTestCase):
         return next(value for key, value in message.payload.items()
                     if key.endswith('.data'))
 
-    def arrivals(self) -> collections.Counter:
-        """What has reached the engine since its log began.
-
-        :returns: how often, by event type, backend and failover id
-        """
-        file = self.stage.conf.log / 'nova-failover-engine.log'
-        return collections.Counter(
-            ARRIVAL.findall(file.read_text(errors='replace')))
-
     def wait_arrivals(self, sent: list[bus.Message]) -> None:
         """Wait until the engine has got all notifications of this test.
 
@@ -113,4 +98,5 @@ class NotificationTest(base.CloudTestCase):
                           data['failover_id']] += 1
         waiting.wait_for(
             f'the engine to get {dict(self.expected)}',
-            lambda: self.arrivals() - self.earlier >= self.expected, 30)
+            lambda: bus.arrivals(self.stage.conf) - self.earlier
+            >= self.expected, 30)
