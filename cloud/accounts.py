@@ -40,6 +40,8 @@ TYPES = {
                    'replication_enabled': '<is> True'},
     'shared': {'volume_backend_name': 'repl', 'multiattach': '<is> True',
                'replication_enabled': '<is> True'},
+    'clustered': {'volume_backend_name': settings.CLUSTER,
+                  'replication_enabled': '<is> True'},
     'plain': {'volume_backend_name': 'plain'},
 }
 #: Memory in MiB; a server is resized from the first to the second.

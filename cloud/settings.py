@@ -35,6 +35,9 @@ PORTS = {
 }
 REGION = 'little'
 HOST = 'little'
+#: Two more cinder-volume services, which some tests start, and their cluster.
+CLUSTER = 'pair'
+MEMBERS = ('member-one', 'member-two')
 SITES = ('primary', 'secondary')
 PROJECTS = ('alpha', 'beta')
 
@@ -64,6 +67,8 @@ class Settings:
     canary: str = CANARY
     region: str = REGION
     host: str = HOST
+    cluster: str = CLUSTER
+    members: tuple[str, ...] = MEMBERS
 
     @property
     def file(self) -> pathlib.Path:

@@ -132,7 +132,8 @@ class Cast:
         self.wait_speaks('e')
 
     def make_one(self, key: str, image: str = 'guest', boot: bool = False,
-                 policy: str = '', mounted: bool = False) -> None:
+                 policy: str = '', mounted: bool = False,
+                 kind: str = 'replicated', group: str = '') -> None:
         """Make a server with a data volume, for a special test.
 
         :param key: what the server is called
@@ -140,11 +141,14 @@ class Cast:
         :param boot: it boots from a volume instead
         :param policy: its metadata asks for this policy
         :param mounted: the volume has a file system, which the guest mounts
+        :param kind: the type of its volumes
+        :param group: id of the group that its volumes belong to
         """
-        root = (self.world.volume('alpha', f'{key}-root', image='guest-boot')
+        root = (self.world.volume('alpha', f'{key}-root', kind, 'guest-boot',
+                                  group)
                 if boot else '')
-        volume = self.world.volume('alpha', f'{key}-data',
-                                   image='tenant-data' if mounted else '')
+        volume = self.world.volume('alpha', f'{key}-data', kind,
+                                   'tenant-data' if mounted else '', group)
         server = self.world.server(
             'alpha', key, root=root, data=volume, image=image,
             metadata={'failover:policy': policy} if policy else {})

@@ -53,7 +53,7 @@ class World:
     # Making things
 
     def volume(self, project: str, name: str, kind: str = 'replicated',
-               image: str = '') -> str:
+               image: str = '', group: str = '') -> str:
         """Make a volume as a tenant, and wait for it.
 
         :param project: the tenant
@@ -61,12 +61,14 @@ class World:
         :param kind: the volume type
         :param image: fill it from this image: ``guest-boot`` to boot from
             it, ``tenant-data`` for a file system
+        :param group: id of the group that it belongs to
         :returns: the volume's id
         """
         storage = self.tenants[project].block_storage
+        more = {'group_id': group} if group else {}
         volume = storage.create_volume(
             name=PREFIX + name, size=1, volume_type=kind,
-            image_id=self.images[image] if image else None)
+            image_id=self.images[image] if image else None, **more)
 
         def look() -> bool:
             status = storage.get_volume(volume.id).status
@@ -185,16 +187,24 @@ class World:
         return [compute.get_server_action(action.request_id, server)
                 for action in compute.server_actions(server)]
 
-    def backend(self) -> dict:
-        """Cinder's record of the replicated backend.
+    def backends(self) -> dict[str, dict]:
+        """Cinder's records of all backends.
 
-        :returns: the service, as the API shows it to the administrator
+        :returns: the services by their ``host@backend``, as the API shows
+            them to the administrator
         """
         answer = self.admin.block_storage.get(
             '/os-services?binary=cinder-volume', microversion='3.7')
         exceptions.raise_from_response(answer)
-        return next(service for service in answer.json()['services']
-                    if service['host'] == BACKEND)
+        return {service['host']: service
+                for service in answer.json()['services']}
+
+    def backend(self) -> dict:
+        """Cinder's record of the replicated backend.
+
+        :returns: the service
+        """
+        return self.backends()[BACKEND]
 
     # Failing over
 
@@ -208,16 +218,17 @@ class World:
         self.wait_backend(target)
         return identity
 
-    def request_failover(self, target: str) -> str:
-        """Ask Cinder to fail the replicated backend over.
+    def request_failover(self, target: str, backend: str = BACKEND) -> str:
+        """Ask Cinder to fail a backend over.
 
         :param target: ``secondary``, or ``default`` to fail back
+        :param backend: the replicated one, or a member of a cluster
         :returns: the request id, which is the failover's id
         """
-        LOG.info('cinder failover-host %s --backend_id %s', BACKEND, target)
+        LOG.info('cinder failover-host %s --backend_id %s', backend, target)
         answer = self.admin.block_storage.put(
             '/os-services/failover_host',
-            json={'host': BACKEND, 'backend_id': target})
+            json={'host': backend, 'backend_id': target})
         exceptions.raise_from_response(answer)
         return answer.headers['x-openstack-request-id']
 

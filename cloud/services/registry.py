@@ -50,6 +50,11 @@ ENGINE = base.Service(
     'nova-failover-engine', 'nova', 'nova.conf',
     program='nova-failover-engine')
 
+#: Of a cluster that some tests make; not part of the cloud otherwise.
+MEMBERS = tuple(base.Service(name, 'cinder', 'cinder.conf',
+                             program='cinder-volume')
+                for name in settings.MEMBERS)
+
 #: What needs nobody's account yet, then what does.
 FIRST = (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, CINDER_API, NOVA_API,
          CINDER_SCHEDULER, CINDER_VOLUME)
@@ -83,4 +88,5 @@ def find(name: str, conf: settings.Settings) -> base.Service:
     :returns: the service
     :raises KeyError: when there is none of that name
     """
-    return {service.name: service for service in all_of(conf)}[name]
+    return {service.name: service
+            for service in (*all_of(conf), *MEMBERS)}[name]

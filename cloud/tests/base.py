@@ -171,11 +171,34 @@ class OwnServersTestCase(CloudTestCase):
         """
         return self.world.tenants[self.cast.projects[key]].compute
 
+    def recoveries(self) -> dict[str, list[str]]:
+        """The request ids of the recoveries of each server, by its key."""
+        return {key: [action.request_id for action
+                      in self.world.actions('admin', server)
+                      if action.action == play.ACTION]
+                for key, server in self.cast.servers.items()}
+
+    def since(self, earlier: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The recoveries that are new."""
+        return {key: [each for each in made if each not in earlier[key]]
+                for key, made in self.recoveries().items()}
+
     def wait_healed(self, key: str, before: facts.Facts, site: str,
                     timeout: float = 90) -> None:
-        """Wait until a server is healthy on a site.
+        """Wait until a server is healthy on a site with its data volume.
 
         :param key: what the server is called
+        :param before: the facts from before the failover
+        :param site: the active site
+        :param timeout: the bound in seconds
+        """
+        self.wait_case_healed(self.case(key), before, site, timeout)
+
+    def wait_case_healed(self, case: facts.Case, before: facts.Facts,
+                         site: str, timeout: float = 90) -> None:
+        """Wait until a server is healthy on a site with one of its volumes.
+
+        :param case: the server and its volume
         :param before: the facts from before the failover
         :param site: the active site
         :param timeout: the bound in seconds
@@ -183,15 +206,15 @@ class OwnServersTestCase(CloudTestCase):
         wrong: list[str] = []
 
         def look() -> bool:
-            now = self.look(key)
+            now = self.cast.look(case)
             # Of any other status much less is known, and checked.
             wrong[:] = checks.failures([
                 checks.Result('it runs', now.status == 'ACTIVE', now.status),
-                *checks.recovered(self.case(key), before, now, site)])
+                *checks.recovered(case, before, now, site)])
             return not wrong
 
         try:
-            waiting.wait_for(f'({key}) to be healthy on {site}', look,
+            waiting.wait_for(f'({case.key}) to be healthy on {site}', look,
                              timeout, interval=0.5)
         except waiting.WaitTimeout as error:
             self.fail(f'{error}: {"; ".join(wrong)}')
