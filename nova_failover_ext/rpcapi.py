@@ -63,8 +63,8 @@ class ComputeFailoverAPI:
         :param server_id: the instance's uuid
         :param failover_id: request id of the failover, also that of the
             instance action
-        :param volumes: the volumes to look at, volume id to the
-            active_backend_id of its backend ('' is the primary)
+        :param volumes: the volumes to look at, volume id to the stamp for
+            its mapping, see :func:`nova_failover_ext.truth.stamp_for`
         :param timeout: seconds until a living host is given up
         :param heartbeat: seconds without a sign of life from the host
             after which it is given up

@@ -13,8 +13,9 @@
 """What is stale: the stamp and the comparison, as pure decisions.
 
 The stamp is the ``active_backend_id`` under which a block device mapping was
-last brought to the truth. It is kept inside the mapping's connection_info,
-next to what Nova itself keeps there (``serial``, ``multiattach``).
+last brought to the truth, or what stands for that of a replication group
+(:func:`stamp_for`). It is kept inside the mapping's connection_info, next to
+what Nova itself keeps there (``serial``, ``multiattach``).
 """
 
 from collections.abc import Mapping
@@ -63,15 +64,34 @@ def stamp_value(active_backend_id: str | None) -> str:
     return active_backend_id or ''
 
 
+def stamp_for(active_backend_id: str | None, backend_status: str | None,
+              volume_status: str | None, group_id: str | None) -> str:
+    """Return the stamp for a volume that is where Cinder's records say.
+
+    A replication group fails over without its backend. Cinder does not record
+    where to, only that its volumes have: by a replication status that is not
+    the backend's.
+
+    :param active_backend_id: of the backend
+    :param backend_status: replication status of the backend
+    :param volume_status: replication status of the volume
+    :param group_id: the volume's group, None if it is in none
+    """
+    if (group_id and volume_status in ('enabled', 'failed-over')
+            and volume_status != backend_status):
+        return 'group %s' % volume_status
+    return stamp_value(active_backend_id)
+
+
 def needs_question(connection_info: Mapping[str, Any],
-                   active_backend_id: str | None) -> bool:
+                   stamp: str | None) -> bool:
     """Tell whether Cinder has to be asked about this mapping at all.
 
     :param connection_info: the block device mapping's copy
-    :param active_backend_id: the backend's present one
+    :param stamp: the one it would get now, see :func:`stamp_for`
     :returns: False only if the mapping was brought to the truth under it
     """
-    return connection_info.get(STAMP) != stamp_value(active_backend_id)
+    return connection_info.get(STAMP) != stamp_value(stamp)
 
 
 def differing_keys(saved: Mapping[str, Any],

@@ -66,7 +66,7 @@ class Attempt:
     def run(self, volumes: Dictionary[str, str]) -> results.ServerResult:
         """Bring the volumes to the truth.
 
-        :param volumes: volume id to the active_backend_id of its backend
+        :param volumes: volume id to the stamp for its mapping
         """
         try:
             result = self._guarded(self._run, volumes)
@@ -122,7 +122,7 @@ class Attempt:
         for item in asked:
             if not item.stale:
                 with steps.step('stamp'):
-                    item.volume.stamp(item.active_backend_id)
+                    item.volume.stamp(item.stamp)
         return self._result(found, pending)
 
     @property

@@ -27,12 +27,15 @@ from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
 
 from nova_failover_ext import exception
+from nova_failover_ext import truth
 
 _ERRORS = (client_exceptions.ClientException,
            keystone_exceptions.ClientException,
            nova_exception.NovaException)
 # The first with attachments (Cinder 12.0.0, Queens), as Nova uses it.
 _ATTACHMENTS = '3.44'
+# The first that shows the group of a volume.
+_GROUPS = '3.13'
 #: What a volume that takes part in replication can say, settled or not.
 REPLICATED = frozenset(('enabled', 'failed-over', 'failing-over', 'error',
                         'failover-error'))
@@ -47,11 +50,34 @@ class Volume:
     :ivar status: such as in-use or attaching
     :ivar replication_status: such as enabled or failed-over, or None
     :ivar backend: ``host@backend`` of its service, if that is shown
+    :ivar group_id: the group that it is in, which may fail over by itself
     """
 
     status: str
     replication_status: str | None
     backend: str = ''
+    group_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Backend:
+    """A backend as Cinder knows it.
+
+    :ivar active_backend_id: '' stands for the primary
+    :ivar replication_status: such as enabled or failed-over, or None
+    """
+
+    active_backend_id: str = ''
+    replication_status: str | None = None
+
+    def stamp_for(self, volume: Volume) -> str:
+        """Return the stamp for one of its volumes.
+
+        See :func:`nova_failover_ext.truth.stamp_for`.
+        """
+        return truth.stamp_for(
+            self.active_backend_id, self.replication_status,
+            volume.replication_status, volume.group_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +113,14 @@ class CinderAPI:
         :raises RecoveryDeferred: if Cinder does not answer
         """
         with _deferring('show volume'):
-            found = nova_cinder.cinderclient(context).volumes.get(volume_id)
+            found = nova_cinder.cinderclient(
+                context, _GROUPS, skip_version_check=True
+                ).volumes.get(volume_id)
             host = getattr(found, 'os-vol-host-attr:host', None) or ''
             return Volume(found.status,
                           getattr(found, 'replication_status', None),
-                          host.partition('#')[0])
+                          host.partition('#')[0],
+                          getattr(found, 'group_id', None))
 
     def ask(self, context: Any, volume_id: str,
             connector: dict[str, Any]) -> dict[str, Any]:
@@ -156,16 +185,16 @@ class CinderAPI:
         with _failing('attachment_delete'):
             self._api.attachment_delete(context, attachment_id)
 
-    def places(self, context: Any) -> dict[str, str]:
-        """Return the active_backend_id of every backend by its host.
+    def backends(self, context: Any) -> dict[str, Backend]:
+        """Return every backend by its host.
 
-        :returns: '' stands for the primary
         :raises RecoveryDeferred: if Cinder does not answer
         """
         with _deferring('list services'):
             client = nova_cinder.cinderclient(context)
-            return {service.host: getattr(
-                service, 'active_backend_id', None) or ''
+            return {service.host: Backend(
+                getattr(service, 'active_backend_id', None) or '',
+                getattr(service, 'replication_status', None))
                 for service in client.services.list(binary='cinder-volume')}
 
 

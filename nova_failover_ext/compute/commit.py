@@ -251,4 +251,4 @@ class Commit:
                     f'host, to be removed later ({problem})')
             else:
                 with steps.step('stamp'):
-                    volume.stamp(item.active_backend_id)
+                    volume.stamp(item.stamp)

@@ -148,11 +148,14 @@ class Mapping:
         if info != self.connection_info:
             self._save(info)
 
-    def stamp(self, active_backend_id: str) -> None:
-        """Save that the mapping is the truth under this backend id."""
+    def stamp(self, stamp: str) -> None:
+        """Save that the mapping is the truth.
+
+        :param stamp: see :func:`nova_failover_ext.truth.stamp_for`
+        """
         info = {key: value for key, value in self.connection_info.items()
                 if key != truth.MARK}
-        info[truth.STAMP] = truth.stamp_value(active_backend_id)
+        info[truth.STAMP] = stamp
         if info != self.connection_info:
             self._save(info)
 

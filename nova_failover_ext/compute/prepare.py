@@ -45,7 +45,7 @@ class Prepared:
     """One volume, with what was found out about it.
 
     :ivar volume: its block device mapping
-    :ivar active_backend_id: that of its backend ('' is the primary)
+    :ivar stamp: for its mapping, once that is the truth
     :ivar fresh: Cinder's answer to the question where it is
     :ivar attachment: Cinder's attachment
     :ivar record_stale: the mapping says something else than Cinder
@@ -56,7 +56,7 @@ class Prepared:
     """
 
     volume: mapping.Mapping
-    active_backend_id: str
+    stamp: str
     fresh: dict[str, Any] = dataclasses.field(repr=False)
     attachment: cinder.Attachment
     record_stale: bool
@@ -142,15 +142,15 @@ class Preparation:
         return made
 
     def ask(self, volume: mapping.Mapping,
-            active_backend_id: str) -> Prepared | Unfit:
+            stamp: str) -> Prepared | Unfit:
         """Ask Cinder where a volume is, and compare.
 
         :param volume: its block device mapping
-        :param active_backend_id: that of the volume's backend
+        :param stamp: for its mapping, once that is the truth
         :raises RecoveryDeferred: if Cinder does not answer
         """
         if volume.leaving:
-            return self._leaving(volume, active_backend_id)
+            return self._leaving(volume, stamp)
         problem = unfit_reason(
             self._parts.cinder.volume(self._context, volume.volume_id),
             volume, self._guest.policy)
@@ -163,12 +163,12 @@ class Preparation:
         if self._still_leaves(volume, fresh):
             return Unfit(volume, 'its connection to the same place still '
                          'hangs while it is removed')
-        return self._compare(volume, active_backend_id, fresh)
+        return self._compare(volume, stamp, fresh)
 
     def _leaving(self, volume: mapping.Mapping,
-                 active_backend_id: str) -> Prepared:
+                 stamp: str) -> Prepared:
         return Prepared(
-            volume, active_backend_id, fresh={},
+            volume, stamp, fresh={},
             attachment=cinder.Attachment('detached', {}), record_stale=True,
             attachment_stale=False, guest_stale=self._guest.runs)
 
@@ -179,7 +179,7 @@ class Preparation:
             not truth.differing_keys(info, fresh)
             for info in volume.leftovers)
 
-    def _compare(self, volume: mapping.Mapping, active_backend_id: str,
+    def _compare(self, volume: mapping.Mapping, stamp: str,
                  fresh: dict[str, Any]) -> Prepared:
         attachment = self._attachment(volume, fresh)
         record_stale = bool(truth.differing_keys(
@@ -190,7 +190,7 @@ class Preparation:
             volume.begun and not self._parts.virt.shows(
                 self._instance, volume)))
         return Prepared(
-            volume, active_backend_id, fresh, attachment, record_stale,
+            volume, stamp, fresh, attachment, record_stale,
             bool(truth.differing_keys(attachment.connection_info, fresh)),
             guest_stale, guest_stale and self._mounted(volume),
             bool(volume.leftovers))

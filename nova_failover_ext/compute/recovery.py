@@ -55,7 +55,7 @@ class Recovery:
         :param context: an admin's nova RequestContext; its request id is
             the failover id
         :param server_id: the instance's uuid
-        :param volumes: volume id to the active_backend_id of its backend
+        :param volumes: volume id to the stamp for its mapping
         :param policy: None for what the server's metadata and the
             configuration say
         :returns: the outcome; expected failures are outcomes, not errors

@@ -59,7 +59,7 @@ class SelfRecovery:
         self._parts = own
         self._work = work
         self._withheld: list[_Withheld] = []
-        self._places: dict[str, str] | None = None
+        self._backends: dict[str, cinder.Backend] | None = None
 
     def withhold(self, context: Any, instance: Any) -> bool:
         """Tell whether Nova must not resume a guest; claim it if so.
@@ -97,7 +97,7 @@ class SelfRecovery:
         for withheld in self._withheld:
             executor.submit(self._recover, withheld)
         self._withheld = []
-        self._places = None
+        self._backends = None
         # Last in the queue: at once, it would drop what no thread has taken
         # from there yet, and that is all beyond the number of threads.
         executor.submit(executor.shutdown, wait=False)
@@ -143,12 +143,13 @@ class SelfRecovery:
                     ) -> list[tuple[mapping.Mapping, str]]:
         if not mappings:
             return []
-        if self._places is None:
-            self._places = self._parts.cinder.places(context)
-        places = self._places
+        if self._backends is None:
+            self._backends = self._parts.cinder.backends(context)
+        backends = self._backends
         found = [(volume, self._parts.cinder.volume(
             context, volume.volume_id)) for volume in mappings]
-        return [(volume, places.get(known.backend, ''))
+        return [(volume, backends.get(
+                    known.backend, cinder.Backend()).stamp_for(known))
                 for volume, known in found
                 if known.replication_status in cinder.REPLICATED
                 or volume.begun]

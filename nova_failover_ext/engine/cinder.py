@@ -16,7 +16,8 @@ Upstream relied on, read in Nova 31 to 34: ``nova.volume.cinder.cinderclient``
 with an admin context without a token uses the ``[cinder]`` credentials.
 Read in Cinder 26 to 29: for an admin, ``host=`` in a volume list matches a
 backend with all its pools (``cinder.db``: ``_filter_host``), and the list of
-services shows replication to admins, the cluster from microversion 3.7 on.
+services shows replication to admins, the cluster from microversion 3.7 on;
+a volume shows its group from 3.13 on.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,8 +35,9 @@ from oslo_utils import timeutils
 from nova_failover_ext.engine import model
 from nova_failover_ext import exception
 
-#: The first microversion that shows the cluster of a service.
-MICROVERSION = '3.7'
+#: The first microversion that shows clusters of services and groups of
+#: volumes.
+MICROVERSION = '3.13'
 
 _ERRORS = (cinder_exception.ClientException, ks_exception.ClientException,
            nova_exception.CinderAPIVersionNotAvailable,
@@ -166,7 +168,8 @@ def _volume(volume: Any) -> model.Volume:
         id=volume.id, status=volume.status,
         replication_status=getattr(volume, 'replication_status', None),
         created_at=_time(volume.created_at),
-        updated_at=_time(getattr(volume, 'updated_at', None)))
+        updated_at=_time(getattr(volume, 'updated_at', None)),
+        group_id=getattr(volume, 'group_id', None))
 
 
 def _time(text: str | None) -> datetime.datetime | None:

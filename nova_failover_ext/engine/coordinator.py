@@ -16,7 +16,7 @@ Every reason to look (a notification, the timer, an operator, a result) ends
 in the same look, which reads the truth and acts on nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import dataclasses
 import threading
 import time
@@ -51,10 +51,13 @@ class Hint:
 
     :ivar failover_id: of the failover they tell of
     :ivar target: the active_backend_id they tell of, None if they do not
+    :ivar group_id: the replication group that has failed over, None for the
+        backend
     """
 
     failover_id: str | None
     target: str | None
+    group_id: str | None = None
 
 
 class Coordinator:
@@ -85,7 +88,7 @@ class Coordinator:
         self._agenda = agenda.Agenda()
         self._lock = threading.Lock()
         self._states: dict[str, state.BackendState] = {}
-        self._hints: dict[str, Hint] = {}
+        self._hints: dict[str, list[Hint]] = {}
         self._dispatcher: dispatcher.Dispatcher
 
     def use(self, own: dispatcher.Dispatcher) -> None:
@@ -95,7 +98,10 @@ class Coordinator:
     def hint(self, backend: str, hint: Hint) -> None:
         """Look at a backend because of a notification."""
         with self._lock:
-            self._hints[backend] = hint
+            known = self._hints.setdefault(backend, [])
+            # The latest of the backend, and of each group.
+            known[:] = [one for one in known
+                        if one.group_id != hint.group_id] + [hint]
         self._agenda.add(backend, self._clock())
         self.tick()
 
@@ -216,16 +222,13 @@ class Coordinator:
     def _adopt(self, name: str, own: state.BackendState,
                read: survey.Records) -> None:
         with self._lock:
-            hint = self._hints.pop(name, None)
+            hints = self._hints.pop(name, [])
         present = read.backend.active_backend_id
-        announced = None
-        if hint and (hint.target or '') == present:
-            announced = hint.failover_id
-        elif hint:
-            LOG.info('A notification of failover %s says that %s is on %r, '
-                     'Cinder says %r: Cinder counts', hint.failover_id,
-                     name, hint.target or '', present)
-        asked = own.adopt(present, announced)
+        asked = own.adopt(present, _announced(name, present, hints))
+        for hint in hints:
+            if hint.group_id:
+                own.adopt_group(hint.failover_id,
+                                read.servers_of(hint.group_id))
         if asked:
             own.begin(asked, {a.server.id for a in read.attachments})
 
@@ -294,6 +297,21 @@ class Coordinator:
                     attempts.Attempts(self._waits, self._limit)))
 
 
+def _announced(backend: str, present: str,
+               hints: Iterable[Hint]) -> str | None:
+    announced = None
+    for hint in hints:
+        if hint.group_id:
+            continue
+        if (hint.target or '') == present:
+            announced = hint.failover_id
+        else:
+            LOG.info('A notification of failover %s says that %s is on %r, '
+                     'Cinder says %r: Cinder counts', hint.failover_id,
+                     backend, hint.target or '', present)
+    return announced
+
+
 def _work(backend: str, own: state.BackendState, server: plan.ServerPlan,
           target: str) -> pace.Work:
     stale = server.volumes_to(plan.Verdict.RECOVER)
@@ -301,4 +319,4 @@ def _work(backend: str, own: state.BackendState, server: plan.ServerPlan,
         server_id=server.server.id, host=server.server.host or '',
         cell=server.server.cell, backend=backend,
         failover_id=own.id_for_work(), priority=server.priority,
-        target=target, volumes=tuple((v.volume_id, target) for v in stale))
+        target=target, volumes=tuple((v.volume_id, v.stamp) for v in stale))

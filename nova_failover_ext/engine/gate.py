@@ -74,12 +74,14 @@ def unwritten(backend: model.Backend,
     A volume that was created after the failover says ``enabled`` for good:
     it is known by having been created after the first row was written. That
     is a guess, as any later change of that row, such as our own, moves its
-    time; so nobody waits for these rows for ever.
+    time; so nobody waits for these rows for ever. A volume in a group is not
+    waited for: its group may have failed over without the backend.
 
     :returns: volume ids
     """
     expected = backend.present.replication_status
-    replicated = [v for v in volumes if v.replication_status in SETTLED]
+    replicated = [v for v in volumes if v.replication_status in SETTLED
+                  and not v.group_id]
     written = [v.updated_at for v in replicated
                if v.replication_status == expected and v.updated_at]
     first = min(written, default=None)

@@ -64,13 +64,17 @@ class Backend:
 
 @dataclasses.dataclass(frozen=True)
 class Volume:
-    """A volume, as Cinder's volumes API shows it to an admin."""
+    """A volume, as Cinder's volumes API shows it to an admin.
+
+    :ivar group_id: the group that it is in, which may fail over by itself
+    """
 
     id: str
     status: str
     replication_status: str | None = None
     created_at: datetime.datetime | None = None
     updated_at: datetime.datetime | None = None
+    group_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

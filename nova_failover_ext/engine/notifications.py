@@ -64,7 +64,9 @@ class Endpoint:
                  found.backend, found.new_active_backend_id or '',
                  found.failover_id)
         self._coordinator.hint(found.backend, coordinator.Hint(
-            found.failover_id, found.new_active_backend_id))
+            found.failover_id, found.new_active_backend_id,
+            # Not in version 1.0.
+            found.group_id if found.obj_attr_is_set('group_id') else None))
 
 
 def listener(conf: cfg.ConfigOpts, endpoint: Endpoint,

@@ -23,7 +23,7 @@ class Work:
 
     :ivar cell: uuid of the server's cell
     :ivar target: active_backend_id of ``backend``
-    :ivar volumes: volume id to active_backend_id ('' is the primary)
+    :ivar volumes: volume id to the stamp for its mapping
     """
 
     server_id: str

@@ -57,7 +57,10 @@ class PowerCycle(str, enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class VolumePlan:
-    """The verdict on one volume of a server."""
+    """The verdict on one volume of a server.
+
+    :ivar stamp: for its mapping, once that is the truth
+    """
 
     volume_id: str
     verdict: Verdict
@@ -65,6 +68,7 @@ class VolumePlan:
     device_name: str | None = None
     root: bool = False
     attachment_id: str | None = None
+    stamp: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,13 +156,15 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     grouped: dict[str, list[tuple[model.Attachment, VolumePlan]]] = {}
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
+        stamp = truth.stamp_for(
+            backend.active_backend_id, backend.present.replication_status,
+            volume.replication_status, volume.group_id)
         verdict, reason = volume_verdict(
-            volume, _stamp_of(attachment, ask), backend.active_backend_id,
-            volume.id in late)
+            volume, _stamp_of(attachment, ask), stamp, volume.id in late)
         grouped.setdefault(attachment.server.id, []).append(
             (attachment, VolumePlan(
                 volume.id, verdict, reason, attachment.device_name,
-                attachment.root, attachment.attachment_id)))
+                attachment.root, attachment.attachment_id, stamp)))
     plans = [_server_plan(pairs) for pairs in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
 
@@ -172,13 +178,13 @@ def _stamp_of(attachment: model.Attachment, ask: Ask) -> str | None:
     return attachment.stamp
 
 
-def volume_verdict(volume: model.Volume, stamp: str | None, active: str,
+def volume_verdict(volume: model.Volume, stamp: str | None, wanted: str,
                    late: bool) -> tuple[Verdict, str]:
     """Decide on one volume from its row and the mapping's stamp.
 
     :param volume: Cinder's row
     :param stamp: the mapping's stamp, None if it was never stamped
-    :param active: the backend's present active_backend_id, '' for primary
+    :param wanted: the stamp that it would get now
     :param late: whether the row does not tell of the failover yet
     :returns: the verdict and the reason
     """
@@ -191,9 +197,9 @@ def volume_verdict(volume: model.Volume, stamp: str | None, active: str,
         return (Verdict.DEFER, 'its record in Cinder does not tell of the '
                 'failover yet (%s)' % status)
     saved = {} if stamp is None else {truth.STAMP: stamp}
-    if not truth.needs_question(saved, active):
+    if not truth.needs_question(saved, wanted):
         return (Verdict.SKIP, 'its connection is that of %s'
-                % (active or 'the primary'))
+                % (wanted or 'the primary'))
     if volume.status.startswith('error'):
         return (Verdict.DEFER, 'the volume is in the state %s: Cinder '
                 'refuses to update its attachment' % volume.status)

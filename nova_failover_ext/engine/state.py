@@ -95,6 +95,19 @@ class BackendState:
         self.looked_at = timeutils.utcnow()
         return asked
 
+    def adopt_group(self, announced_id: str | None,
+                    server_ids: set[str]) -> None:
+        """Note that a replication group has failed over.
+
+        Cinder does not record where to, so stamps may say too little.
+
+        :param announced_id: id of that failover
+        :param server_ids: of the servers with volumes of the group
+        """
+        if valid_failover_id(announced_id):
+            self.failover_id = announced_id
+        self.unasked = self.unasked | server_ids
+
     def begin(self, asked_ids: list[str], server_ids: set[str]) -> None:
         """Begin a round in which stamps do not count.
 

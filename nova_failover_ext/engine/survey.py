@@ -89,6 +89,11 @@ class Records:
     attachments: tuple[model.Attachment, ...]
     problems: tuple[model.CellProblem, ...]
 
+    def servers_of(self, group_id: str) -> set[str]:
+        """Return the ids of the servers with volumes of a group."""
+        return {attachment.server.id for attachment in self.attachments
+                if self.volumes[attachment.volume_id].group_id == group_id}
+
     def judge(self, ask: plan.Ask) -> Survey:
         """Give every server its verdict.
 

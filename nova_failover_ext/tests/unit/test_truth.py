@@ -101,6 +101,19 @@ class DifferingKeys(base.BaseTestCase):
 @ddt.ddt
 class Stamp(base.BaseTestCase):
 
+    @ddt.data((None, 'enabled', 'enabled', None, ''),
+              ('b', 'failed-over', 'failed-over', None, 'b'),
+              ('b', 'failed-over', 'failed-over', 'alpha', 'b'),
+              # Its row is not written yet, or its driver writes none.
+              ('b', 'failed-over', 'enabled', None, 'b'),
+              ('', 'enabled', 'failed-over', 'alpha', 'group failed-over'),
+              ('b', 'failed-over', 'enabled', 'alpha', 'group enabled'),
+              ('', 'enabled', 'failing-over', 'alpha', ''))
+    @ddt.unpack
+    def test_stamp_for(self, active, backend, volume, group, expected):
+        self.assertEqual(expected, truth.stamp_for(
+            active, backend, volume, group))
+
     @ddt.data(
         ({}, None, True), ({}, '', True), ({}, 'b', True),
         ({truth.STAMP: ''}, None, False), ({truth.STAMP: ''}, '', False),

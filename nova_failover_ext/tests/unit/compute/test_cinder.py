@@ -46,10 +46,24 @@ class CinderAPI(base.BaseTestCase):
 
     def test_volume(self):
         self.client.volumes.get.return_value = mock.Mock(
-            spec_set=('status', 'replication_status'), status='in-use',
-            replication_status='failed-over')
-        self.assertEqual(cinder.Volume('in-use', 'failed-over'),
+            spec_set=('status', 'replication_status', 'group_id'),
+            status='in-use', replication_status='failed-over',
+            group_id='alpha')
+        self.assertEqual(cinder.Volume('in-use', 'failed-over', '', 'alpha'),
                          self.api.volume(self.context, 'v'))
+        self.made.assert_called_once_with(self.context, '3.13',
+                                          skip_version_check=True)
+
+    def test_backends(self):
+        self.client.services.list.return_value = [
+            mock.Mock(spec_set=('host', 'active_backend_id',
+                                'replication_status'),
+                      host='a@repl', active_backend_id=None,
+                      replication_status='enabled'),
+            mock.Mock(spec_set=('host',), host='a@plain')]
+        self.assertEqual({'a@repl': cinder.Backend('', 'enabled'),
+                          'a@plain': cinder.Backend()},
+                         self.api.backends(self.context))
 
     def test_volume_of_a_cloud_without_replication(self):
         self.client.volumes.get.return_value = mock.Mock(

@@ -51,8 +51,9 @@ class SelfRecovery(SelfRecoveryCase):
         super().setUp()
         self.around = self.world(world.Volume('a', 0), guest_runs=False)
         self.place, self.replication = 'secondary', 'failed-over'
-        self.around.cinder.places.side_effect = (
-            lambda context: {BACKEND: self.place})
+        self.group = None
+        self.around.cinder.backends.side_effect = (
+            lambda context: {BACKEND: cinder.Backend(self.place)})
         self.around.cinder.volume.side_effect = self.volume
         self.useFixture(fixtures.MockPatchObject(
             futurist, 'ThreadPoolExecutor', autospec=True,
@@ -63,7 +64,7 @@ class SelfRecovery(SelfRecoveryCase):
 
     def volume(self, context, name):
         return cinder.Volume(self.around.volumes[name].status,
-                             self.replication, BACKEND)
+                             self.replication, BACKEND, self.group)
 
     def withhold(self):
         return self.own.withhold(self.context, self.around.instance)
@@ -83,6 +84,15 @@ class SelfRecovery(SelfRecoveryCase):
         self.assertTrue(self.around.guest_runs)
         self.assertEqual({'a': 'secondary'}, self.around.stamps())
         self.assertIsNone(self.around.instance.task_state)
+
+    def test_group_that_has_failed_over_by_itself(self):
+        self.stamp('')
+        self.group = 'alpha'
+        self.around.cinder.backends.side_effect = (
+            lambda context: {BACKEND: cinder.Backend('', 'enabled')})
+        self.assertTrue(self.withhold())
+        self.own.start()
+        self.assertEqual({'a': 'group failed-over'}, self.around.stamps())
 
     def test_server_that_was_never_asked_about_is_asked_about(self):
         volume = self.around.volumes['a']
@@ -126,7 +136,7 @@ class SelfRecovery(SelfRecoveryCase):
 
     def test_cinder_does_not_answer(self):
         self.stamp('')
-        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+        self.around.cinder.backends.side_effect = exception.RecoveryDeferred(
             reason='no answer')
         self.assertTrue(self.withhold())
         self.own.start()
@@ -135,7 +145,7 @@ class SelfRecovery(SelfRecoveryCase):
         self.assertFalse(self.around.guest_runs)
 
     def test_cinder_does_not_answer_for_what_was_never_stamped(self):
-        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+        self.around.cinder.backends.side_effect = exception.RecoveryDeferred(
             reason='no answer')
         self.assertFalse(self.withhold())
 
@@ -175,7 +185,8 @@ class CutOff(SelfRecoveryCase):
         self.around = self.world(*volumes)
         self.around.instance.task_state = truth.TASK_STATE
         self.claimed.return_value = [self.around.instance]
-        self.around.cinder.places.return_value = {BACKEND: 'secondary'}
+        self.around.cinder.backends.return_value = {
+            BACKEND: cinder.Backend('secondary')}
         self.around.cinder.volume.side_effect = (
             lambda context, name: cinder.Volume('in-use', None, BACKEND))
         self.own = selfrecovery.SelfRecovery(
@@ -183,7 +194,7 @@ class CutOff(SelfRecoveryCase):
 
     def test_server_without_a_volume_left_is_let_go_of(self):
         self.start()
-        self.around.cinder.places.side_effect = exception.RecoveryDeferred(
+        self.around.cinder.backends.side_effect = exception.RecoveryDeferred(
             reason='no answer')
         self.own.start()
         self.assertIsNone(self.around.instance.task_state)
@@ -220,7 +231,8 @@ class Threads(SelfRecoveryCase):
 
     def test_every_server_has_its_turn(self):
         around = self.world(world.Volume('a', 0), guest_runs=False)
-        around.cinder.places.return_value = {BACKEND: 'secondary'}
+        around.cinder.backends.return_value = {
+            BACKEND: cinder.Backend('secondary')}
         around.cinder.volume.return_value = cinder.Volume(
             'in-use', 'failed-over', BACKEND)
         work = mock.create_autospec(recovery.Recovery, instance=True)

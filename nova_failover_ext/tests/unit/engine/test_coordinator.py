@@ -70,6 +70,10 @@ class Base(testtools.TestCase):
         self.coordinator.hint(fakes.BACKEND,
                               coordinator.Hint(failover_id, target))
 
+    def _group_hint(self, failover_id, target='second', group_id='alpha'):
+        self.coordinator.hint(fakes.BACKEND, coordinator.Hint(
+            failover_id, target, group_id))
+
     def _later(self, seconds):
         self.now += seconds
         self.coordinator.tick()
@@ -119,6 +123,49 @@ class HintTest(Base):
         self._hint(failover_id=OTHER_ID)
         self.assertEqual(fakes.FAILOVER_ID,
                          self._dispatched()[0].failover_id)
+
+    def test_group_has_failed_over_without_its_backend(self):
+        self.member = fakes.member(active_backend_id='',
+                                   replication_status='enabled')
+        self.volumes = {'vol': fakes.volume(group_id='alpha')}
+        self._group_hint(OTHER_ID)
+        self.assertEqual([fakes.work(
+            failover_id=OTHER_ID, target='',
+            volumes=(('vol', 'group failed-over'),))], self._dispatched())
+
+    def test_group_has_failed_over_once_more(self):
+        """Of that, Cinder's records say nothing."""
+        self.member = fakes.member(active_backend_id='',
+                                   replication_status='enabled')
+        self.volumes = {'vol': fakes.volume(group_id='alpha'),
+                        'other': fakes.volume(
+                            id='other', replication_status='enabled')}
+        self.attachments = [
+            fakes.attachment(stamp='group failed-over'),
+            fakes.attachment(stamp='', volume_id='other',
+                             server=fakes.server(id='beside'))]
+        self._hint(target='')
+        self.assertEqual([], self._dispatched())
+        self._group_hint(OTHER_ID)
+        work, = self._dispatched()
+        self.assertEqual(('server', OTHER_ID),
+                         (work.server_id, work.failover_id))
+
+    def test_groups_that_fail_over_together(self):
+        self.member = fakes.member(replication_status='failing-over')
+        self.volumes = {
+            'vol': fakes.volume(group_id='alpha'),
+            'other': fakes.volume(id='other', group_id='beta')}
+        self.attachments = [
+            fakes.attachment(stamp='second'),
+            fakes.attachment(stamp='second', volume_id='other',
+                             server=fakes.server(id='beside'))]
+        self._group_hint(fakes.FAILOVER_ID)
+        self._group_hint(OTHER_ID, group_id='beta')
+        self.member = fakes.member()
+        self._later(999)
+        self.assertEqual({'server', 'beside'},
+                         {work.server_id for work in self._dispatched()})
 
     def test_unknown_backend_is_forgotten(self):
         self.cinder.backend.side_effect = exception.BackendNotFound(

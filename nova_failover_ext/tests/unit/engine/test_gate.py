@@ -91,6 +91,10 @@ class UnwrittenTest(testtools.TestCase):
                              replication_status='enabled')]
         self.assertEqual(frozenset(), gate.unwritten(fakes.backend(), rows))
 
+    def test_groups_fail_over_by_themselves(self):
+        self.assertEqual(frozenset(), gate.unwritten(fakes.backend(), [
+            fakes.volume(replication_status='enabled', group_id='alpha')]))
+
     def test_created_before_it(self):
         rows = [fakes.volume(id='old', updated_at=_at(10)),
                 fakes.volume(id='late', created_at=_at(9),

@@ -61,7 +61,8 @@ class EndpointTest(testtools.TestCase):
             self.coordinator.hint.assert_called_once_with(
                 payload['backend'], coordinator.Hint(
                     payload['failover_id'],
-                    payload['new_active_backend_id']))
+                    payload['new_active_backend_id'],
+                    payload.get('group_id')))
             self.assertTrue(self.endpoint.filter_rule.match(
                 {}, sample['publisher_id'], sample['event_type'], {}, {}))
 
