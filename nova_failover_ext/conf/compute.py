@@ -50,6 +50,9 @@ Possible values:
         help="""
 Seconds in which the new connection must be up on this host.
 
+It also bounds the power on of a guest by Nova, once for each of its volumes,
+and the commands that make the connector of this host.
+
 Possible values:
 
 * 1 to 3600 seconds

@@ -45,6 +45,7 @@ from os_brick import encryptors
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import masking
 from nova_failover_ext.compute.virt import base
 from nova_failover_ext import exception
 
@@ -101,7 +102,8 @@ class LibvirtHost(base.VirtHost):
         except (nova_exception.InstanceNotFound,
                 libvirt_guest.libvirt.libvirtError) as error:
             LOG.info('The guest agent does not say what is mounted: %s',
-                     error, instance=instance)
+                     masking.scrub(str(error), volume.connection_info),
+                     instance=instance)
             return None
         # libvirt's "device aliases" of a file system are target names.
         return disk is not None and any(
@@ -240,7 +242,9 @@ class LibvirtHost(base.VirtHost):
             except libvirt_guest.libvirt.libvirtError as error:
                 LOG.warning('Disk %(device)s cannot be plugged in where it '
                             'was, trying another address: %(error)s',
-                            {'device': conf.target_dev, 'error': error},
+                            {'device': conf.target_dev,
+                             'error': masking.scrub(str(error),
+                                                    volume.connection_info)},
                             instance=instance)
         attach(self._config(instance, volume, guest))
 

@@ -114,8 +114,7 @@ def _failure(call, secret):
     return {
         crash_seams.CINDER: records.Refused(500, text),
         crash_seams.LIBVIRT: fakelibvirt.make_libvirtError(
-            # It knows of no secret of Cinder's.
-            fakelibvirt.libvirtError, 'went wrong',
+            fakelibvirt.libvirtError, text,
             error_code=fakelibvirt.VIR_ERR_INTERNAL_ERROR),
         crash_seams.BRICK: processutils.ProcessExecutionError(
             stderr=text, cmd=f'brick {secret}', exit_code=1),
@@ -128,7 +127,7 @@ def _time_out(kind, secret):
     return {
         crash_seams.CINDER: keystone_exceptions.ConnectTimeout(text),
         crash_seams.LIBVIRT: fakelibvirt.make_libvirtError(
-            fakelibvirt.libvirtError, 'no answer',
+            fakelibvirt.libvirtError, text,
             error_code=fakelibvirt.VIR_ERR_OPERATION_TIMEOUT),
         crash_seams.BRICK: brick_exception.VolumeDeviceNotFound(device=text),
         crash_seams.CONDUCTOR: messaging.MessagingTimeout(text),
