@@ -14,7 +14,7 @@
 
 Usage: ``python tools/mutations.py [--functional]`` in a venv that can run the
 unit tests of ``nova_failover_ext``. Each mutation is made in a copy of the
-tree. The table printed is that of ``doc/source/contributor/mutations.rst``;
+tree. The list printed is that of ``doc/source/contributor/mutations.rst``;
 exit code 1 means that a mutation went unnoticed.
 """
 
@@ -35,6 +35,7 @@ PREPARE = 'nova_failover_ext/compute/prepare.py'
 STATES = 'nova_failover_ext/compute/states.py'
 STEPS = 'nova_failover_ext/compute/steps.py'
 SELF = 'nova_failover_ext/compute/selfrecovery.py'
+MANAGER = 'nova_failover_ext/compute/manager.py'
 MAPPING = 'nova_failover_ext/compute/mapping.py'
 LIBVIRT = 'nova_failover_ext/compute/virt/libvirt.py'
 UNIT = 'nova_failover_ext/tests/unit/compute'
@@ -135,8 +136,7 @@ MUTATIONS = (
     Mutation('plug', 'at another address', LIBVIRT,
              'if volume.place:', 'if False:'),
     Mutation('power_on', 'left out', COMMIT,
-             'self._parts.host.power_on(self._context, self._instance)',
-             'pass'),
+             'self._power_on(len(items) + len(self._others))', 'pass'),
     Mutation('complete', 'left out', STEPS,
              'if item.attachment_stale or not item.attachment.completed:',
              'if False:'),
@@ -166,6 +166,14 @@ MUTATIONS = (
              'not self._may_be_stale(context, mappings)\n', 'True\n'),
     Mutation('start', 'a withheld guest is not claimed', SELF,
              'if not self._claim(instance):', 'if False:'),
+    Mutation('start', 'the pool is shut down before its work is done', SELF,
+             'executor.submit(executor.shutdown, wait=False)',
+             'executor.shutdown(wait=False)'),
+    Mutation('start', 'what was cut off is not taken up', SELF,
+             'self._take_up()\n', 'pass\n'),
+    Mutation('delete', 'what the API has sent is disconnected', MANAGER,
+             """objects.BlockDeviceMappingList.get_by_instance_uuid(
+                context, instance.uuid))""", 'bdms)'),
 )
 
 
@@ -202,20 +210,27 @@ def caught_by(mutation: Mutation, functional: bool) -> list[str]:
         return names
 
 
+def item(mutation: Mutation, names: list[str]) -> str:
+    """Return what the documentation says of one mutation."""
+    noticed = 'NOBODY'
+    if names:
+        module, _class, test = names[0].rsplit('.', 2)
+        noticed = f'``{module.rpartition(".")[2]}``: ``{test}``'
+    if len(names) > 1:
+        noticed += f'\n  and {len(names) - 1} more'
+    return f'* **{mutation.step}**, {mutation.what}:\n  {noticed}'
+
+
 def main() -> int:
-    """Print the table; return 1 if a mutation went unnoticed."""
+    """Print the list; return 1 if a mutation went unnoticed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--functional', action='store_true')
     functional = parser.parse_args().functional
     unnoticed = 0
-    print('"Step","Mutation","Noticed by"')
     for mutation in MUTATIONS:
         names = caught_by(mutation, functional)
         unnoticed += not names
-        first = names[0].rpartition('compute.')[2] if names else 'NOBODY'
-        more = f' and {len(names) - 1} more' if len(names) > 1 else ''
-        print(f'"{mutation.step}","{mutation.what}","{first}{more}"',
-              flush=True)
+        print(item(mutation, names), flush=True)
     return int(bool(unnoticed))
 
 
