@@ -264,6 +264,10 @@ class World:
                          0.5)
         if self.backend()['active_backend_id']:
             self.failover('default')
+        for group in self._groups():
+            LOG.debug('removing group %s', group.name)
+            self.admin.block_storage.delete_group(group, delete_volumes=True)
+        waiting.wait_for('groups to go', lambda: not self._groups(), 60, 0.5)
         for volume in self._volumes():
             LOG.debug('removing volume %s', volume.name)
             self._remove(volume)
@@ -283,6 +287,12 @@ class World:
         return [server for server in
                 self.admin.compute.servers(all_projects=True)
                 if server.name.startswith(PREFIX)]
+
+    def _groups(self) -> list:
+        """The groups that earlier runs made."""
+        return [group for group in
+                self.admin.block_storage.groups(all_projects=True)
+                if group.name.startswith(PREFIX)]
 
     def _volumes(self) -> list:
         """The volumes that earlier runs made."""
