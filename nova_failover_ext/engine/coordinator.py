@@ -88,6 +88,8 @@ class Coordinator:
         self._agenda = agenda.Agenda()
         self._lock = threading.Lock()
         self._states: dict[str, state.BackendState] = {}
+        #: what backends are called here, by their other names
+        self._names: dict[str, str] = {}
         self._hints: dict[str, list[Hint]] = {}
         self._dispatcher: dispatcher.Dispatcher
 
@@ -98,6 +100,7 @@ class Coordinator:
     def hint(self, backend: str, hint: Hint) -> None:
         """Look at a backend because of a notification."""
         with self._lock:
+            backend = self._names.get(backend, backend)
             known = self._hints.setdefault(backend, [])
             # The latest of the backend, and of each group.
             known[:] = [one for one in known
@@ -114,6 +117,7 @@ class Coordinator:
         :param failover_id: the request id to record, None for any
         :returns: the request id that is recorded
         """
+        backend = self._name(backend)
         own = self._state(backend)
         own.tries.forget()
         chosen = (failover_id if failover_id
@@ -149,6 +153,7 @@ class Coordinator:
 
     def report(self, backend: str) -> dict[str, Any]:
         """Return what is known of a backend as plain data for the bus."""
+        backend = self._name(backend)
         return {**self._state(backend).report(),
                 'in_flight': sorted(self._dispatcher.in_flight(backend)),
                 'waiting': sorted(self._dispatcher.waiting(backend))}
@@ -163,6 +168,10 @@ class Coordinator:
         except exception.BackendNotFound as exc:
             LOG.warning('Nothing is done: %s', exc)
             self._forget(look.backend)
+            return
+        if read.backend.name != look.backend:
+            self._rename(look.backend, read.backend.name)
+            self._agenda.add(read.backend.name, self._clock(), look.reconcile)
             return
         own = self._state(look.backend)
         own.errors = 0
@@ -214,8 +223,27 @@ class Coordinator:
         self._agenda.add(look.backend, self._clock()
                          + self._waits.seconds(own.errors), look.reconcile)
 
+    def _name(self, backend: str) -> str:
+        with self._lock:
+            return self._names.get(backend, backend)
+
+    def _rename(self, other: str, name: str) -> None:
+        # Each member of a cluster tells of it by its own name.
+        with self._lock:
+            self._names.pop(name, None)
+            self._names[other] = name
+            self._hints.setdefault(name, []).extend(
+                self._hints.pop(other, []))
+            old = self._states.pop(other, None)
+        if old and old.asked_ids:
+            own = self._state(name)
+            own.tries.forget()
+            own.asked_ids += old.asked_ids
+
     def _forget(self, backend: str) -> None:
         with self._lock:
+            self._names = {other: name for other, name in self._names.items()
+                           if name != backend}
             self._hints.pop(backend, None)
             self._states.pop(backend, None)
 

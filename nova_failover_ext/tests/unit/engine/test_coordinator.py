@@ -186,6 +186,53 @@ class HintTest(Base):
             self._dispatched()[0])
 
 
+class ClusterTest(Base):
+    """A backend that is known by several names."""
+
+    def setUp(self):
+        super().setUp()
+        self.first = fakes.member(cluster='pair@rbd')
+        self.second = fakes.member(host='other@rbd', cluster='pair@rbd')
+
+    def _backend(self):
+        return fakes.backend(self.first, self.second)
+
+    def _hint_by(self, name):
+        self.coordinator.hint(name, coordinator.Hint(
+            fakes.FAILOVER_ID, 'second'))
+        self.coordinator.tick()
+
+    def test_told_by_another_member(self):
+        self._hint_by('other@rbd')
+        self.assertEqual([fakes.work()], self._dispatched())
+        self.assertEqual([fakes.BACKEND], sorted(self.coordinator._states))
+
+    def test_known_by_then(self):
+        self._hint_by('other@rbd')
+        looks = self._looks()
+        self._hint_by('other@rbd')
+        self.assertEqual(looks + 1, self._looks())
+
+    def test_asked_for_by_the_name_of_the_cluster(self):
+        chosen = self.coordinator.recover('pair@rbd', OTHER_ID)
+        self.coordinator.tick()
+        self.assertEqual(OTHER_ID, chosen)
+        self.assertEqual([fakes.work(failover_id=OTHER_ID)],
+                         self._dispatched())
+        self.assertEqual([OTHER_ID],
+                         self.coordinator.report('pair@rbd')['begun'])
+
+    def test_the_first_member_goes(self):
+        self._hint_by('other@rbd')
+        self.cinder.backend.side_effect = exception.BackendNotFound(
+            backend='x', known='y')
+        self._hint_by('other@rbd')
+        self.cinder.backend.side_effect = lambda name: model.Backend(
+            'other@rbd', (self.second,))
+        self._hint_by('other@rbd')
+        self.assertEqual(['other@rbd'], sorted(self.coordinator._states))
+
+
 @ddt.ddt
 class GateTest(Base):
     """Waiting for Cinder."""
