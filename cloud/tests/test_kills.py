@@ -75,7 +75,7 @@ class KillTest(base.OwnServersTestCase):
             self.tasks() or records.elsewhere(self.world, site)), 150, 0.1)
         seconds = time.monotonic() - began
         self.wait_converged(target)
-        return seconds, self.since(starts)
+        return seconds, self.starts_since(starts)
 
     def disturbed_by_kill(self, target: str, moment: float,
                           cycles: dict[str, int]) -> None:
@@ -95,7 +95,7 @@ class KillTest(base.OwnServersTestCase):
               f'{self.tasks()} servers claimed', flush=True)
         self.stage.stack.start_one(registry.NOVA_COMPUTE.name)
         self.wait_converged(target)
-        for key, count in self.since(starts).items():
+        for key, count in self.starts_since(starts).items():
             self.assertLessEqual(count, cycles[key] + 1, key)
 
     def wait_converged(self, target: str) -> None:
@@ -128,7 +128,7 @@ class KillTest(base.OwnServersTestCase):
         return {key: records.starts(self.world, server)
                 for key, server in self.cast.servers.items()}
 
-    def since(self, earlier: dict[str, int]) -> dict[str, int]:
+    def starts_since(self, earlier: dict[str, int]) -> dict[str, int]:
         """How often QEMU was started since."""
         return {key: count - earlier[key]
                 for key, count in self.starts().items()}
