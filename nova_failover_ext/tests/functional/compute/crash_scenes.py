@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""Servers that are recovered again and again, to and fro between two sites.
+"""Servers that are recovered again and again, back and forth between sites.
 
 A failback is the same as a failover, so that one server serves for many
 cases: when one has ended well, Cinder points at the other site for the next.
