@@ -270,6 +270,16 @@ class SceneTestBase(base.FailoverTestBase):
                    for found in plan.build(backend, volumes, attachments)
                    if found.server.id == self.server['id'])
 
+    def assert_places(self, kept):
+        """The guest has its volumes where it had them."""
+        # Nova defines a guest anew with its volumes in the order of their
+        # rows, for which its query does not ask: addresses follow the order.
+        parts = slice(1) if len(self.volumes) > 1 else slice(2)
+        self.assertEqual({volume_id: self._places[volume_id][parts]
+                          for volume_id in kept},
+                         {volume_id: place[parts] for volume_id, place
+                          in self.places().items()})
+
     def assert_converged(self):
         """The server is as before the failover, at the present site."""
         shown = self.api.get_server(self.server['id'])
@@ -281,8 +291,7 @@ class SceneTestBase(base.FailoverTestBase):
         self.assertEqual(self.scene.runs, bool(domain and domain.isActive()),
                          'whether the guest runs')
         if self.scene.runs:
-            self.assertEqual({volume_id: self._places[volume_id]
-                              for volume_id in kept}, self.places())
+            self.assert_places(kept)
         self.assert_healthy(self.server)
         self.assert_no_old_connection()
         self.assertEqual(sorted(kept), sorted(self.bdms(self.server)))

@@ -37,6 +37,8 @@ class Notifications(base.FailoverTestBase):
         self.bus = self.useFixture(
             notification_fixtures.NotificationFixture(self))
         self.server = self.boot(self.root())
+        # It comes after the server has become ACTIVE.
+        self.bus.wait_for_versioned_notifications('instance.create.end')
         self.bus.reset()
 
     def instance(self):
