@@ -21,11 +21,11 @@ from oslo_log import log as logging
 
 from nova_failover_ext.compute import commit
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import naming
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import record
 from nova_failover_ext.compute import states
-from nova_failover_ext.compute import steps
 from nova_failover_ext import exception
 from nova_failover_ext import results
 from nova_failover_ext import truth
@@ -121,7 +121,7 @@ class Attempt:
                        for item in stale}
         for item in asked:
             if not item.stale:
-                with steps.step('stamp'):
+                with naming.step('stamp'):
                     item.volume.stamp(item.stamp)
         return self._result(found, pending)
 
@@ -141,7 +141,7 @@ class Attempt:
         self._log.begun()
         own = self._new_commit()
         own.run(stale, ways, self._guest.runs, self._guest.has_to_run)
-        with steps.step('power_state'):
+        with naming.step('power_state'):
             self._parts.host.update_power_state(self._instance)
         self._end(own)
         return own
@@ -157,7 +157,7 @@ class Attempt:
     def _end(self, own: commit.Commit) -> None:
         if not self._log:
             return
-        with steps.step('record'):
+        with naming.step('record'):
             if own.pending:
                 self._log.deferred(_text(own.pending), done=True)
             else:
@@ -225,7 +225,7 @@ class Attempt:
         self._instance.task_state = truth.TASK_STATE
         # Also if the answer to the save gets lost.
         self._claimed = True
-        with steps.step('claim'):
+        with naming.step('claim'):
             try:
                 self._instance.save(
                     expected_task_state=[None, truth.TASK_STATE])

@@ -25,6 +25,7 @@ from nova import exception as nova_exception
 from oslo_log import log as logging
 
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import naming
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import prepare
 from nova_failover_ext.compute import reach
@@ -130,7 +131,7 @@ class Commit:
 
     def _begin(self, item: prepare.Prepared, guest_runs: bool,
                policy: policies.Policy | None) -> None:
-        with steps.step('begin'):
+        with naming.step('begin'):
             place = (self._parts.virt.place(self._instance, item.volume)
                      if guest_runs else None)
             item.volume.begin(place, policy)
@@ -169,16 +170,16 @@ class Commit:
         self._power_cycle(replug, detach)
 
     def _replug(self, item: prepare.Prepared, fresh: dict[str, Any]) -> None:
-        with steps.step('release'):
+        with naming.step('release'):
             self._parts.virt.release(self._instance, item.volume)
         self._steps.exchange(item, fresh)
         self._steps.connect(item)
-        with steps.step('plug'):
+        with naming.step('plug'):
             self._parts.virt.plug(self._context, self._instance, item.volume)
 
     def _detach(self, item: prepare.Prepared, release: bool) -> None:
         if release:
-            with steps.step('release'):
+            with naming.step('release'):
                 self._release(item)
         self._steps.remove(item)
         self.detached.add(item.volume.volume_id)
@@ -211,7 +212,7 @@ class Commit:
         for item, info in zip(items, fresh, strict=True):
             self._steps.exchange(item, info)
             self._steps.connect(item)
-        with steps.step('power_on'):
+        with naming.step('power_on'):
             self._power_on(len(items) + len(self._others))
         self.powered_off, self.power_cycled = False, True
         for item in items:
@@ -229,7 +230,7 @@ class Commit:
         # the old site must see no more writes.
         clean = not any(item.volume.root for item in items)
         self.powered_off = True
-        with steps.step('power_off'):
+        with naming.step('power_off'):
             if self._parts.virt.guest_runs(self._instance):
                 self._parts.host.power_off(
                     self._context, self._instance, clean)
@@ -250,5 +251,5 @@ class Commit:
                     'it is healed, but its old connection is still on the '
                     f'host, to be removed later ({problem})')
             else:
-                with steps.step('stamp'):
+                with naming.step('stamp'):
                     volume.stamp(item.stamp)

@@ -24,6 +24,7 @@ from oslo_log import log as logging
 from nova_failover_ext.compute import bounded
 from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import mapping
+from nova_failover_ext.compute import naming
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import reach
 from nova_failover_ext.compute import states
@@ -129,16 +130,11 @@ class Preparation:
     @functools.cached_property
     def connector(self) -> dict[str, Any]:
         """This host's connector; os-brick runs commands to make one."""
-        try:
+        with naming.step('connector'):
             made: dict[str, Any] = self._parts.calls.call(
                 ('connector', self._instance.uuid),
                 self._parts.virt.connector, self._conf.connect_timeout,
                 self._instance)
-        # Whatever the commands raise.
-        except Exception as error:
-            raise exception.RecoveryFailed(
-                step='connector',
-                reason=f'{type(error).__name__}: {error}') from error
         return made
 
     def ask(self, volume: mapping.Mapping,

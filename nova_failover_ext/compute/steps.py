@@ -25,6 +25,7 @@ from oslo_log import log as logging
 
 from nova_failover_ext.compute import mapping
 from nova_failover_ext.compute import masking
+from nova_failover_ext.compute import naming
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import prepare
 from nova_failover_ext import exception
@@ -103,7 +104,7 @@ class Steps:
                     {'volume': volume.volume_id, 'problem': problem},
                     instance=self._instance)
                 self.left[volume.volume_id] = problem
-            with step('save'):
+            with naming.step('save'):
                 volume.replace(fresh, connected=bool(problem))
 
     def clean(self, item: prepare.Prepared) -> None:
@@ -122,7 +123,7 @@ class Steps:
             if problem:
                 self.left[volume.volume_id] = problem
                 kept.append(info)
-        with step('save'):
+        with naming.step('save'):
             volume.keep_leftovers(kept)
 
     def remove(self, item: prepare.Prepared) -> None:
@@ -139,7 +140,7 @@ class Steps:
                         step='disconnect', reason=problem)
             self._parts.cinder.delete(
                 self._context, volume.bdm.attachment_id)
-            with step('destroy'):
+            with naming.step('destroy'):
                 self._parts.virt.forget(volume)
                 volume.bdm.destroy()
 
@@ -148,7 +149,7 @@ class Steps:
 
         :raises RecoveryFailed: if that fails or takes too long
         """
-        with step('connect'):
+        with naming.step('connect'):
             self._parts.calls.call(
                 ('connect', self._instance.uuid, item.volume.volume_id),
                 self._parts.virt.connect, self._conf.connect_timeout,
@@ -160,7 +161,7 @@ class Steps:
 
         :raises RecoveryFailed: if not, saying what
         """
-        with step('verify'):
+        with naming.step('verify'):
             problem = self._problem(volume, has_to_run)
             if problem:
                 raise exception.RecoveryFailed(step='verify', reason=problem)
@@ -224,21 +225,3 @@ class Steps:
             return
         with self._parts.host.volume_lock(volume.volume_id):
             yield
-
-
-@contextlib.contextmanager
-def step(name: str) -> Iterator[None]:
-    """Name the step in which something is raised.
-
-    :param name: in the words of the documentation
-    :raises RecoveryFailed: instead of whatever is not ours
-    """
-    try:
-        yield
-    except exception.FailoverException:
-        raise
-    # Whatever libvirt, os-brick, conductor or the virt driver raise has to
-    # be named with its step and recorded, none may escape unseen.
-    except Exception as error:
-        raise exception.RecoveryFailed(
-            step=name, reason=f'{type(error).__name__}: {error}') from error
