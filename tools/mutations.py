@@ -151,7 +151,7 @@ MUTATIONS = (
              "            if False:\n"
              "                raise exception.RecoveryFailed(step='verify'"),
     Mutation('stamp', 'left out', MAPPING,
-             'info[truth.STAMP] = truth.stamp_value(active_backend_id)',
+             'info[truth.STAMP] = stamp',
              'pass'),
     Mutation('stamp', 'before verify', COMMIT,
              '            self._steps.verify(volume, has_to_run)\n',
