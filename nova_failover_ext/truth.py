@@ -37,6 +37,14 @@ LEFTOVERS = 'failover_leftovers'
 #: was left behind by a crash says that there is something to finish.
 TASK_STATE = 'recovering_volumes'
 
+#: Replication statuses of Cinder, of a service or a volume: nothing is going
+#: on, a failover is, or one has failed.
+SETTLED = frozenset(('enabled', 'failed-over'))
+FAILING_OVER = 'failing-over'
+FAILED = frozenset(('error', 'failover-error'))
+#: Those that take part in replication at all.
+REPLICATED = SETTLED | FAILED | {FAILING_OVER}
+
 # Drivers may list paths in another order each time, and may name another one
 # first; each tuple of lists belongs together, item by item.
 _PATHS = (('target_portals', 'target_iqns', 'target_luns'),
@@ -77,7 +85,7 @@ def stamp_for(active_backend_id: str | None, backend_status: str | None,
     :param volume_status: replication status of the volume
     :param group_id: the volume's group, None if it is in none
     """
-    if (group_id and volume_status in ('enabled', 'failed-over')
+    if (group_id and volume_status in SETTLED
             and volume_status != backend_status):
         return 'group %s' % volume_status
     return stamp_value(active_backend_id)

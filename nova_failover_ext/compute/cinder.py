@@ -36,9 +36,6 @@ _ERRORS = (client_exceptions.ClientException,
 _ATTACHMENTS = '3.44'
 # The first that shows the group of a volume.
 _GROUPS = '3.13'
-#: What a volume that takes part in replication can say, settled or not.
-REPLICATED = frozenset(('enabled', 'failed-over', 'failing-over', 'error',
-                        'failover-error'))
 #: Status of an attachment that is complete.
 ATTACHED = 'attached'
 

@@ -37,8 +37,7 @@ LOG = logging.getLogger(__name__)
 # Anything else means that Cinder would refuse attachment_update (409), or
 # that the volume is no longer the server's.
 _USABLE = ('in-use', 'attaching')
-_UNSETTLED = ('failing-over',)
-_LOST = ('error', 'failover-error', 'not-capable')
+_LOST = truth.FAILED | {'not-capable'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,7 +247,7 @@ def unfit_reason(found: cinder.Volume, volume: mapping.Mapping,
     :param policy: what is to be done with stale volumes
     :returns: an empty string if it can be
     """
-    if found.replication_status in _UNSETTLED:
+    if found.replication_status == truth.FAILING_OVER:
         return 'Cinder is still failing it over'
     if found.replication_status in _LOST:
         return f'its replication_status is {found.replication_status}'

@@ -151,7 +151,7 @@ class SelfRecovery:
         return [(volume, backends.get(
                     known.backend, cinder.Backend()).stamp_for(known))
                 for volume, known in found
-                if known.replication_status in cinder.REPLICATED
+                if known.replication_status in truth.REPLICATED
                 or volume.begun]
 
     def _claim(self, instance: Any) -> bool:

@@ -21,15 +21,7 @@ from collections.abc import Iterable
 import dataclasses
 
 from nova_failover_ext.engine import model
-
-ENABLED = 'enabled'
-FAILED_OVER = 'failed-over'
-#: What a service or a volume that takes part in replication can say.
-SETTLED = frozenset({ENABLED, FAILED_OVER})
-FAILING_OVER = 'failing-over'
-FAILED = frozenset({'error', 'failover-error'})
-#: What says that a backend has replication at all.
-REPLICATED = SETTLED | FAILED | {FAILING_OVER}
+from nova_failover_ext import truth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +41,7 @@ class Decision:
 
 def is_replicated(backend: model.Backend) -> bool:
     """Tell whether any service of the backend takes part in replication."""
-    return any(member.replication_status in REPLICATED
+    return any(member.replication_status in truth.REPLICATED
                for member in backend.members)
 
 
@@ -80,7 +72,7 @@ def unwritten(backend: model.Backend,
     :returns: volume ids
     """
     expected = backend.present.replication_status
-    replicated = [v for v in volumes if v.replication_status in SETTLED
+    replicated = [v for v in volumes if v.replication_status in truth.SETTLED
                   and not v.group_id]
     written = [v.updated_at for v in replicated
                if v.replication_status == expected and v.updated_at]
@@ -94,10 +86,11 @@ def _members_reason(backend: model.Backend) -> str:
     live = [member for member in backend.members if member.up]
     if not live:
         return 'cinder-volume of %s is down' % backend.name
-    moving = [m.host for m in live if m.replication_status == FAILING_OVER]
+    moving = [m.host for m in live
+              if m.replication_status == truth.FAILING_OVER]
     if moving:
         return 'the failover of %s is in progress' % ', '.join(moving)
-    failed = [m.host for m in live if m.replication_status in FAILED]
+    failed = [m.host for m in live if m.replication_status in truth.FAILED]
     if failed:
         return 'the failover of %s failed in Cinder' % ', '.join(failed)
     if len({m.active_backend_id or '' for m in live}) > 1:
@@ -106,7 +99,7 @@ def _members_reason(backend: model.Backend) -> str:
 
 
 def _rows_reason(backend: model.Backend, volumes: list[model.Volume]) -> str:
-    moving = sum(v.replication_status == FAILING_OVER for v in volumes)
+    moving = sum(v.replication_status == truth.FAILING_OVER for v in volumes)
     late = len(unwritten(backend, volumes))
     if moving or late:
         return ('%d of %d volume records of %s do not tell of the failover '

@@ -189,11 +189,11 @@ def volume_verdict(volume: model.Volume, stamp: str | None, wanted: str,
     :returns: the verdict and the reason
     """
     status = volume.replication_status
-    if status not in gate.REPLICATED:
+    if status not in truth.REPLICATED:
         return Verdict.SKIP, 'the volume is not replicated'
-    if status in gate.FAILED:
+    if status in truth.FAILED:
         return Verdict.DEFER, 'its replication status is %s' % status
-    if status == gate.FAILING_OVER or late:
+    if status == truth.FAILING_OVER or late:
         return (Verdict.DEFER, 'its record in Cinder does not tell of the '
                 'failover yet (%s)' % status)
     saved = {} if stamp is None else {truth.STAMP: stamp}
