@@ -39,6 +39,8 @@ CONSTRAINTS = CHECKOUT / 'constraints' / '2026.2.txt'
 TOOLS = ('tox', 'tox-uv')
 #: Seconds to wait for output after a step has ended.
 LAST_WORDS = 10
+#: How much of a failed step's output is shown once more at the end.
+LAST_LINES = 60
 
 _COLOUR = re.compile(r'\x1b\[[0-9;]*m')
 _TOTAL = re.compile(
@@ -154,12 +156,21 @@ def run(step: Step) -> tuple[int, list[str]]:
     try:
         process.wait(step.minutes * 60)
     except subprocess.TimeoutExpired:
-        print(f'{step.name}: not done after {step.minutes} minutes',
-              flush=True)
+        lines.append(f'{step.name}: not done after {step.minutes} minutes\n')
+        print(lines[-1], end='', flush=True)
     finally:
         _end(process)
     reader.join(LAST_WORDS)
     return process.returncode, lines
+
+
+def last_words(step: Step, lines: list[str]) -> str:
+    """Say what to read of a failed step: names of tests, then its end."""
+    clean = [_COLOUR.sub('', line.rstrip()) for line in lines]
+    names = [line for line in clean if line.endswith('... FAILED')]
+    return '\n'.join([f'== {step.name}: what failed', *names,
+                      f'== {step.name}: its last lines',
+                      *clean[-LAST_LINES:]])
 
 
 def _show(process: subprocess.Popen[str], lines: list[str]) -> None:
@@ -223,16 +234,18 @@ def main() -> int:
     if unknown := sorted(set(asked) - set(names)):
         parser.error(f'no such step: {", ".join(unknown)}')
     prepare()
-    total, table = Count(), []
+    total, table, failed = Count(), [], []
     for step in [step for step in STEPS if not asked or step.name in asked]:
         print(f'\n== {step.name}', flush=True)
         began = time.monotonic()
         code, lines = run(step)
         count = judge(step, code, lines)
         total.add(count)
+        if count.failed:
+            failed.append(last_words(step, lines))
         seconds = time.monotonic() - began
         table.append(f'{step.name:<28} {seconds:5.0f} s   {count}')
-    print('\n' + '\n'.join(table))
+    print('\n' + '\n\n'.join([*failed, '\n'.join(table)]))
     print(total, flush=True)
     return int(bool(total.failed))
 
