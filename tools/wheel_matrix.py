@@ -1,0 +1,437 @@
+#!/usr/bin/env python3
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Try the wheel on every release of Nova and Cinder that is supported.
+
+Each release is installed from PyPI into an environment of its own, then the
+wheel, as a deployer would. There, outside of the checkout, the modules are
+imported, the programs started, and a failover and a recovery played through
+on Cinder's and Nova's functional harness. Needs ``uv``. Prints the table;
+``--write`` puts it into the documentation. The exit code is 1 if anything
+did not pass.
+"""
+
+import argparse
+from collections.abc import Callable
+import dataclasses
+import datetime
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+PROBE = CHECKOUT / 'tools' / 'wheel_probe.py'
+PAGE = CHECKOUT / 'doc' / 'source' / 'reference' / 'compatibility.rst'
+CONSTRAINTS = CHECKOUT / 'constraints'
+PACKAGES = {'nova': 'nova_failover_ext', 'cinder': 'cinder_failover_hooks'}
+#: Nova's harness needs more than our own tests do.
+HARNESS = {'nova': ('openstack-placement', 'wsgi-intercept'), 'cinder': ()}
+#: Seconds after which a command has failed.
+TIMEOUT = 600
+SMOKE = {
+    'nova': [
+        f'nova_failover_ext.tests.functional.compute.test_recovery.{test}'
+        for test in ('Recovery.test_data_volume_of_a_running_server',
+                     'Recovery.test_root_volume_of_a_running_server')],
+    'cinder': [
+        f'cinder_failover_hooks.tests.functional.test_failover.{test}'
+        for test in ('TestFailover.test_failover',)],
+}
+STEPS = ('install', 'import', 'start', 'smoke')
+HEADER = '''\
+..
+   Written by this command; do not edit:
+   tox -e wheels -- --write{options}
+
+=============
+Compatibility
+=============
+
+The wheel of this project, |version|, was installed on {date} into environments
+made from PyPI, each with one release of Nova or Cinder and the newest
+libraries that it works with (``constraints/``). In each of them, outside of
+the checkout:
+
+install
+  ``pip install`` of the wheel adds packages and replaces none that the release
+  had brought.
+import
+  Every module of the side can be imported: those that run in a cloud with
+  nothing but their requirements installed, fixtures and functional tests with
+  the libraries of the tests. Unit tests need the checkout.
+start
+  Nova: ``nova-compute-failover``, ``nova-failover-engine`` and
+  ``nova-failover`` start, and the engine tells what an empty ``nova.conf``
+  lacks. Cinder: ``cinder-volume`` starts, and ``volume_manager`` loads the
+  manager. Both: the sample configuration can be generated.
+smoke
+  Nova: the data volume and the root volume of a running server are recovered,
+  on the harness of Nova's functional tests. Cinder: a backend with attached
+  volumes fails over, and says so, on the harness of Cinder's. The threading
+  model is the one that the service has by default in that release.
+
+.. |version| replace:: {version}
+
+'''
+
+
+class Failed(Exception):
+    """A step did not pass; its text says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """A release of a service.
+
+    :ivar service: ``nova`` or ``cinder``
+    :ivar number: its major version
+    :ivar openstack: name of the OpenStack release
+    :ivar eventlet: whether the service runs on eventlet by default
+    """
+
+    service: str
+    number: int
+    openstack: str
+    eventlet: bool = True
+
+    @property
+    def name(self) -> str:
+        """As constraints files and arguments name it."""
+        return f'{self.service}-{self.number}'
+
+    @property
+    def constraints(self) -> pathlib.Path:
+        """The file that pins its libraries."""
+        own = CONSTRAINTS / f'{self.name}.txt'
+        return own if own.exists() else CONSTRAINTS / f'{self.openstack}.txt'
+
+
+RELEASES = (
+    Release('nova', 31, '2025.1'),
+    Release('nova', 32, '2025.2'),
+    Release('nova', 33, '2026.1'),
+    Release('nova', 34, '2026.2', eventlet=False),
+    Release('cinder', 26, '2025.1'),
+    Release('cinder', 27, '2025.2'),
+    Release('cinder', 28, '2026.1'),
+    Release('cinder', 29, '2026.2'),
+)
+
+
+@dataclasses.dataclass
+class Row:
+    """What became of one release on one Python.
+
+    :ivar version: of the service
+    :ivar python: version of Python
+    :ivar results: ``passed``, ``FAILED`` or ``-`` by step
+    :ivar reasons: why steps failed
+    """
+
+    release: Release
+    version: str = '?'
+    python: str = '?'
+    results: dict[str, str] = dataclasses.field(default_factory=dict)
+    reasons: list[str] = dataclasses.field(default_factory=list)
+
+    def cells(self) -> list[str]:
+        """Return the cells of the row as text."""
+        return [self.release.service.capitalize(), self.version,
+                self.release.openstack, self.python,
+                *(self.results.get(step, '-') for step in STEPS)]
+
+
+class Trial:
+    """One environment and what is tried in it.
+
+    :param release: the release
+    :param python: which Python, as ``uv venv --python`` takes it
+    :param wheel: the wheel
+    :param folder: an empty folder outside of the checkout
+    """
+
+    def __init__(self, release: Release, python: str, wheel: pathlib.Path,
+                 folder: pathlib.Path) -> None:
+        self.release = release
+        self.wheel = wheel
+        self.folder = folder
+        self.venv = folder / 'venv'
+        self.row = Row(release, python=python)
+        self._python = python
+
+    def run(self) -> Row:
+        """Take all steps; without an environment, the first only.
+
+        :returns: what became of them
+        """
+        steps: dict[str, Callable[[], None]] = {
+            'install': self.install, 'import': self.import_all,
+            'start': self.start, 'smoke': self.smoke}
+        for name, step in steps.items():
+            try:
+                step()
+            except (Failed, subprocess.TimeoutExpired) as error:
+                self.row.results[name] = 'FAILED'
+                self.row.reasons.append(f'{name}: {error}')
+                if name == 'install':
+                    break
+            else:
+                self.row.results[name] = 'passed'
+        return self.row
+
+    def install(self) -> None:
+        """Install the release, then the wheel, as a deployer does.
+
+        :raises Failed: if that cannot be done, or replaces a package
+        """
+        command(['uv', 'venv', '-q', '--python', self._python, self.venv])
+        self._pip(f'{self.release.service}=={self.release.number}.*')
+        before = self._installed()
+        self._pip(f'{self.wheel}[{self.release.service}]')
+        after = self._installed()
+        if replaced := {name for name in before
+                        if before[name] != after.get(name)}:
+            raise Failed(f'it replaced {", ".join(sorted(replaced))}')
+        self.row.version = after[self.release.service]
+        self.row.python = self._call(
+            'python', '-c', 'import platform as p; print(p.python_version())')
+
+    def import_all(self) -> None:
+        """Import modules before and after what tests need is there.
+
+        :raises Failed: if one cannot be imported
+        """
+        package = PACKAGES[self.release.service]
+        self._call('python', '-W', 'ignore', PROBE, 'modules', package)
+        self._pip('-r', CHECKOUT / 'test-requirements.txt',
+                  *HARNESS[self.release.service])
+        self._call('python', '-W', 'ignore', PROBE, 'modules', package, 'all',
+                   env=self._threads())
+
+    def start(self) -> None:
+        """Start the programs, generate the sample configuration.
+
+        :raises Failed: if one does not do as it should
+        """
+        package = PACKAGES[self.release.service]
+        sample = self._call('oslo-config-generator', '--namespace', package)
+        groups = {'nova': ('[failover]', '[failover_compute]',
+                           '[failover_engine]'),
+                  'cinder': ('[failover_hooks]',)}[self.release.service]
+        expect(sample, *groups)
+        if self.release.service == 'cinder':
+            self._call('cinder-volume', '--version')
+            self._call('python', '-W', 'ignore', PROBE, 'manager')
+            return
+        self._call('nova-compute-failover', '--version')
+        for program in ('nova-compute-failover', 'nova-failover-engine',
+                        'nova-failover'):
+            expect(self._call(program, '--help'), '--config-file')
+        expect(self._call('nova-failover', '--help'), 'plan', 'recover',
+               'status')
+        empty = self.folder / 'empty.conf'
+        empty.touch()
+        expect(self._call('nova-failover-engine', '--config-file', empty,
+                          code=3), '[api_database] connection')
+
+    def smoke(self) -> None:
+        """Run a few of the functional tests that the wheel contains.
+
+        :raises Failed: if one does not pass, or not all of them were run
+        """
+        if self.release.service == 'nova':
+            # Nova's harness looks for its api-paste.ini in site-packages,
+            # its wheel puts it below the environment.
+            [site] = (self.venv / 'lib').glob('python*/site-packages')
+            (site / 'etc').symlink_to(self.venv / 'etc')
+        tests = SMOKE[self.release.service]
+        said = self._call('python', '-W', 'ignore', PROBE, 'tests',
+                          PACKAGES[self.release.service], *tests,
+                          env=self._threads())
+        expect(said, f'Ran {len(tests)} test')
+
+    def _threads(self) -> dict[str, str]:
+        name = f'OS_{self.release.service.upper()}_DISABLE_EVENTLET_PATCHING'
+        return {name: str(not self.release.eventlet)}
+
+    def _pip(self, *what: str | pathlib.Path) -> None:
+        command(['uv', 'pip', 'install', '-q', '--python', self.venv,
+                 '--build-constraints', self.release.constraints,
+                 '--constraints', self.release.constraints, *what])
+
+    def _installed(self) -> dict[str, str]:
+        lines = command(['uv', 'pip', 'freeze', '--python',
+                         self.venv]).splitlines()
+        return dict(line.partition('==')[::2] for line in lines)
+
+    def _call(self, program: str, *arguments: str | pathlib.Path,
+              env: dict[str, str] | None = None, code: int = 0) -> str:
+        return command([self.venv / 'bin' / program, *arguments],
+                       self.folder, env, code)
+
+
+def command(words: list[str | pathlib.Path],
+            folder: pathlib.Path | None = None,
+            env: dict[str, str] | None = None, code: int = 0) -> str:
+    """Run a command that finds nothing of the checkout by its environment.
+
+    :param words: the command
+    :param folder: its working directory
+    :param env: more variables for it
+    :param code: the exit code that is right
+    :returns: what it printed
+    :raises Failed: if it ends with another exit code
+    :raises subprocess.TimeoutExpired: if it does not end
+    """
+    own = {name: value for name, value in os.environ.items()
+           if not name.startswith(('PYTHON', 'OS_', 'TOX', 'VIRTUAL_ENV'))}
+    done = subprocess.run(words, cwd=folder, env=own | (env or {}),
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True,
+                          errors='replace', timeout=TIMEOUT, check=False)
+    if done.returncode != code:
+        print(done.stdout, file=sys.stderr)
+        last = (done.stdout.strip() or 'nothing').splitlines()[-1]
+        name = pathlib.Path(words[0]).name
+        raise Failed(f'{name} ended with {done.returncode}: {last}')
+    return done.stdout.strip()
+
+
+def expect(text: str, *wanted: str) -> None:
+    """See that a program has printed what it should.
+
+    :param text: what it printed
+    :param wanted: parts of that
+    :raises Failed: if one is missing
+    """
+    if missing := [part for part in wanted if part not in text]:
+        print(text, file=sys.stderr)
+        raise Failed(f'{missing[0]} was not printed')
+
+
+def build(folder: pathlib.Path) -> pathlib.Path:
+    """Build the wheel from the sdist, and see that nothing is left out.
+
+    :param folder: where to put it
+    :returns: the path of the wheel
+    :raises Failed: if it cannot be built, or a file is not in it
+    """
+    command(['uv', 'build', '-q', '--out-dir', folder,
+             '--build-constraints', CONSTRAINTS / '2026.2.txt', CHECKOUT])
+    [wheel] = folder.glob('*.whl')
+    tracked = command(['git', '-C', CHECKOUT, 'ls-files',
+                       *PACKAGES.values()]).split()
+    if missing := set(tracked) - set(zipfile.ZipFile(wheel).namelist()):
+        raise Failed(f'not in the wheel: {", ".join(sorted(missing))}')
+    return wheel
+
+
+def table(rows: list[Row]) -> str:
+    """Show rows as a simple table of reStructuredText.
+
+    :param rows: what became of each
+    """
+    lines = [['Service', 'Version', 'Release', 'Python',
+              *(step.capitalize() for step in STEPS)],
+             *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    bar = '  '.join('=' * width for width in widths)
+    shown = ['  '.join(cell.ljust(width) for cell, width in
+                       zip(line, widths, strict=True)).rstrip()
+             for line in lines]
+    return '\n'.join([bar, shown[0], bar, *shown[1:], bar, ''])
+
+
+def page(rows: list[Row], version: str, options: str) -> str:
+    """Write the page of the documentation.
+
+    :param rows: what became of each
+    :param version: of the wheel
+    :param options: those with which it was made
+    """
+    text = HEADER.format(version=version, options=options, date=(
+        datetime.datetime.now(datetime.UTC).date().isoformat()))
+    text += table(rows)
+    failed = [row for row in rows if row.reasons]
+    if failed:
+        text += '\nWhat did not pass:\n'
+    for row in failed:
+        text += f'\n* {" ".join(row.cells()[:4])}::\n\n'
+        text += ''.join(f'      {line}\n' for reason in row.reasons
+                        for line in wrapped(reason))
+    return text
+
+
+def wrapped(text: str) -> list[str]:
+    """Break a reason into lines that a page has room for."""
+    return [text[at:at + 70] for at in range(0, len(text), 70)]
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    names = [release.name for release in RELEASES]
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('release', nargs='*', metavar='RELEASE',
+                        help=f'one or more of {", ".join(names)}; all of them '
+                             'if there is none')
+    parser.add_argument('--python', action='append', metavar='VERSION',
+                        help='Python to try with, for example 3.13; may be '
+                             'given more than once, by default the one that '
+                             'runs this')
+    parser.add_argument('--write', action='store_true',
+                        help=f'write {PAGE.relative_to(CHECKOUT)}')
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.release) - set(names)):
+        parser.error(f'no such release: {", ".join(unknown)}')
+    if asked.write and asked.release:
+        parser.error('--write needs all releases')
+    return asked
+
+
+def main() -> int:
+    """Try the releases that are asked for.
+
+    :returns: the exit code
+    """
+    asked = arguments()
+    if not shutil.which('uv'):
+        sys.exit('wheel_matrix: uv is needed')
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix='wheels-') as name:
+        folder = pathlib.Path(name)
+        wheel = build(folder / 'dist')
+        print(f'wheel_matrix: {wheel.name}', flush=True)
+        for release in RELEASES:
+            if asked.release and release.name not in asked.release:
+                continue
+            for python in asked.python or [sys.executable]:
+                place = folder / f'trial-{len(rows)}'
+                place.mkdir()
+                rows.append(Trial(release, python, wheel, place).run())
+                print(' '.join(rows[-1].cells()), *rows[-1].reasons,
+                      sep='\n  ', flush=True)
+                shutil.rmtree(place)
+    if asked.write:
+        options = ''.join(f' --python {one}' for one in asked.python or ())
+        PAGE.write_text(page(rows, wheel.name.split('-')[1], options))
+    bad = sum(bool(row.reasons) for row in rows)
+    print(f'\n{table(rows)}\n{len(rows) - bad} passed, {bad} failed')
+    return int(bool(bad))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
