@@ -85,8 +85,8 @@ def stamp_for(active_backend_id: str | None, backend_status: str | None,
     :param volume_status: replication status of the volume
     :param group_id: the volume's group, None if it is in none
     """
-    if (group_id and volume_status in SETTLED
-            and volume_status != backend_status):
+    if (group_id and volume_status in SETTLED and
+            volume_status != backend_status):
         return 'group %s' % volume_status
     return stamp_value(active_backend_id)
 
@@ -125,8 +125,8 @@ def differing_keys(saved: Mapping[str, Any],
 
 def _place(connection_info: Mapping[str, Any]) -> Mapping[str, Any]:
     data: Mapping[str, Any] = connection_info.get('data') or {}
-    if (connection_info.get('driver_volume_type') != 'nvmeof'
-            or 'nqn' not in data or 'target_nqn' in data):
+    if (connection_info.get('driver_volume_type') != 'nvmeof' or
+            'nqn' not in data or 'target_nqn' in data):
         return data
     # os-brick's connector rewrites Cinder's original format in place.
     return {

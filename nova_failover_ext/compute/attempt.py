@@ -287,8 +287,8 @@ def _only_wait(stale: list[prepare.Prepared],
                ways: list[states.Way]) -> bool:
     """Tell whether all was done that can be done while the guest runs."""
     return all(
-        way is states.Way.WAIT and item.volume.waiting
-        and not item.attachment_stale and item.attachment.completed
+        way is states.Way.WAIT and item.volume.waiting and
+        not item.attachment_stale and item.attachment.completed
         for item, way in zip(stale, ways, strict=True))
 
 

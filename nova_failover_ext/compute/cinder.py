@@ -173,7 +173,6 @@ class CinderAPI:
         with _failing('attachment_complete'):
             self._api.attachment_complete(context, attachment_id)
 
-
     def delete(self, context: Any, attachment_id: str) -> None:
         """Detach a volume; an attachment that is gone already is no error.
 

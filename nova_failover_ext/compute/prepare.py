@@ -68,9 +68,9 @@ class Prepared:
     @property
     def stale(self) -> bool:
         """Whether anything has to be done for this volume."""
-        return (self.record_stale or self.attachment_stale
-                or self.guest_stale or not self.attachment.completed
-                or self.leftovers)
+        return (self.record_stale or self.attachment_stale or
+                self.guest_stale or not self.attachment.completed or
+                self.leftovers)
 
     @property
     def disk(self) -> states.Disk:

@@ -76,8 +76,8 @@ class SelfRecovery:
         mappings = tuple(mapping.Mapping(bdm) for bdm in
                          self._parts.host.mappings(context, instance.uuid))
         if not begun and (
-                not self._may_be_stale(context, mappings)
-                or self._cannot_run(context, instance, mappings)):
+                not self._may_be_stale(context, mappings) or
+                self._cannot_run(context, instance, mappings)):
             return False
         if not self._claim(instance):
             return False
@@ -151,8 +151,8 @@ class SelfRecovery:
         return [(volume, backends.get(
                     known.backend, cinder.Backend()).stamp_for(known))
                 for volume, known in found
-                if known.replication_status in truth.REPLICATED
-                or volume.begun]
+                if known.replication_status in truth.REPLICATED or
+                volume.begun]
 
     def _claim(self, instance: Any) -> bool:
         before = instance.task_state

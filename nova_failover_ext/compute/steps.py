@@ -118,8 +118,8 @@ class Steps:
             # It is in use again after a failback.
             if not truth.differing_keys(info, volume.connection_info):
                 continue
-            problem = (self.left.get(volume.volume_id)
-                       or self._disconnect(volume, info))
+            problem = (self.left.get(volume.volume_id) or
+                       self._disconnect(volume, info))
             if problem:
                 self.left[volume.volume_id] = problem
                 kept.append(info)

@@ -43,9 +43,9 @@ def _list(request: rest.Request) -> rest.Answer:
         views.attachment(volume_id, each, detail=False)
         for volume_id in list(known.attachments)
         for each in known.of(volume_id)
-        if request.query.get('volume_id', volume_id) == volume_id
-        and request.query.get('instance_id', each['instance_uuid'])
-        == each['instance_uuid']]}
+        if request.query.get('volume_id', volume_id) == volume_id and
+        request.query.get('instance_id', each['instance_uuid']) ==
+        each['instance_uuid']]}
 
 
 def _connect(request: rest.Request, attachment_id: str,
@@ -95,9 +95,9 @@ def _delete(request: rest.Request) -> rest.Answer:
     known = request.cinder.records
     volume, found = known.attachment(request.attachment_id)
     server = found['instance_uuid']
-    if (not request.service and server and found['connection_info']
-            and request.cinder.used_by_nova(server, volume.id)
-            == request.attachment_id):
+    if (not request.service and server and found['connection_info'] and
+            request.cinder.used_by_nova(server, volume.id) ==
+            request.attachment_id):
         raise records.Refused(409, (
             'ConflictNovaUsingAttachment: Detach volume from instance '
             f'{server} using the Compute API'))

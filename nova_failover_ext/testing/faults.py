@@ -151,8 +151,8 @@ class _Fault:
     done: bool
 
     def meets(self, logged: Logged) -> bool:
-        return (self.left > 0 and self.call == logged.call
-                and self.volume_id in ('', logged.volume_id))
+        return (self.left > 0 and self.call == logged.call and
+                self.volume_id in ('', logged.volume_id))
 
 
 class Faults:
@@ -217,8 +217,8 @@ class Faults:
         :param call: a :class:`Call`
         :param volume_id: only about this volume; about any if empty
         """
-        return [logged for logged in list(self.log) if logged.call == call
-                and volume_id in ('', logged.volume_id)]
+        return [logged for logged in list(self.log) if logged.call == call and
+                volume_id in ('', logged.volume_id)]
 
     @contextlib.contextmanager
     def around(self, call: Call, volume_id: str = '',

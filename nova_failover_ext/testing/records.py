@@ -264,8 +264,8 @@ class Records:
 
     def _on(self, hosts: set[str], replicated: bool) -> list[Volume]:
         return [volume for volume in self.volumes.values()
-                if volume.kind.replicated == replicated
-                and f'{backends.HOST}@{volume.kind.backend}' in hosts]
+                if volume.kind.replicated == replicated and
+                f'{backends.HOST}@{volume.kind.backend}' in hosts]
 
 
 def _in_error(verb: str, volume_id: str, status: str) -> str:

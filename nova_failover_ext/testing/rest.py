@@ -131,8 +131,8 @@ class Api:
         """Find out which volume a request is about."""
         attachment = request.body.get('attachment') or {}
         request.volume_id = (
-            request.volume_id or attachment.get('volume_uuid', '')
-            or self._cinder.records.volume_of(request.attachment_id))
+            request.volume_id or attachment.get('volume_uuid', '') or
+            self._cinder.records.volume_of(request.attachment_id))
 
     def _answer(self, route: Route, request: Request) -> Answer:
         with self._cinder.faults.around(

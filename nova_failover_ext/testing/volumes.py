@@ -141,8 +141,8 @@ def _services(request: rest.Request) -> rest.Answer:
     return 200, {'services': [
         each.show(request.version >= _CLUSTERS)
         for each in request.cinder.backends.services
-        if request.query.get('binary', each.binary) == each.binary
-        and request.query.get('host', each.host) == each.host]}
+        if request.query.get('binary', each.binary) == each.binary and
+        request.query.get('host', each.host) == each.host]}
 
 
 def _failover_host(request: rest.Request) -> rest.Answer:

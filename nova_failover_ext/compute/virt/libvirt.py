@@ -173,8 +173,8 @@ class LibvirtHost(base.VirtHost):
         data = connection_info.get('data') or {}
         # As nova.virt.libvirt.volume.net decides.
         secret = data.get('auth_enabled') and (
-            data.get('secret_uuid')
-            or nova.conf.CONF.libvirt.rbd_secret_uuid)
+            data.get('secret_uuid') or
+            nova.conf.CONF.libvirt.rbd_secret_uuid)
         if connection_info.get('driver_volume_type') != 'rbd' or not secret:
             return ''
         binding = libvirt_guest.libvirt

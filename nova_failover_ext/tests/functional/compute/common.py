@@ -93,9 +93,9 @@ class RecoveryMixin:
         def reached():
             found = {server['id']: server for server in self.api.get_servers()}
             return all(
-                server_id in found
-                and found[server_id]['status'] == status
-                and not found[server_id]['OS-EXT-STS:task_state']
+                server_id in found and
+                found[server_id]['status'] == status and
+                not found[server_id]['OS-EXT-STS:task_state']
                 for server_id in wanted) and found
 
         found = self.wait_for(reached, f'{status} of {wanted}')

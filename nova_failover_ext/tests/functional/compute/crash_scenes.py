@@ -250,9 +250,9 @@ class SceneTestBase(base.FailoverTestBase):
 
     def power_cycle_is_due(self, result):
         """Tell whether only a power cycle will bring a result forward."""
-        return (self.scene.policy == 'refresh'
-                and result.outcome is Outcome.DEFERRED
-                and 'power cycle' in result.reason)
+        return (self.scene.policy == 'refresh' and
+                result.outcome is Outcome.DEFERRED and
+                'power cycle' in result.reason)
 
     def planned(self):
         """Tell whether the engine would recover the server now."""

@@ -138,8 +138,8 @@ def _default(*args, **kwargs):
 
 
 def _public(owner):
-    return [name for name in dir(owner) if not name.startswith('_')
-            and callable(getattr(owner, name))]
+    return [name for name in dir(owner) if not name.startswith('_') and
+            callable(getattr(owner, name))]
 
 
 def _writers():

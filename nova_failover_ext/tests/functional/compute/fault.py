@@ -86,9 +86,9 @@ class Fault(crash_process.Recording):
 
     def _repeats(self, call):
         # Nova tries some calls to Cinder several times in a row.
-        return (self._how is How.FAILS and call.kind == crash_seams.CINDER
-                and len(self.calls) > self._number
-                and set(self.calls[self._number:]) == {call})
+        return (self._how is How.FAILS and call.kind == crash_seams.CINDER and
+                len(self.calls) > self._number and
+                set(self.calls[self._number:]) == {call})
 
     def _disturb(self, call, run):
         self.reached.set()

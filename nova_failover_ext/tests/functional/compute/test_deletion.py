@@ -32,12 +32,12 @@ class Deleted(base.FailoverTestBase):
         self.cinder.site = 'secondary'
         held = self.cinder.faults.hold(faults.Call.ATTACHMENT_UPDATE)
         with concurrent.futures.ThreadPoolExecutor() as executor:
-            engine = executor.submit(self.recover, server, self.DATA)
+            recovering = executor.submit(self.recover, server, self.DATA)
             held.wait()
             # Nova's API sends the block device mappings of now with it.
             self.api.delete_server(server['id'])
             held.release()
-            engine.result()
+            recovering.result()
         self._wait_until_deleted(server)
         self.wait_for(lambda: self.cinder.status(self.DATA) == 'available',
                       'detachment')

@@ -136,8 +136,8 @@ class Payloads(base.BaseTestCase):
 
     def test_all_that_nova_tells_of_an_action(self):
         own = instance_notification.InstanceActionPayload
-        self.assertEqual({'failover_id'}, set(Payload.fields)
-                         - set(own.fields))
+        self.assertEqual({'failover_id'}, set(Payload.fields) -
+                         set(own.fields))
         self.assertEqual(set(), set(own.fields) - set(Payload.fields))
 
     def test_registries_of_nova_stay_as_they_are(self):

@@ -140,7 +140,7 @@ class SelfRecovery(SelfRecoveryCase):
             reason='no answer')
         self.assertTrue(self.withhold())
         self.own.start()
-        # For the engine, which finishes what is claimed.
+        # For the next pass, which finishes what is claimed.
         self.assertEqual(truth.TASK_STATE, self.around.instance.task_state)
         self.assertFalse(self.around.guest_runs)
 
@@ -149,7 +149,7 @@ class SelfRecovery(SelfRecoveryCase):
             reason='no answer')
         self.assertFalse(self.withhold())
 
-    def test_failure_is_left_to_the_engine(self):
+    def test_failure_is_left_to_the_next_pass(self):
         self.assertTrue(self.withhold())
         self.around.errors['connect'] = OSError('x')
         self.own.start()
