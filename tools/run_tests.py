@@ -77,6 +77,8 @@ STEPS = (
     Step('upstream-cinder-27'),
     Step('upstream-cinder-28'),
     Step('upstream-cinder-29'),
+    Step('tools'),
+    Step('patches-cinder'),
     Step('docs', tests=False),
     Step('releasenotes', tests=False),
     Step('cloud', minutes=40),

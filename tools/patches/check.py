@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Applies a series, and runs upstream's linters and tests with and without."""
+
+import pathlib
+import re
+import textwrap
+
+from tools.patches import git
+from tools.patches import lint
+from tools.patches import projects
+from tools.patches import report
+from tools.patches import runner
+from tools.patches import source
+from tools import run_tests
+
+OWN = "the series' own tests"
+
+
+def own_tests(name: str, files: list[str]) -> list[str]:
+    """Return the test modules among changed files, by their full names."""
+    wanted = re.compile(
+        rf'{name}/tests/(unit|functional)/(.*/)?test_\w+\.py')
+    return [path.removesuffix('.py').replace('/', '.')
+            for path in files if wanted.fullmatch(path)]
+
+
+def there(tree: pathlib.Path, names: list[str]) -> list[str]:
+    """Return the modules that a tree has, of full names."""
+    return [name for name in names
+            if tree.joinpath(*name.split('.')).with_suffix('.py').exists()]
+
+
+class Check:
+    """A check of one series.
+
+    :param project: whose series it is
+    :param release: which one
+    :param patches: its patches
+    :param tree: where to make the tree
+    """
+
+    def __init__(self, project: projects.Project, release: str,
+                 patches: list[pathlib.Path], tree: pathlib.Path) -> None:
+        self._project = project
+        self._release = release
+        self._patches = patches
+        self._git = git.Git(tree)
+        self._total = run_tests.Count()
+
+    def run(self, each: bool) -> run_tests.Count:
+        """Check the series.
+
+        :param each: check each commit by itself, too
+        :returns: tests and linters that passed, failed and were skipped
+        :raises git.GitError: if a patch does not apply
+        """
+        source.tree(self._git, self._project.name, self._release)
+        self._git('am', '--quiet', *map(str, self._patches))
+        last = self._git('rev-parse', 'HEAD').strip()
+        print(f'{len(self._patches)} patches apply to {self._project.name} '
+              f'{self._release}.', flush=True)
+        if each:
+            for commit in self._git.commits():
+                self._commit(commit)
+            self._git('checkout', '--quiet', last)
+        self._series()
+        return self._total
+
+    def _commit(self, commit: str) -> None:
+        print(f'\n{self._git.subject(commit)}', flush=True)
+        self._git('checkout', '--quiet', commit)
+        self._lint(f'{commit}~')
+        outcomes = self._test(own_tests(
+            self._project.name, self._git.changed(f'{commit}~', commit)))
+        comparison = report.Comparison({}, outcomes)
+        self._tell(comparison)
+        print(f'  tests: {comparison.count()}', flush=True)
+        self._total.add(comparison.count())
+
+    def _series(self) -> None:
+        print('\nThe whole series', flush=True)
+        root = self._git.root()
+        self._lint(root)
+        labels = self._labels(own_tests(
+            self._project.name, self._git.changed(root, 'HEAD')))
+        after = self._test(list(labels))
+        self._git('checkout', '--quiet', root)
+        before = self._test(there(self._git.tree, list(labels)))
+        comparison = report.Comparison(before, after)
+        print(f'\n{report.table(comparison, labels)}\n', flush=True)
+        self._tell(comparison)
+        self._total.add(comparison.count())
+
+    def _labels(self, own: list[str]) -> dict[str, str]:
+        labels = dict(self._project.labels())
+        return labels | {name: OWN for name in own if name not in labels}
+
+    def _lint(self, old: str) -> None:
+        content, said = lint.run(self._git, old)
+        self._total.add(run_tests.Count(passed=int(content),
+                                     failed=int(not content)))
+        print(textwrap.indent(said, '  '), flush=True)
+
+    def _test(self, names: list[str]) -> report.Outcomes:
+        # As upstream does, with a process for each kind: the harness of one
+        # is not that of the other.
+        outcomes: dict[str, runner.Outcome] = {}
+        for kind in ('unit', 'functional'):
+            begin = f'{self._project.name}.tests.{kind}.'
+            if chosen := [name for name in names if name.startswith(begin)]:
+                outcomes.update(runner.run(
+                    self._git.tree, self._project.name, chosen,
+                    self._project.env))
+        return outcomes
+
+    def _tell(self, comparison: report.Comparison) -> None:
+        for test in comparison.broken:
+            print(f'  {test} ... FAILED')
+            print(textwrap.indent(comparison.after[test].details, '    '))
+        for test in comparison.gone:
+            print(f'  {test} passed before, and is not run now ... FAILED')
+        for test in comparison.known:
+            print(f'  {test} fails without the series, too')

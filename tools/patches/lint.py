@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Runs the linters that upstream has in its ``.pre-commit-config.yaml``.
+
+pre-commit takes them from git repositories. Here each is taken, in the same
+version, from the package index, and pre-commit is told to run that.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+
+from tools.patches import git
+from tools.patches import source
+
+CONFIG = '.pre-commit-config.yaml'
+
+
+@dataclasses.dataclass(frozen=True)
+class Hook:
+    """A linter, as its repository describes it for pre-commit.
+
+    :ivar module: what ``python -m`` runs
+    :ivar package: the distribution that has it
+    :ivar settings: more of pre-commit's settings
+    """
+
+    module: str
+    package: str = 'pre-commit-hooks'
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+_PYTHON = {'types': ['python']}
+HOOKS = {
+    'autopep8': Hook('autopep8', 'autopep8',
+                     {'args': ['--in-place'], **_PYTHON}),
+    'check-docstring-first': Hook(
+        'pre_commit_hooks.check_docstring_first', settings=_PYTHON),
+    'check-json': Hook('pre_commit_hooks.check_json',
+                       settings={'types': ['json']}),
+    'check-merge-conflict': Hook('pre_commit_hooks.check_merge_conflict'),
+    'check-yaml': Hook('pre_commit_hooks.check_yaml',
+                       settings={'types': ['yaml']}),
+    'codespell': Hook('codespell_lib', 'codespell'),
+    'debug-statements': Hook(
+        'pre_commit_hooks.debug_statement_hook', settings=_PYTHON),
+    'doc8': Hook('doc8', 'doc8', {'files': r'\.rst$'}),
+    'hacking': Hook('flake8', 'hacking', _PYTHON),
+    'mixed-line-ending': Hook('pre_commit_hooks.mixed_line_ending'),
+    'sphinx-lint': Hook('sphinxlint', 'sphinx-lint', {'types': ['rst']}),
+    'trailing-whitespace': Hook(
+        'pre_commit_hooks.trailing_whitespace_fixer'),
+}
+
+
+def translate(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return pre-commit's configuration for installed linters.
+
+    :param config: upstream's configuration
+    :returns: ours, and the requirements to be installed; what is not in
+        :data:`HOOKS` is left out
+    """
+    hooks, needed = [], set()
+    for repository in config['repos']:
+        for upstream in repository['hooks']:
+            if not (ours := HOOKS.get(upstream['id'])):
+                continue
+            needed.add(f'{ours.package}=={repository["rev"].lstrip("v")}')
+            needed.update(upstream.get('additional_dependencies', ()))
+            hooks.append({
+                'types': ['text'], **ours.settings, **upstream,
+                'name': upstream['id'], 'language': 'system',
+                'entry': f'{sys.executable} -m {ours.module}',
+                'additional_dependencies': [], 'require_serial': True})
+    return {'repos': [{'repo': 'local', 'hooks': hooks}]}, sorted(needed)
+
+
+def run(repository: git.Git, old: str) -> tuple[bool, str]:
+    """Run the linters on what has changed since a commit.
+
+    :returns: whether they are content, and what they said
+    """
+    config, needed = translate(yaml.safe_load(
+        repository.tree.joinpath(CONFIG).read_text()))
+    folder = _install(needed)
+    written = folder / 'config.yaml'
+    written.write_text(yaml.safe_dump(config))
+    done = subprocess.run(
+        [sys.executable, '-m', 'pre_commit', 'run', '--color', 'never',
+         '--show-diff-on-failure', '--config', str(written),
+         '--files', *repository.changed(old, 'HEAD')],
+        cwd=repository.tree, check=False, stdin=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=str(folder),
+                 PRE_COMMIT_HOME=str(folder)),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Some of them mend what they complain about.
+    repository('checkout', '--quiet', '--force', 'HEAD')
+    return done.returncode == 0, done.stdout
+
+
+def _install(needed: list[str]) -> pathlib.Path:
+    # Apart from the environment, whose constraints have other versions.
+    digest = hashlib.sha256('\n'.join([sys.version, *needed]).encode())
+    folder = source.cache() / f'linters-{digest.hexdigest()[:12]}'
+    complete = folder / 'complete'
+    if not complete.exists():
+        source.pip('install', '--upgrade', '--target', str(folder), *needed)
+        complete.touch()
+    return folder

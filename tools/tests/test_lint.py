@@ -1,0 +1,58 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import sys
+
+from oslotest import base
+
+from tools.patches import lint
+
+CONFIG = {'repos': [
+    {'repo': 'https://opendev.org/openstack/hacking', 'rev': '8.1.0',
+     'hooks': [{'id': 'hacking', 'exclude': '^doc/.*$',
+                'additional_dependencies': ['flake8-import-order~=0.19.2']}]},
+    {'repo': 'https://github.com/codespell-project/codespell',
+     'rev': 'v2.4.1',
+     'hooks': [{'id': 'codespell', 'args': ['--ignore-words=words.txt']}]},
+    {'repo': 'https://github.com/Lucas-C/pre-commit-hooks', 'rev': 'v1.5.6',
+     'hooks': [{'id': 'remove-tabs'}]},
+]}
+
+
+class TestTranslate(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.config, self.needed = lint.translate(CONFIG)
+        (repository,) = self.config['repos']
+        self.hooks = {hook['id']: hook for hook in repository['hooks']}
+
+    def test_versions_are_upstreams(self):
+        self.assertEqual(['codespell==2.4.1', 'flake8-import-order~=0.19.2',
+                          'hacking==8.1.0'], self.needed)
+
+    def test_settings_are_upstreams(self):
+        self.assertEqual('^doc/.*$', self.hooks['hacking']['exclude'])
+        self.assertEqual(['--ignore-words=words.txt'],
+                         self.hooks['codespell']['args'])
+
+    def test_what_is_run(self):
+        self.assertEqual(f'{sys.executable} -m flake8',
+                         self.hooks['hacking']['entry'])
+        self.assertEqual(['python'], self.hooks['hacking']['types'])
+
+    def test_nothing_is_fetched_from_git(self):
+        self.assertEqual({'system'}, {
+            hook['language'] for hook in self.hooks.values()})
+
+    def test_unknown_linter_is_left_out(self):
+        self.assertNotIn('remove-tabs', self.hooks)
