@@ -67,13 +67,12 @@ class Check:
         """
         source.tree(self._git, self._project.name, self._release)
         self._git('am', '--quiet', *map(str, self._patches))
-        last = self._git('rev-parse', 'HEAD').strip()
         print(f'{len(self._patches)} patches apply to {self._project.name} '
               f'{self._release}.', flush=True)
         if each:
             for commit in self._git.commits():
                 self._commit(commit)
-            self._git('checkout', '--quiet', last)
+            self._git('checkout', '--quiet', 'series')
         self._series()
         return self._total
 
@@ -97,6 +96,7 @@ class Check:
         after = self._test(list(labels))
         self._git('checkout', '--quiet', root)
         before = self._test(there(self._git.tree, list(labels)))
+        self._git('checkout', '--quiet', 'series')
         comparison = report.Comparison(before, after)
         print(f'\n{report.table(comparison, labels)}\n', flush=True)
         self._tell(comparison)

@@ -75,7 +75,7 @@ def rebase(repository: git.Git, project: projects.Project,
     :returns: what became of each patch
     """
     source.tree(repository, project.name, old)
-    repository('checkout', '--quiet', '--orphan', 'series')
+    repository('checkout', '--quiet', '--orphan', 'rebased')
     source.commit(repository, project.name, new)
     root = repository.root()
     results = [_one(repository, patch) for patch in patches]

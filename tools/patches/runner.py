@@ -115,6 +115,8 @@ def _write_finder(tree: pathlib.Path, name: str, chosen: list[str]) -> None:
     package = tree / _PACKAGE
     package.mkdir(exist_ok=True)
     package.joinpath('__init__.py').touch()
+    # A tree that is kept may be worked on.
+    package.joinpath('.gitignore').write_text('*\n')
     package.joinpath('test_chosen.py').write_text(
         _FINDER.format(name=name, chosen=chosen))
 

@@ -68,7 +68,7 @@ def tree(repository: git.Git, name: str, release: str) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise projects.Problem(f'{folder} is not empty.')
     folder.mkdir(parents=True, exist_ok=True)
-    repository('init', '--quiet')
+    repository('init', '--quiet', '--initial-branch', 'series')
     commit(repository, name, release)
 
 

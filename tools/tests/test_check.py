@@ -16,7 +16,13 @@ import fixtures
 from oslotest import base
 
 from tools.patches import check
+from tools.patches import export
+from tools.patches import git
+from tools.patches import lint
 from tools.patches import projects
+from tools.patches import runner
+from tools import run_tests
+from tools.tests import series
 
 
 class TestModules(base.BaseTestCase):
@@ -70,3 +76,78 @@ class TestSeries(base.BaseTestCase):
     def test_not_of_that_release(self):
         self._patch('34.0.0')
         self.assertRaises(projects.Problem, self.project.patches, '33.0.0')
+
+
+class TestCheck(series.SeriesTestCase):
+
+    OWN = 'made_up/tests/unit/test_own.py'
+    NEAR = 'made_up/tests/unit/test_near.py'
+
+    def setUp(self):
+        super().setUp()
+        self.project = projects.Project('made_up', {}, (
+            projects.Neighbours('near', ('unit.test_near',)),))
+        self.repository('checkout', 'HEAD~2')
+        self.write(self.repository, {self.NEAR: ''})
+        self.repository('add', '.')
+        self.repository('commit', '--amend', '--message', 'made_up 1.0.0')
+        self.releases['1.0.0'] = {'a': series.text(), 'b': series.text(),
+                                  self.NEAR: ''}
+        self.write(self.repository, {self.OWN: ''})
+        self.repository('add', '.')
+        self.commit('Add a test', a=series.text(l10='ours'))
+        self.commit('Go on', a=series.text(l10='ours', l30='ours'))
+        self.patches = export.export(self.repository, self.folder / 'series')
+        self.lint = self.useFixture(fixtures.MockPatchObject(
+            lint, 'run', autospec=True, return_value=(True, 'said'))).mock
+        self.useFixture(fixtures.MockPatchObject(
+            runner, 'run', autospec=True, side_effect=self._run))
+        #: which tests were run with which line 30 of the tree
+        self.runs = []
+        self.outcomes = {'made_up.tests.unit.test_near.T.one': 'success'}
+
+    def _run(self, tree, name, chosen, env):
+        line = tree.joinpath('a').read_text().splitlines()[30]
+        self.runs.append((line, [one.rpartition('.')[2] for one in chosen]))
+        return {test: runner.Outcome(status)
+                for test, status in self.outcomes.items()
+                if status != 'gone' or line != 'ours'}
+
+    def _check(self, each=False):
+        self.tree = self.folder / 'checked'
+        return check.Check(self.project, '1.0.0', self.patches,
+                           self.tree).run(each)
+
+    def test_with_and_without(self):
+        self.assertEqual(run_tests.Count(2, 0, 0), self._check())
+        self.assertEqual([('ours', ['test_near', 'test_own']),
+                          ('line 30', ['test_near'])], self.runs)
+
+    def test_each_commit_runs_its_own_tests(self):
+        self._check(each=True)
+        self.assertEqual([('line 30', ['test_own']),
+                          ('ours', ['test_near', 'test_own']),
+                          ('line 30', ['test_near'])], self.runs)
+
+    def test_each_commit_is_linted(self):
+        self.assertEqual(5, self._check(each=True).passed)
+        self.assertEqual(3, self.lint.call_count)
+
+    def test_linter_complains(self):
+        self.lint.return_value = (False, 'no')
+        self.assertEqual(run_tests.Count(1, 1, 0), self._check())
+
+    def test_tree_is_left_with_the_series(self):
+        self._check(each=True)
+        self.assertEqual(series.text(l10='ours', l30='ours'),
+                         self.tree.joinpath('a').read_text())
+
+    def test_patch_that_does_not_apply(self):
+        self.releases['1.0.0']['a'] = series.text(l10='theirs')
+        error = self.assertRaises(git.GitError, self._check)
+        self.assertIn('0001 Add a test', str(error))
+
+    def test_fuzz_is_refused(self):
+        self.releases['1.0.0']['a'] = series.text(l12='theirs')
+        self.assertRaises(git.GitError, self._check)
+        self.assertEqual([], self.runs)

@@ -20,6 +20,7 @@ from oslotest import base
 import subunit
 from testtools import content
 
+from tools.patches import git
 from tools.patches import runner
 
 MODULE = """\
@@ -107,6 +108,14 @@ class TestRun(base.BaseTestCase):
         self.tree.joinpath('made_up', 'test_it.py').write_text(
             MODULE + '\n\nclass TestThat(TestIt):\n    pass\n')
         self.assertEqual(3, len(self._run('made_up.test_it.TestThat')))
+
+    def test_git_sees_nothing_of_it(self):
+        repository = git.Git(self.tree)
+        repository('init')
+        repository('add', '--all')
+        self._run('made_up.test_it')
+        repository('add', '--all')
+        self.assertNotIn('series_tests', repository('ls-files'))
 
     def test_module_that_breaks(self):
         found = self._run('made_up.test_it', 'made_up.test_other')

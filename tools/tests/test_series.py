@@ -10,64 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import pathlib
 from unittest import mock
-
-import fixtures
-from oslotest import base
 
 from tools.patches import export
 from tools.patches import git
 from tools.patches import projects
 from tools.patches import rebase
 from tools.patches import source
-
-LINES = [f'line {number}\n' for number in range(40)]
-
-
-def _text(**changed):
-    """Return lines of a file, some of which are others."""
-    lines = dict(enumerate(LINES))
-    lines.update((int(key[1:]), f'{text}\n')
-                 for key, text in changed.items())
-    return ''.join(lines.values())
+from tools.tests import series
 
 
-class SeriesTestCase(base.BaseTestCase):
-    """A series of two patches for a made-up release."""
-
-    def setUp(self):
-        super().setUp()
-        self.folder = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        #: what the sdist of each release has
-        self.releases = {'1.0.0': {'a': _text(), 'b': _text()}}
-        self.useFixture(fixtures.MockPatchObject(
-            source, 'commit', autospec=True, side_effect=self._release))
-        self.project = projects.Project('made_up', {}, ())
-        self.repository = git.Git(self.folder / 'tree')
-        source.tree(self.repository, 'made_up', '1.0.0')
-        self._commit('Change a', a=_text(l10='ours'))
-        self._commit('Change both', a=_text(l10='ours', l30='ours'),
-                     b=_text(l10='ours'))
-        self.patches = export.export(self.repository, self.folder / 'series')
-
-    def _release(self, repository, name, release):
-        for path in repository.tree.glob('[ab]'):
-            path.unlink()
-        self._write(repository, self.releases[release])
-        repository('add', '--all')
-        repository('commit', '--message', f'{name} {release}')
-
-    def _write(self, repository, files):
-        for name, text in files.items():
-            repository.tree.joinpath(name).write_text(text)
-
-    def _commit(self, subject, **files):
-        self._write(self.repository, files)
-        self.repository('commit', '--all', '--message', subject)
-
-
-class TestExport(SeriesTestCase):
+class TestExport(series.SeriesTestCase):
 
     def test_names(self):
         self.assertEqual(['0001-Change-a.patch', '0002-Change-both.patch'],
@@ -102,7 +55,7 @@ class TestExport(SeriesTestCase):
         self.assertIn('[PATCH 1/2] Change a', first.read_text())
 
 
-class TestRebase(SeriesTestCase):
+class TestRebase(series.SeriesTestCase):
 
     def _rebase(self, **files):
         self.releases['2.0.0'] = files
@@ -111,34 +64,35 @@ class TestRebase(SeriesTestCase):
                              '1.0.0', '2.0.0')
 
     def test_applies(self):
-        results = self._rebase(a=_text(l20='theirs'), b=_text())
+        results = self._rebase(a=series.text(l20='theirs'), b=series.text())
         self.assertEqual([rebase.APPLIES] * 2, [one.how for one in results])
-        self.assertEqual(_text(l10='ours', l20='theirs', l30='ours'),
+        self.assertEqual(series.text(l10='ours', l20='theirs', l30='ours'),
                          self.rebased.tree.joinpath('a').read_text())
         self.assertEqual(['Change a', 'Change both'], list(map(
             self.rebased.subject, self.rebased.commits())))
 
     def test_only_the_new_release_is_below_the_series(self):
-        self._rebase(a=_text(l20='theirs'), b=_text())
+        self._rebase(a=series.text(l20='theirs'), b=series.text())
         self.assertEqual('made_up 2.0.0',
                          self.rebased.subject(self.rebased.root()))
 
     def test_merge(self):
         # In the context of the first change, but not next to it.
-        results = self._rebase(a=_text(l12='theirs'), b=_text())
+        results = self._rebase(a=series.text(l12='theirs'), b=series.text())
         self.assertEqual([rebase.THREE_WAY, rebase.APPLIES],
                          [one.how for one in results])
-        self.assertEqual(_text(l10='ours', l12='theirs', l30='ours'),
+        self.assertEqual(series.text(l10='ours', l12='theirs', l30='ours'),
                          self.rebased.tree.joinpath('a').read_text())
 
     def test_release_has_it_already(self):
-        results = self._rebase(a=_text(l10='ours'), b=_text())
+        results = self._rebase(a=series.text(l10='ours'), b=series.text())
         self.assertEqual([rebase.THERE, rebase.APPLIES],
                          [one.how for one in results])
         self.assertEqual(1, len(self.rebased.commits()))
 
     def test_conflict(self):
-        results = self._rebase(a=_text(l10='theirs'), b=_text(l10='theirs'))
+        results = self._rebase(a=series.text(l10='theirs'),
+                               b=series.text(l10='theirs'))
         self.assertEqual(
             [(rebase.CONFLICTS, ('a',)), (rebase.CONFLICTS, ('b',))],
             [(one.how, one.files) for one in results])
@@ -146,14 +100,14 @@ class TestRebase(SeriesTestCase):
                          str(results[0]))
 
     def test_person_goes_on_at_the_first_conflict(self):
-        self._rebase(a=_text(l10='theirs'), b=_text())
+        self._rebase(a=series.text(l10='theirs'), b=series.text())
         self.assertEqual(
             ['a'], self.rebased.lines('diff', '--name-only',
                                       '--diff-filter=U'))
-        self._write(self.rebased, {'a': _text(l10='both')})
+        self.write(self.rebased, {'a': series.text(l10='both')})
         self.rebased('add', 'a')
         self.rebased('am', '--continue')
-        self.assertEqual(_text(l10='both', l30='ours'),
+        self.assertEqual(series.text(l10='both', l30='ours'),
                          self.rebased.tree.joinpath('a').read_text())
         self.assertEqual(2, len(self.rebased.commits()))
 
@@ -163,6 +117,6 @@ class TestRebase(SeriesTestCase):
         self.assertRaises(projects.Problem, self._rebase, a='', b='')
 
     def test_file_that_is_gone(self):
-        results = self._rebase(a=_text())
+        results = self._rebase(a=series.text())
         self.assertEqual([False, True], [one.conflicts for one in results])
         self.assertIn('b', str(results[1]))
