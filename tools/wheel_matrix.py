@@ -61,10 +61,10 @@ HEADER = '''\
 Compatibility
 =============
 
-The wheel of this project, |version|, was installed on {date} into environments
-made from PyPI, each with one release of Nova or Cinder and the newest
-libraries that it works with (``constraints/``). In each of them, outside of
-the checkout:
+The wheel of this project, |version|, was installed on {date} into
+environments made from PyPI, each with one release of Nova or Cinder and the
+newest libraries that it works with (``constraints/``). In each of them,
+outside of the checkout:
 
 install
   ``pip install`` of the wheel adds packages and replaces none that the release
