@@ -27,6 +27,7 @@ from typing import Any
 import yaml
 
 from tools.patches import git
+from tools.patches import projects
 from tools.patches import source
 
 CONFIG = '.pre-commit-config.yaml'
@@ -36,36 +37,46 @@ CONFIG = '.pre-commit-config.yaml'
 class Hook:
     """A linter, as its repository describes it for pre-commit.
 
-    :ivar module: what ``python -m`` runs
+    :ivar module: what ``python -m`` runs, if it is a program
     :ivar package: the distribution that has it
     :ivar settings: more of pre-commit's settings
     """
 
-    module: str
-    package: str = 'pre-commit-hooks'
+    module: str = ''
+    package: str = ''
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-_PYTHON = {'types': ['python']}
+def _common(name: str, *types: str) -> Hook:
+    return Hook(f'pre_commit_hooks.{name}', 'pre-commit-hooks',
+                {'types': list(types or ('text',))})
+
+
 HOOKS = {
     'autopep8': Hook('autopep8', 'autopep8',
-                     {'args': ['--in-place'], **_PYTHON}),
-    'check-docstring-first': Hook(
-        'pre_commit_hooks.check_docstring_first', settings=_PYTHON),
-    'check-json': Hook('pre_commit_hooks.check_json',
-                       settings={'types': ['json']}),
-    'check-merge-conflict': Hook('pre_commit_hooks.check_merge_conflict'),
-    'check-yaml': Hook('pre_commit_hooks.check_yaml',
-                       settings={'types': ['yaml']}),
-    'codespell': Hook('codespell_lib', 'codespell'),
-    'debug-statements': Hook(
-        'pre_commit_hooks.debug_statement_hook', settings=_PYTHON),
+                     {'args': ['--in-place'], 'types': ['python']}),
+    'check-added-large-files': _common('check_added_large_files', 'file'),
+    'check-case-conflict': _common('check_case_conflict', 'file'),
+    'check-docstring-first': _common('check_docstring_first', 'python'),
+    'check-executables-have-shebangs': _common(
+        'check_executables_have_shebangs', 'text', 'executable'),
+    'check-json': _common('check_json', 'json'),
+    'check-merge-conflict': _common('check_merge_conflict'),
+    'check-shebang-scripts-are-executable': _common(
+        'check_shebang_scripts_are_executable'),
+    'check-yaml': _common('check_yaml', 'yaml'),
+    'codespell': Hook('codespell_lib', 'codespell', {'types': ['text']}),
+    'debug-statements': _common('debug_statement_hook', 'python'),
+    'detect-private-key': _common('detect_private_key'),
     'doc8': Hook('doc8', 'doc8', {'files': r'\.rst$'}),
-    'hacking': Hook('flake8', 'hacking', _PYTHON),
-    'mixed-line-ending': Hook('pre_commit_hooks.mixed_line_ending'),
+    'fix-byte-order-marker': _common('fix_byte_order_marker'),
+    'hacking': Hook('flake8', 'hacking', {'types': ['python']}),
+    'mixed-line-ending': _common('mixed_line_ending'),
+    # Its distribution is not on the index.
+    'remove-tabs': Hook(settings={
+        'language': 'pygrep', 'entry': '\t', 'types': ['text']}),
     'sphinx-lint': Hook('sphinxlint', 'sphinx-lint', {'types': ['rst']}),
-    'trailing-whitespace': Hook(
-        'pre_commit_hooks.trailing_whitespace_fixer'),
+    'trailing-whitespace': _common('trailing_whitespace_fixer'),
 }
 
 
@@ -73,21 +84,24 @@ def translate(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return pre-commit's configuration for installed linters.
 
     :param config: upstream's configuration
-    :returns: ours, and the requirements to be installed; what is not in
-        :data:`HOOKS` is left out
+    :returns: ours, and the requirements to be installed
+    :raises projects.Problem: if a linter is not in :data:`HOOKS`
     """
     hooks, needed = [], set()
     for repository in config['repos']:
         for upstream in repository['hooks']:
             if not (ours := HOOKS.get(upstream['id'])):
-                continue
-            needed.add(f'{ours.package}=={repository["rev"].lstrip("v")}')
-            needed.update(upstream.get('additional_dependencies', ()))
+                raise projects.Problem(
+                    f'{CONFIG} has {upstream["id"]}, tools/patches/lint.py '
+                    'does not know how to run it.')
+            if ours.package:
+                needed.add(f'{ours.package}=={repository["rev"].lstrip("v")}')
+                needed.update(upstream.get('additional_dependencies', ()))
             hooks.append({
-                'types': ['text'], **ours.settings, **upstream,
-                'name': upstream['id'], 'language': 'system',
                 'entry': f'{sys.executable} -m {ours.module}',
-                'additional_dependencies': [], 'require_serial': True})
+                'language': 'system', **ours.settings, **upstream,
+                'name': upstream['id'], 'additional_dependencies': [],
+                'require_serial': True})
     return {'repos': [{'repo': 'local', 'hooks': hooks}]}, sorted(needed)
 
 

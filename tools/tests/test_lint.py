@@ -15,6 +15,7 @@ import sys
 from oslotest import base
 
 from tools.patches import lint
+from tools.patches import projects
 
 CONFIG = {'repos': [
     {'repo': 'https://opendev.org/openstack/hacking', 'rev': '8.1.0',
@@ -51,8 +52,13 @@ class TestTranslate(base.BaseTestCase):
         self.assertEqual(['python'], self.hooks['hacking']['types'])
 
     def test_nothing_is_fetched_from_git(self):
-        self.assertEqual({'system'}, {
+        self.assertEqual({'system', 'pygrep'}, {
             hook['language'] for hook in self.hooks.values()})
 
-    def test_unknown_linter_is_left_out(self):
-        self.assertNotIn('remove-tabs', self.hooks)
+    def test_not_on_the_index(self):
+        self.assertEqual('\t', self.hooks['remove-tabs']['entry'])
+
+    def test_none_is_forgotten(self):
+        config = {'repos': [{'repo': 'somewhere', 'rev': '1',
+                             'hooks': [{'id': 'new'}]}]}
+        self.assertRaises(projects.Problem, lint.translate, config)
