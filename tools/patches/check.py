@@ -36,9 +36,13 @@ def own_tests(name: str, files: list[str]) -> list[str]:
 
 
 def there(tree: pathlib.Path, names: list[str]) -> list[str]:
-    """Return the modules that a tree has, of full names."""
-    return [name for name in names
-            if tree.joinpath(*name.split('.')).with_suffix('.py').exists()]
+    """Return those whose module a tree has.
+
+    :param names: full names of modules, or of classes
+    """
+    return [name for name in names if any(
+        tree.joinpath(*module.split('.')).with_suffix('.py').exists()
+        for module in (name, name.rpartition('.')[0]))]
 
 
 class Check:
@@ -107,7 +111,7 @@ class Check:
         return labels | {name: OWN for name in own if name not in labels}
 
     def _lint(self, old: str) -> None:
-        content, said = lint.run(self._git, old)
+        content, said = lint.run(self._git, old, self._project.scripts)
         self._total.add(run_tests.Count(passed=int(content),
                                      failed=int(not content)))
         print(textwrap.indent(said, '  '), flush=True)

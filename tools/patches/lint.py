@@ -105,13 +105,25 @@ def translate(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {'repos': [{'repo': 'local', 'hooks': hooks}]}, sorted(needed)
 
 
-def run(repository: git.Git, old: str) -> tuple[bool, str]:
+def generated(script: str) -> dict[str, Any]:
+    """Return a linter that complains if a script changes what it writes."""
+    return {'id': script, 'name': script, 'language': 'system',
+            'entry': f'{sys.executable} {script}', 'always_run': True,
+            'pass_filenames': False}
+
+
+def run(repository: git.Git, old: str,
+        scripts: tuple[str, ...] = ()) -> tuple[bool, str]:
     """Run the linters on what has changed since a commit.
 
+    :param repository: with the tree
+    :param old: the commit
+    :param scripts: those that write files which are a part of the tree
     :returns: whether they are content, and what they said
     """
     config, needed = translate(yaml.safe_load(
         repository.tree.joinpath(CONFIG).read_text()))
+    config['repos'][0]['hooks'] += map(generated, scripts)
     folder = _install(needed)
     written = folder / 'config.yaml'
     written.write_text(yaml.safe_dump(config))
@@ -120,8 +132,8 @@ def run(repository: git.Git, old: str) -> tuple[bool, str]:
          '--show-diff-on-failure', '--config', str(written),
          '--files', *repository.changed(old, 'HEAD')],
         cwd=repository.tree, check=False, stdin=subprocess.DEVNULL,
-        env=dict(os.environ, PYTHONPATH=str(folder),
-                 PRE_COMMIT_HOME=str(folder)),
+        env=dict(os.environ, PRE_COMMIT_HOME=str(folder),
+                 PYTHONPATH=f'{folder}:{repository.tree}'),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     # Some of them mend what they complain about.
     repository('checkout', '--quiet', '--force', 'HEAD')
@@ -133,7 +145,8 @@ def _install(needed: list[str]) -> pathlib.Path:
     digest = hashlib.sha256('\n'.join([sys.version, *needed]).encode())
     folder = source.cache() / f'linters-{digest.hexdigest()[:12]}'
     complete = folder / 'complete'
-    if not complete.exists():
+    folder.mkdir(exist_ok=True)
+    if needed and not complete.exists():
         source.pip('install', '--upgrade', '--target', str(folder), *needed)
         complete.touch()
     return folder

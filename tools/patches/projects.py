@@ -43,11 +43,14 @@ class Project:
     :ivar name: of the project, its distribution and its package
     :ivar env: environment variables of its unit tests, as in its tox.ini
     :ivar neighbours: upstream's tests around the change
+    :ivar scripts: what writes files that are a part of the tree, and that
+        its linters run as well
     """
 
     name: str
     env: dict[str, str]
     neighbours: tuple[Neighbours, ...]
+    scripts: tuple[str, ...] = ()
 
     def releases(self) -> list[str]:
         """Return the releases that there is a series for."""
@@ -97,13 +100,15 @@ CINDER = Project(
             'unit.message.test_defined_messages',
             'unit.message.test_message_field')),
         Neighbours('notifications', ('unit.test_volume_utils',)),
+        Neighbours('object hashes', ('unit.objects.test_objects',)),
         Neighbours('start of the manager', (
             'unit.test_volume_cleanup',
             'unit.volume.test_init_host')),
         Neighbours('volume manager', (
             'unit.volume.test_replication_manager',
             'unit.volume.test_volume_manager')),
-    ))
+    ),
+    scripts=('tools/config/generate_cinder_opts.py',))
 
 NOVA = Project(
     name='nova',

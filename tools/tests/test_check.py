@@ -43,8 +43,10 @@ class TestModules(base.BaseTestCase):
         tree = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         tree.joinpath('nova').mkdir()
         tree.joinpath('nova', 'test_a.py').touch()
-        self.assertEqual(['nova.test_a'],
-                         check.there(tree, ['nova.test_a', 'nova.test_b']))
+        self.assertEqual(
+            ['nova.test_a', 'nova.test_a.TestA'],
+            check.there(tree, ['nova.test_a', 'nova.test_a.TestA',
+                               'nova.test_b', 'nova.test_b.TestB']))
 
 
 class TestSeries(base.BaseTestCase):

@@ -10,10 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import pathlib
 import sys
 
+import fixtures
 from oslotest import base
 
+from tools.patches import git
 from tools.patches import lint
 from tools.patches import projects
 
@@ -62,3 +65,52 @@ class TestTranslate(base.BaseTestCase):
         config = {'repos': [{'repo': 'somewhere', 'rev': '1',
                              'hooks': [{'id': 'new'}]}]}
         self.assertRaises(projects.Problem, lint.translate, config)
+
+
+class TestRun(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.repository = git.Git(
+            pathlib.Path(self.useFixture(fixtures.TempDir()).path))
+        self.repository('init')
+        self._commit(**{lint.CONFIG: """repos:
+- repo: https://github.com/Lucas-C/pre-commit-hooks
+  rev: v1.5.6
+  hooks: [{id: remove-tabs}]
+""", 'list.py': 'open("list", "a").write("")', 'bad': 'a\tb'})
+        self.useFixture(fixtures.EnvironmentVariable(
+            'XDG_CACHE_HOME', self.useFixture(fixtures.TempDir()).path))
+
+    def _commit(self, **files):
+        for name, text in files.items():
+            self.repository.tree.joinpath(name).write_text(text)
+        self.repository('add', '.')
+        self.repository('commit', '--message', 'It')
+
+    def _run(self, *scripts):
+        return lint.run(self.repository, 'HEAD~', scripts)
+
+    def test_only_what_has_changed(self):
+        self._commit(good='ab')
+        content, said = self._run()
+        self.assertTrue(content, said)
+
+    def test_complaint(self):
+        self._commit(worse='c\td')
+        content, said = self._run()
+        self.assertFalse(content)
+        self.assertIn('worse:1:c\td', said)
+        self.assertNotIn('bad:', said)
+
+    def test_what_a_script_writes_is_there(self):
+        self._commit(list='')
+        content, said = self._run('list.py')
+        self.assertTrue(content, said)
+
+    def test_what_a_script_writes_has_changed(self):
+        self._commit(list='', **{'list.py': 'open("list", "a").write("new")'})
+        content, said = self._run('list.py')
+        self.assertFalse(content)
+        self.assertIn('+new', said)
+        self.assertEqual('', self.repository('status', '--short'))
