@@ -299,6 +299,8 @@ def command(words: list[str | pathlib.Path],
     """
     own = {name: value for name, value in os.environ.items()
            if not name.startswith(('PYTHON', 'OS_', 'TOX', 'VIRTUAL_ENV'))}
+    # So that what was printed last also comes last, of either kind.
+    own['PYTHONUNBUFFERED'] = '1'
     done = subprocess.run(words, cwd=folder, env=own | (env or {}),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,

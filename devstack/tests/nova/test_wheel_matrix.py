@@ -1,0 +1,132 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the wheel matrix says is what it has seen."""
+
+import contextlib
+import io
+import os
+import sys
+from unittest import mock
+
+from oslotest import base
+import testtools
+
+from tools import wheel_matrix as matrix
+
+
+class TestCommand(base.BaseTestCase):
+
+    def run_python(self, source, **kwargs):
+        with contextlib.redirect_stderr(io.StringIO()):
+            return matrix.command([sys.executable, '-c', source], **kwargs)
+
+    def test_output(self):
+        self.assertEqual('seen', self.run_python('print("seen")'))
+
+    def test_wrong_exit_code(self):
+        """The last line of a program says why it has failed."""
+        error = self.assertRaises(
+            matrix.Failed, self.run_python,
+            'import sys; print("first"); sys.exit("the reason")')
+        self.assertIn('ended with 1: the reason', str(error))
+        with testtools.ExpectedException(matrix.Failed):
+            self.run_python('', code=3)
+        self.assertEqual('', self.run_python('raise SystemExit(3)', code=3))
+
+    def test_nothing_of_the_checkout(self):
+        """What would let a program import from here is taken away."""
+        source = 'import os; print(os.environ.get("PYTHONPATH"))'
+        with mock.patch.dict(os.environ, {'PYTHONPATH': '/work'}):
+            self.assertEqual('None', self.run_python(source))
+            self.assertEqual('/x', self.run_python(
+                source, env={'PYTHONPATH': '/x'}))
+
+    def test_expect(self):
+        matrix.expect('plan recover', 'plan', 'recover')
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.assertRaises(matrix.Failed, matrix.expect, 'plan',
+                              'plan', 'recover')
+
+
+class TestTrial(base.BaseTestCase):
+
+    def run_trial(self, **effects):
+        steps = {'install': 'install', 'import': 'import_all',
+                 'start': 'start', 'smoke': 'smoke'}
+        patches = [mock.patch.object(matrix.Trial, method, autospec=True,
+                                     side_effect=effects.get(name))
+                   for name, method in steps.items()]
+        trial = matrix.Trial(matrix.RELEASES[0], '3.11', mock.sentinel.wheel,
+                             mock.MagicMock())
+        with contextlib.ExitStack() as stack:
+            for patch in patches:
+                stack.enter_context(patch)
+            return trial.run()
+
+    def test_passed(self):
+        row = self.run_trial()
+        self.assertEqual((['passed'] * 4, []),
+                         (row.cells()[4:], row.reasons))
+
+    def test_later_steps_are_tried(self):
+        row = self.run_trial(start=matrix.Failed('no options'))
+        self.assertEqual(
+            (['passed', 'passed', 'FAILED', 'passed'], ['start: no options']),
+            (row.cells()[4:], row.reasons))
+
+    def test_nothing_without_an_environment(self):
+        row = self.run_trial(install=matrix.Failed('no network'))
+        self.assertEqual(
+            (['FAILED', '-', '-', '-'], ['install: no network']),
+            (row.cells()[4:], row.reasons))
+
+
+class TestPage(base.BaseTestCase):
+
+    def test_failures_are_told(self):
+        row = matrix.Row(matrix.RELEASES[0], '31.0.0', '3.11.7',
+                         {'install': 'FAILED'}, ['install: ' + 'x' * 200])
+        text = matrix.page([row], '1.0', ' --python 3.11')
+        self.assertIn('tox -e wheels -- --write --python 3.11\n', text)
+        self.assertIn('* Nova 31.0.0 2025.1 3.11.7::\n', text)
+        self.assertIn('install: ' + 'x' * 200,
+                      ''.join(line.strip() if 'xx' in line else line
+                              for line in text.splitlines()))
+        self.assertEqual([], [line for line in text.splitlines()
+                              if len(line) > 79])
+
+    def test_page_in_the_documentation(self):
+        """It has every release, and names what did not pass."""
+        text = matrix.PAGE.read_text()
+        for release in matrix.RELEASES:
+            self.assertRegex(text, rf'(?m)^{release.service.capitalize()} +'
+                                   rf'{release.number}\.')
+        self.assertEqual('FAILED' in text, 'What did not pass:' in text)
+
+
+class TestReleases(base.BaseTestCase):
+
+    def test_constraints(self):
+        """Each release has a file, which pins that release."""
+        for release in matrix.RELEASES:
+            self.assertIn(f'\n{release.service}=={release.number}.',
+                          release.constraints.read_text())
+
+    def test_smoke(self):
+        """The tests are there, and in the wheel."""
+        for side, tests in matrix.SMOKE.items():
+            for name in tests:
+                self.assertTrue(name.startswith(matrix.PACKAGES[side]))
+                module, _, method = name.rsplit('.', 2)
+                path = matrix.CHECKOUT / (module.replace('.', '/') + '.py')
+                self.assertIn(f'def {method}(', path.read_text())
