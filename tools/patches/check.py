@@ -135,4 +135,5 @@ class Check:
         for test in comparison.gone:
             print(f'  {test} passed before, and is not run now ... FAILED')
         for test in comparison.known:
-            print(f'  {test} fails without the series, too')
+            print(f'  {test} fails without the series, too:')
+            print(f'    {comparison.after[test].reason}')

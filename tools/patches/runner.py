@@ -65,6 +65,11 @@ class Outcome:
         return self.status in PASSED
 
     @property
+    def reason(self) -> str:
+        """The last line of what it said."""
+        return self.details.strip().rpartition('\n')[2].strip()
+
+    @property
     def skipped(self) -> bool:
         """Whether it was not run."""
         return self.status in SKIPPED

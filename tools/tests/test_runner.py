@@ -101,8 +101,8 @@ class TestRun(base.BaseTestCase):
             {'good': 'success', 'bad': 'fail', 'skipped': 'skip'},
             {test.rpartition('_')[2]: one.status
              for test, one in found.items()})
-        self.assertIn('on purpose',
-                      found['made_up.test_it.TestIt.test_bad'].details)
+        self.assertEqual('AssertionError: on purpose',
+                         found['made_up.test_it.TestIt.test_bad'].reason)
 
     def test_only_one_class(self):
         self.tree.joinpath('made_up', 'test_it.py').write_text(
