@@ -125,13 +125,13 @@ class Stack:
             'the record of the compute host',
             lambda: self.database.execute(
                 'SELECT host FROM compute_nodes WHERE deleted = 0', 'nova'),
-            timeout=120)
+            timeout=300)
         if not self.database.execute('SELECT 1 FROM host_mappings',
                                      'nova_api'):
             registry.NOVA_API.manage(self.conf, 'nova-manage', 'cell_v2',
                                      'discover_hosts')
 
-    def wait_ready(self, timeout: float = 120) -> None:
+    def wait_ready(self, timeout: float = 300) -> None:
         """Wait until every service reports itself.
 
         :param timeout: the bound in seconds

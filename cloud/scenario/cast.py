@@ -156,7 +156,7 @@ class Cast:
         self.wait_speaks(key)
         if mounted:
             waiting.wait_for(f'guest ({key}) to use its file system',
-                             lambda: self.counts(key), 60)
+                             lambda: self.counts(key), 180)
 
     def counts(self, key: str) -> bool:
         """Whether a guest's file system takes writes."""

@@ -56,7 +56,7 @@ class Group:
             name=worlds.PREFIX + TYPE, group_type=kinds[TYPE],
             volume_types=volumes).id
         waiting.wait_for('the group', lambda: self._tenant.get_group(
-            self.id).status == 'available', 60)
+            self.id).status == 'available', 180)
 
     def replicate(self) -> None:
         """Have the group replicated, with the volumes that it has by now."""
@@ -79,7 +79,7 @@ class Group:
         """
         waiting.wait_for(
             f'the group to be {status}', lambda: self._admin.get_group(
-                self.id).replication_status == status, 60)
+                self.id).replication_status == status, 180)
 
     def _act(self, body: dict) -> str:
         """Do something to the group; the SDK cannot fail one over.

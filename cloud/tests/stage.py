@@ -25,7 +25,7 @@ from cloud import waiting
 LOG = logging.getLogger(__name__)
 
 #: How long a backend's servers may take to be healthy.
-PATIENCE = 150
+PATIENCE = 300
 
 
 class Stage:

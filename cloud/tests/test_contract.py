@@ -107,7 +107,7 @@ class CinderWorld:
                                   else kind))
         waiting.wait_for(
             f'volume {made.id}', lambda: self.storage.get_volume(
-                made.id).status == 'available', timeout=60, interval=0.1)
+                made.id).status == 'available', timeout=180, interval=0.1)
         if kind == 'read-only':
             self.storage.set_volume_readonly(made)
         return made.id
@@ -143,7 +143,7 @@ class CinderWorld:
             self.storage.delete_volume(volume)
         waiting.wait_for('the volumes to go', lambda: not any(
             found.id in mine for found in self.storage.volumes()),
-            timeout=60, interval=0.1)
+            timeout=180, interval=0.1)
         for found in self.storage.types():
             if found.name.startswith(PREFIX):
                 self.storage.delete_type(found)
@@ -164,7 +164,7 @@ class CinderWorld:
                  for volume in spare if kind != 'unreplicated']
         waiting.wait_for('the volumes to be written', lambda: all(
             self.storage.get_volume(volume).replication_status == wanted
-            for volume in mine), timeout=30, interval=0.1)
+            for volume in mine), timeout=120, interval=0.1)
 
     def break_driver(self, volume_id: str) -> None:
         """See talk.World."""

@@ -104,7 +104,7 @@ class KillTest(base.OwnServersTestCase):
         other, = {'primary', 'secondary'} - {site}
         self.world.wait_backend(target)
         self.stage.wait_healthy(site, PATIENCE)
-        waiting.wait_for('recoveries to end', lambda: not self.tasks(), 60)
+        waiting.wait_for('recoveries to end', lambda: not self.tasks(), 180)
         self.assert_recovers(site, self.before)
         self.assertEqual('SHUTOFF', self.look('off').status)
         self.assertEqual([], records.wrong(self.world, other))
@@ -114,7 +114,7 @@ class KillTest(base.OwnServersTestCase):
 
         :returns: when that was, on the monotonic clock
         """
-        waiting.wait_for('a recovery to begin', self.tasks, 90, 0.02)
+        waiting.wait_for('a recovery to begin', self.tasks, 180, 0.02)
         return time.monotonic()
 
     def tasks(self) -> int:
