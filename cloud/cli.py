@@ -59,15 +59,20 @@ class Up(command.Command):
                                  f'{settings.DEFAULT_PORT_BASE})')
         parser.add_argument('--connection-type', choices=['gpfs', 'local'],
                             help='what Cinder hands to Nova')
-        parser.add_argument('--stock', action='store_true', default=None,
-                            help='run unmodified Nova and Cinder')
+        kind = parser.add_mutually_exclusive_group()
+        kind.add_argument('--stock', action='store_true', default=None,
+                          help='run unmodified Nova and Cinder')
+        kind.add_argument('--patched', action='store_true', default=None,
+                          help='run Nova and Cinder with the patch series, '
+                               'without the plugin')
         return parser
 
     def take_action(self, parsed: argparse.Namespace) -> None:
         """Bring the cloud up."""
         cloud = _stack(parsed, port_base=parsed.port_base,
                        connection_type=parsed.connection_type,
-                       failover=False if parsed.stock else None)
+                       failover=False if parsed.stock or parsed.patched
+                       else None, patched=parsed.patched)
         stack.timed('up', cloud.up)
 
 

@@ -40,6 +40,8 @@ CLUSTER = 'pair'
 MEMBERS = ('member-one', 'member-two')
 SITES = ('primary', 'secondary')
 PROJECTS = ('alpha', 'beta')
+#: Services that there is a patch series for.
+PATCHED = ('nova', 'cinder')
 
 #: A connection secret that must never show up in what our code writes.
 CANARY = 'canary-5f2d71c0e4'
@@ -54,12 +56,14 @@ class Settings:
     :ivar connection_type: Nova's volume type, ``gpfs`` or ``local``
     :ivar failover: whether this project's services are used in the place
         of the stock ones
+    :ivar patched: whether Nova and Cinder have the patch series instead
     """
 
     root: pathlib.Path = DEFAULT_ROOT
     port_base: int = DEFAULT_PORT_BASE
     connection_type: str = 'gpfs'
     failover: bool = True
+    patched: bool = False
     cache: pathlib.Path = dataclasses.field(
         default_factory=bootstrap.cache_folder)
     checkout: pathlib.Path = bootstrap.CHECKOUT
@@ -133,6 +137,8 @@ class Settings:
         :param name: for example ``nova``
         :returns: its folder
         """
+        if self.patched and name in PATCHED:
+            name += '-patched'
         return self.cache / 'venvs' / name
 
     def database_url(self, name: str) -> str:
@@ -154,6 +160,7 @@ class Settings:
         """Write the settings down for the commands that come later."""
         self.root.mkdir(parents=True, exist_ok=True)
         kept = {'port_base': self.port_base, 'failover': self.failover,
+                'patched': self.patched,
                 'connection_type': self.connection_type}
         self.file.write_text(json.dumps(kept, indent=1))
 

@@ -16,6 +16,7 @@ import logging
 import re
 
 from cloud import bootstrap
+from cloud import patched
 from cloud import processes
 from cloud import settings
 
@@ -32,6 +33,8 @@ VENVS = {
 }
 #: The services into whose environments the checkout is installed.
 OURS = ('nova', 'cinder')
+#: Those that need it for the volume driver of the sites alone.
+DRIVERS = ('cinder',)
 
 
 def libvirt_version() -> str:
@@ -57,7 +60,10 @@ def requirements(name: str, conf: settings.Settings) -> list[str]:
     wanted = COMMON + VENVS[name]
     if name == 'nova':
         wanted = [*wanted, f'libvirt-python=={libvirt_version()}']
-    if name in OURS:
+    if conf.patched and name in settings.PATCHED:
+        wanted = [*wanted, str(patched.tree(name, conf))]
+        wanted.remove(name)
+    if name in (DRIVERS if conf.patched else OURS):
         wanted = [*wanted, '-e', f'{conf.checkout}[{name}]']
     return wanted
 

@@ -69,8 +69,8 @@ STEPS = (
     Step('mypy', tests=False),
     Step('py3-nova'),
     Step('py3-cinder'),
-    Step('functional-nova', minutes=35),
-    Step('functional-nova-eventlet', minutes=35),
+    Step('functional-nova', minutes=45),
+    Step('functional-nova-eventlet', minutes=45),
     Step('functional-cinder', minutes=20),
     Step('functional-cinder-threading', minutes=20),
     Step('upstream-cinder-26'),
@@ -79,9 +79,13 @@ STEPS = (
     Step('upstream-cinder-29'),
     Step('tools'),
     Step('patches-cinder'),
+    Step('patches-nova', minutes=30),
+    Step('devstack-nova'),
+    Step('devstack-cinder'),
     Step('docs', tests=False),
     Step('releasenotes', tests=False),
     Step('cloud', minutes=40),
+    Step('cloud-patched', minutes=20),
 )
 
 

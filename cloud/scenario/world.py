@@ -76,7 +76,7 @@ class World:
                 raise AssertionError(f'volume {name} in error')
             return status == 'available'
 
-        waiting.wait_for(f'volume {name}', look, timeout=90, interval=0.5)
+        waiting.wait_for(f'volume {name}', look, timeout=180, interval=0.5)
         return volume.id
 
     def server(self, project: str, name: str, root: str = '',
@@ -124,10 +124,10 @@ class World:
         waiting.wait_for(
             f'volume {volume} to be attached',
             lambda: tenant.block_storage.get_volume(volume).status
-            == 'in-use', timeout=60, interval=0.5)
+            == 'in-use', timeout=180, interval=0.5)
 
     def wait_status(self, server: str, status: str,
-                    timeout: float = 120) -> None:
+                    timeout: float = 300) -> None:
         """Wait for a server's status.
 
         :param server: id of the server
@@ -153,7 +153,7 @@ class World:
         self.wait_settled(server)
         self.wait_status(server, 'ACTIVE')
 
-    def wait_settled(self, server: str, timeout: float = 120) -> None:
+    def wait_settled(self, server: str, timeout: float = 300) -> None:
         """Wait until nothing is done to a server any more.
 
         :param server: id of the server
@@ -186,6 +186,18 @@ class World:
                    else self.tenants[project]).compute
         return [compute.get_server_action(action.request_id, server)
                 for action in compute.server_actions(server)]
+
+    def recoveries(self, project: str, server: str) -> list:
+        """The instance actions of a server's recoveries.
+
+        :param project: as for :meth:`actions`
+        :param server: id of the server
+        :returns: the actions with their events
+        """
+        name = ('recover_volumes' if self.conf.patched
+                else 'failover_recover')
+        return [action for action in self.actions(project, server)
+                if action.action == name]
 
     def backends(self) -> dict[str, dict]:
         """Cinder's records of all backends.
@@ -232,7 +244,7 @@ class World:
         exceptions.raise_from_response(answer)
         return answer.headers['x-openstack-request-id']
 
-    def wait_backend(self, target: str, timeout: float = 60) -> None:
+    def wait_backend(self, target: str, timeout: float = 180) -> None:
         """Wait until the backend's record shows the outcome.
 
         :param target: ``secondary`` or ``default``
@@ -260,18 +272,18 @@ class World:
         for server in self._servers():
             LOG.debug('removing server %s', server.name)
             self.admin.compute.delete_server(server, force=False)
-        waiting.wait_for('servers to go', lambda: not self._servers(), 90,
+        waiting.wait_for('servers to go', lambda: not self._servers(), 180,
                          0.5)
         if self.backend()['active_backend_id']:
             self.failover('default')
         for group in self._groups():
             LOG.debug('removing group %s', group.name)
             self.admin.block_storage.delete_group(group, delete_volumes=True)
-        waiting.wait_for('groups to go', lambda: not self._groups(), 60, 0.5)
+        waiting.wait_for('groups to go', lambda: not self._groups(), 180, 0.5)
         for volume in self._volumes():
             LOG.debug('removing volume %s', volume.name)
             self._remove(volume)
-        waiting.wait_for('volumes to go', lambda: not self._volumes(), 60,
+        waiting.wait_for('volumes to go', lambda: not self._volumes(), 180,
                          0.5)
 
     def _remove(self, volume) -> None:

@@ -68,11 +68,13 @@ class Lines(unittest.TestResult):
         return str(err[1]) if err else 'no reason given'
 
 
-def select(names: list[str], everything: bool) -> list[unittest.TestCase]:
+def select(names: list[str], everything: bool,
+           patched: bool = False) -> list[unittest.TestCase]:
     """Choose the tests, and put them in order.
 
     :param names: parts of the names of wanted tests; none means all
     :param everything: not only the core
+    :param patched: leave out those of the plugin's engine and commands
     :returns: the tests
     """
     def flat(suite) -> list[unittest.TestCase]:
@@ -84,6 +86,7 @@ def select(names: list[str], everything: bool) -> list[unittest.TestCase]:
         'cloud.tests', top_level_dir=str(settings.Settings().checkout)))
     wanted = [test for test in found
               if (everything or getattr(test, 'core', False))
+              and not getattr(test, 'plugin' if patched else 'series', False)
               and (not names or any(name in test.id() for name in names))]
     # Where tests with servers of their own come first, those that share some
     # make them but once.
@@ -102,7 +105,7 @@ def run(conf: settings.Settings, names: list[str], everything: bool) -> bool:
     """
     stage.use(conf)
     lines = Lines()
-    for test in select(names, everything):
+    for test in select(names, everything, conf.patched):
         test.run(lines)
     print(f'{lines.passed} passed, {len(lines.failures)} failed')
     return lines.passed > 0 and not lines.failures

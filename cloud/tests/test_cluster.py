@@ -26,6 +26,8 @@ LOOKS = 3
 class ClusterTest(base.OwnServersTestCase):
     """The engine acts once, and not before each live member has switched."""
 
+    plugin = True
+
     def setUp(self) -> None:
         """Make the cluster, and two servers with volumes there."""
         super().setUp()
@@ -95,7 +97,7 @@ class ClusterTest(base.OwnServersTestCase):
         self.cluster.request_failover(target)
         waiting.wait_for('the cluster to have failed over', lambda: (
             self.cluster.script.is_waiting('failover_completed')
-            and self.written(target)), 60)
+            and self.written(target)), 180)
         self.assertEqual(leader, self.cluster.leader())
         self.wait_engine_waits(seen)
         self.assertEqual([], self.disturbed(start))
@@ -133,7 +135,7 @@ class ClusterTest(base.OwnServersTestCase):
         :param seen: how much of its log is older
         """
         waiting.wait_for('the engine to wait', lambda: self.log.read_bytes()[
-            seen:].count(b'is in progress') >= LOOKS, 60)
+            seen:].count(b'is in progress') >= LOOKS, 180)
 
     def wait_place(self, name: str, target: str) -> None:
         """Wait until a member's driver has switched.
@@ -143,7 +145,7 @@ class ClusterTest(base.OwnServersTestCase):
         """
         place = '' if target == 'default' else target
         waiting.wait_for(f'{name} to be at {target}',
-                         lambda: self.cluster.places()[name] == place, 60)
+                         lambda: self.cluster.places()[name] == place, 180)
 
     def wait_healthy(self, target: str) -> None:
         """Wait until all servers use a site, and have kept what they had."""

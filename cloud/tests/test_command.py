@@ -22,6 +22,7 @@ class CommandTest(base.CloudTestCase):
     """What an operator meets when something is missing."""
 
     core = True
+    plugin = True
 
     def assert_refuses(self, done, *words: str) -> None:
         """The command failed with one sentence.

@@ -35,12 +35,12 @@ class MountedTest(base.OwnServersTestCase):
         """One has a guest agent, the other says so in its metadata."""
         before = self.snapshot()
         self.lose_primary()
-        waiting.wait_for('the file systems to fail', self.all_dead, 60)
+        waiting.wait_for('the file systems to fail', self.all_dead, 180)
         dead = self.snapshot()
         self.world.failover('secondary')
         self.assert_recovers('secondary', before)
         waiting.wait_for('the file systems to be mounted', lambda: all(
-            self.look(key).mount for key in self.cast.servers), 30)
+            self.look(key).mount for key in self.cast.servers), 120)
         wrong = []
         for case, then in dead.items():
             wrong += checks.failures(

@@ -24,6 +24,7 @@ class NotificationTest(base.CloudTestCase):
     """State wins over messages."""
 
     core = True
+    plugin = True
 
     def setUp(self) -> None:
         """Note what has reached the engine before."""
@@ -38,7 +39,7 @@ class NotificationTest(base.CloudTestCase):
             failover = self.world.failover('secondary')
             self.assert_recovers('secondary', before)
             sent = waiting.wait_for(
-                'its notifications', lambda: self.sent(capture, failover), 30)
+                'its notifications', lambda: self.sent(capture, failover), 120)
             self.wait_arrivals(sent)
 
             healthy = self.snapshot()
@@ -99,4 +100,4 @@ class NotificationTest(base.CloudTestCase):
         waiting.wait_for(
             f'the engine to get {dict(self.expected)}',
             lambda: bus.arrivals(self.stage.conf) - self.earlier
-            >= self.expected, 30)
+            >= self.expected, 120)

@@ -27,6 +27,8 @@ WAITS = re.compile(r'Starting volume driver.*Connection failed', re.DOTALL)
 class OutageTestCase(base.CloudTestCase):
     """Hands to take the broker away in the midst of a failover."""
 
+    plugin = True
+
     def fail_over_without_broker(self) -> str:
         """Lose the primary, and RabbitMQ while the backend fails over.
 
@@ -74,13 +76,13 @@ class RestartTest(OutageTestCase):
         before = self.snapshot()
         earlier = bus.arrivals(self.stage.conf)
         failover = self.fail_over_without_broker()
-        waiting.wait_for('the volumes to be written', self.written, 30)
+        waiting.wait_for('the volumes to be written', self.written, 120)
         self.stage.stack.kill_one(registry.CINDER_VOLUME.name)
         self.start_without_broker()
         self.stage.stack.start_one('rabbitmq')
         self.assert_recovers('secondary', before)
         waiting.wait_for('the announcement', lambda: self.told(
-            earlier, 'backend.announce'), 60)
+            earlier, 'backend.announce'), 180)
         # Of the end of the failover itself nobody has ever heard.
         self.assertNotIn(failover, self.told(earlier, 'backend.failover.end'))
 
@@ -97,7 +99,7 @@ class RestartTest(OutageTestCase):
         self.stage.stack.start_one(registry.CINDER_VOLUME.name)
         waiting.wait_for(
             'cinder-volume to miss RabbitMQ', lambda: WAITS.search(
-                log.read_bytes()[size:].decode(errors='replace')), 60)
+                log.read_bytes()[size:].decode(errors='replace')), 180)
 
     def told(self, earlier: collections.Counter, event: str) -> list[str]:
         """The failovers of which the engine has been told by an event.

@@ -22,6 +22,8 @@ from cloud import waiting
 class PolicyTest(base.OwnServersTestCase):
     """The policies that leave something to the owner."""
 
+    plugin = True
+
     def setUp(self) -> None:
         """Make a server for each, and two that wait for a power cycle."""
         super().setUp()
@@ -37,7 +39,7 @@ class PolicyTest(base.OwnServersTestCase):
         before = self.snapshot()
         self.lose_primary()
         waiting.wait_for('the guests to notice', lambda: all(
-            now.site == 'EIO' for now in self.snapshot().values()), 30)
+            now.site == 'EIO' for now in self.snapshot().values()), 120)
         dead = self.snapshot()
         self.world.failover('secondary')
         self.wait_detached(before[self.case('detach')])
@@ -70,7 +72,7 @@ class PolicyTest(base.OwnServersTestCase):
             return (now.volume_status == 'available' and now.site == 'gone'
                     and not (now.attachment or now.device or now.xml_path))
 
-        waiting.wait_for('the volume to be detached', look, 90, 0.5)
+        waiting.wait_for('the volume to be detached', look, 180, 0.5)
         self.assertNotIn(case.volume, str(records.in_cinder(self.world)))
         self.assertEqual('ACTIVE', self.look('detach').status)
         self.assertNotIn(before.files[0], ' '.join(
@@ -88,4 +90,4 @@ class PolicyTest(base.OwnServersTestCase):
                     and now.volume_status == 'in-use'
                     and 'power cycle' in row['Reason'])
 
-        waiting.wait_for(f'({key}) to wait for a power cycle', look, 90, 1)
+        waiting.wait_for(f'({key}) to wait for a power cycle', look, 180, 1)

@@ -59,6 +59,7 @@ class SecretTest(base.CloudTestCase):
     """Nothing of ours writes a connection secret anywhere."""
 
     core = True
+    plugin = True
     last = True
 
     def test_handed_out(self) -> None:
@@ -128,7 +129,7 @@ class SecretTest(base.CloudTestCase):
                 re.search(f'Server {server} on .*: {outcome}', log)
                 for server in servers)
 
-        waiting.wait_for(f'all recoveries to say {result}', look, 90, 1)
+        waiting.wait_for(f'all recoveries to say {result}', look, 180, 1)
 
     def assert_faults(self) -> None:
         """Each server has a fault with a message."""

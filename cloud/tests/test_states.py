@@ -45,6 +45,8 @@ OLD_FILES = ('suspended', 'rescued')
 class Stateful(base.OwnServersTestCase):
     """Servers in their states."""
 
+    plugin = True
+
     keys = tuple(STATES)
 
     def setUp(self) -> None:
@@ -67,7 +69,7 @@ class Stateful(base.OwnServersTestCase):
             old = self.before[self.case(key)].boot
             waiting.wait_for(
                 f'guest ({key}) to speak again',
-                lambda: self.look(key).boot not in ('', old), 60)
+                lambda: self.look(key).boot not in ('', old), 180)
 
     def leave(self, key: str) -> None:
         """Bring a server out of its state, as its owner."""
@@ -82,7 +84,7 @@ class StatesTest(Stateful):
         self.lose_primary()
         still = self.snapshot()
         self.world.failover('secondary')
-        waiting.wait_for('reasons in the status', self.all_told, 60, 1)
+        waiting.wait_for('reasons in the status', self.all_told, 180, 1)
         self.assert_calm(still)
         self.leave_and_heal(key for key in STATES if key not in OLD_FILES)
         self.world.sites.switch('primary', 'up')
@@ -145,7 +147,7 @@ class OldFilesTest(Stateful):
         case = self.case(key)
         self.world.wait_settled(case.server)
         waiting.wait_for(f'the record of ({key}) to be right', lambda:
-                         '/secondary/' in self.look(key).files[1], 60)
+                         '/secondary/' in self.look(key).files[1], 180)
         self.world.wait_settled(case.server)
         if self.look(key).status == 'ERROR':
             self.world.hard_reboot(case.project, case.server)

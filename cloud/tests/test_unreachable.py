@@ -11,7 +11,6 @@
 # under the License.
 """The secondary cannot be reached when the recovery starts."""
 
-from cloud.scenario import play
 from cloud.tests import base
 from cloud import waiting
 
@@ -20,16 +19,17 @@ class UnreachableTest(base.CloudTestCase):
     """Guests stay as they are, the reason is told, and it ends by itself."""
 
     core = True
+    plugin = True
 
     def test_secondary_unreachable(self) -> None:
         """Both sites are lost; the secondary returns later."""
         start = self.snapshot()
         for site in ('primary', 'secondary'):
             self.world.sites.switch(site, 'lost')
-        waiting.wait_for('the guests to notice', self.all_dead, 30)
+        waiting.wait_for('the guests to notice', self.all_dead, 120)
         dead = self.snapshot()
         failover = self.world.failover('secondary')
-        waiting.wait_for('a reason in the status', self.reasons, 60, 1)
+        waiting.wait_for('a reason in the status', self.reasons, 180, 1)
         self.assert_reason_in_actions(failover)
         self.assert_calm(dead, 20)
         self.world.sites.switch('secondary', 'up')
@@ -66,8 +66,7 @@ class UnreachableTest(base.CloudTestCase):
         :param failover: id of the failover
         :returns: the action
         """
-        mine = [action for action in self.world.actions(who, server)
-                if action.action == play.ACTION
-                and action.request_id == failover]
+        mine = [action for action in self.world.recoveries(who, server)
+                if action.request_id == failover]
         self.assertEqual(1, len(mine), server)
         return mine[0]

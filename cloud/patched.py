@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova and Cinder with the patch series, to be installed from."""
+
+import hashlib
+import pathlib
+import shutil
+
+from cloud import bootstrap
+from cloud import settings
+from tools.patches import git
+from tools.patches import projects
+from tools.patches import source
+
+
+def series(name: str) -> tuple[str, list[pathlib.Path]]:
+    """Find the newest series for a project.
+
+    :param name: ``nova`` or ``cinder``
+    :returns: the release and its patches
+    :raises bootstrap.BootstrapError: if there is none
+    """
+    try:
+        return projects.Project(name, {}, ()).patches(None)
+    except projects.Problem as error:
+        raise bootstrap.BootstrapError(str(error)) from error
+
+
+def tree(name: str, conf: settings.Settings) -> pathlib.Path:
+    """Make a release with its series, once for each state of the series.
+
+    :param name: ``nova`` or ``cinder``
+    :param conf: the settings
+    :returns: the folder to install from
+    :raises bootstrap.BootstrapError: if the release cannot be had, or a
+        patch does not apply
+    """
+    release, patches = series(name)
+    digest = hashlib.sha256(b''.join(
+        patch.read_bytes() for patch in patches)).hexdigest()
+    folder = conf.cache / 'patched' / f'{name}-{release}-{digest[:16]}'
+    if folder.exists():
+        return folder
+    # Under another name until it is whole.
+    unfinished = folder.with_suffix('.unfinished')
+    shutil.rmtree(unfinished, ignore_errors=True)
+    repository = git.Git(unfinished)
+    try:
+        source.tree(repository, name, release)
+        repository('am', '--quiet', *map(str, patches))
+    except (projects.Problem, git.GitError) as error:
+        raise bootstrap.BootstrapError(str(error)) from error
+    unfinished.rename(folder)
+    return folder
