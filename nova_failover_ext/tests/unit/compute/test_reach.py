@@ -83,7 +83,8 @@ class Probe(base.BaseTestCase):
 
     def listen(self, address, family=socket.AF_INET):
         listener = socket.create_server((address, 0), family=family)
-        self.addCleanup(listener.close)
+        # Under eventlet only this keeps the listener itself alive.
+        self.addCleanup(lambda: listener.close())
         shown = f'[{address}]' if ':' in address else address
         return f'{shown}:{listener.getsockname()[1]}'
 
