@@ -39,19 +39,30 @@ class SkewTest(base.OwnServersTestCase):
 
     def test_old_compute(self) -> None:
         """The API sends it nothing, and says so once."""
-        self.swap(registry.NOVA_COMPUTE)
+        self.swap(registry.NOVA_COMPUTE, 'nova-compute')
+        self.stage.stack.wait_ready()
         self.assert_left_alone(registry.NOVA_API, 'volume-connection-changed')
 
     def test_old_api(self) -> None:
         """Cinder is refused, says so once, and fails over all the same."""
-        self.swap(registry.NOVA_API)
+        self.swap(registry.NOVA_API, 'nova-osapi_compute')
+        self.stage.stack.wait_ready()
         self.assert_left_alone(registry.CINDER_VOLUME,
                                'goes on with the old ones')
 
-    def swap(self, service: services.Service) -> None:
-        """Run a stock service in the place of the patched one."""
-        self.run_as(service, self.stock)
+    def swap(self, service: services.Service, binary: str) -> None:
+        """Run a stock service, as if it had not been upgraded yet.
+
+        :param service: the patched one, which comes back in the end
+        :param binary: its name in Nova's records
+        """
         self.addCleanup(self.run_as, service, self.stage.conf)
+        self.stage.stack.stop_one(service.name)
+        # Nova starts none that is older than what it has a record of.
+        self.stage.stack.database.execute(
+            'UPDATE services SET version = version - 1 '
+            f"WHERE `binary` = '{binary}'", 'nova')
+        self.run_as(service, self.stock)
 
     def run_as(self, service: services.Service,
                conf: settings.Settings) -> None:
@@ -64,7 +75,6 @@ class SkewTest(base.OwnServersTestCase):
         service.configure(conf, failover=False)
         service.start(conf)
         service.ready(conf)
-        self.stage.stack.wait_ready()
 
     def assert_left_alone(self, teller: services.Service, what: str) -> None:
         """A failover succeeds, changes no server, and the reason is logged.
