@@ -119,11 +119,27 @@ class Attempt:
         elif stale:
             pending = {item.volume.volume_id: commit.AT_POWER_CYCLE
                        for item in stale}
-        for item in asked:
-            if not item.stale:
-                with naming.step('stamp'):
-                    item.volume.stamp(item.stamp)
+        self._stamp([item for item in asked if not item.stale])
         return self._result(found, pending)
+
+    def _stamp(self, healthy: list[prepare.Prepared]) -> None:
+        # Without a claim the API takes a migration meanwhile, whose
+        # destination saves connection_info of its own.
+        if not healthy or not (self._claimed or self._stays):
+            return
+        for item in healthy:
+            with naming.step('stamp'):
+                item.volume.reload(self._parts.host.mapping(
+                    self._context, self._instance.uuid,
+                    item.volume.volume_id))
+                item.volume.stamp(item.stamp)
+
+    @property
+    def _stays(self) -> bool:
+        with naming.step('stamp'):
+            now = self._parts.host.instance(
+                self._context, self._instance.uuid)
+        return now.task_state is None and now.host == self._parts.host.name
 
     @property
     def _is_off(self) -> bool:

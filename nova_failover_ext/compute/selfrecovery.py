@@ -60,6 +60,7 @@ class SelfRecovery:
         self._work = work
         self._withheld: list[_Withheld] = []
         self._backends: dict[str, cinder.Backend] | None = None
+        self._silent = False
 
     def withhold(self, context: Any, instance: Any) -> bool:
         """Tell whether Nova must not resume a guest; claim it if so.
@@ -91,13 +92,14 @@ class SelfRecovery:
         self._take_up()
         if not self._withheld:
             return
+        # Cinder may have moved on since, or be there again.
+        self._backends, self._silent = None, False
+        waiting, self._withheld = self._withheld, []
         conf = self._parts.conf.failover_compute
         executor = futurist.ThreadPoolExecutor(
             max_workers=conf.max_concurrent_recoveries)
-        for withheld in self._withheld:
+        for withheld in waiting:
             executor.submit(self._recover, withheld)
-        self._withheld = []
-        self._backends = None
         # Last in the queue: at once, it would drop what no thread has taken
         # from there yet, and that is all beyond the number of threads.
         executor.submit(executor.shutdown, wait=False)
@@ -143,9 +145,7 @@ class SelfRecovery:
                     ) -> list[tuple[mapping.Mapping, str]]:
         if not mappings:
             return []
-        if self._backends is None:
-            self._backends = self._parts.cinder.backends(context)
-        backends = self._backends
+        backends = self._known_backends(context)
         found = [(volume, self._parts.cinder.volume(
             context, volume.volume_id)) for volume in mappings]
         return [(volume, backends.get(
@@ -154,12 +154,27 @@ class SelfRecovery:
                 if known.replication_status in truth.REPLICATED or
                 volume.begun]
 
+    def _known_backends(self, context: Any) -> dict[str, cinder.Backend]:
+        # Each question to a Cinder that is down takes its time, and the
+        # service starts only after the last server.
+        if self._silent:
+            raise exception.RecoveryDeferred(
+                reason='Cinder did not answer a moment ago')
+        if self._backends is None:
+            try:
+                self._backends = self._parts.cinder.backends(context)
+            except exception.RecoveryDeferred:
+                self._silent = True
+                raise
+        return self._backends
+
     def _claim(self, instance: Any) -> bool:
         before = instance.task_state
         instance.task_state = truth.TASK_STATE
         try:
             instance.save(expected_task_state=[None, truth.TASK_STATE])
-        except nova_exception.UnexpectedTaskStateError:
+        except (nova_exception.UnexpectedTaskStateError,
+                nova_exception.InstanceNotFound):
             instance.task_state = before
             return False
         return True

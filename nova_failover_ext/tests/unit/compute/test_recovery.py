@@ -16,7 +16,9 @@ from unittest import mock
 
 import ddt
 from nova import exception as nova_exception
+from oslo_serialization import jsonutils
 
+from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute.virt import base as virt_base
 from nova_failover_ext import exception
 from nova_failover_ext import results
@@ -117,6 +119,40 @@ class Unchanged(case.Case):
         self.assertEqual({'a': 'secondary'}, around.stamps())
         around.instance.save.assert_not_called()
         self.assertEqual([], self.record.mock_calls)
+
+    def test_nothing_is_saved_once_a_migration_has_begun(self):
+        around = self.world(world.Volume('a', 0))
+        volume = around.volumes['a']
+        volume.path = volume.attachment_path = world.OLD % 'a'
+        for task_state, host in (('migrating', 'here'), (None, 'there')):
+            around.host.instance.side_effect = [
+                around.instance, mock.Mock(
+                    spec_set=('task_state', 'host'),
+                    task_state=task_state, host=host)]
+            result = self.recover(around)
+            self.assertEqual(Outcome.UNCHANGED, result.outcome)
+        self.assertEqual({'a': None}, around.stamps())
+
+    def test_stamp_goes_to_what_is_saved_now(self):
+        around = self.world(world.Volume('a', 0))
+        volume = around.volumes['a']
+        volume.path = volume.attachment_path = world.OLD % 'a'
+        bdm, = around.bdms
+        now = jsonutils.loads(bdm.connection_info)
+        now['data']['device_path'] = '/elsewhere/a'
+
+        def change(*args):
+            bdm.connection_info = jsonutils.dumps(now)
+            return mock.DEFAULT
+
+        around.cinder.attachment.side_effect = change
+        around.cinder.attachment.return_value = cinder.Attachment(
+            'attached', {'driver_volume_type': 'local',
+                         'data': {'device_path': world.OLD % 'a',
+                                  'auth_password': 'canary'}})
+        self.recover(around)
+        self.assertEqual({'a': '/elsewhere/a'}, around.paths())
+        self.assertEqual({'a': 'secondary'}, around.stamps())
 
     def test_second_time_changes_nothing(self):
         around = self.world(world.Volume('a', 0))

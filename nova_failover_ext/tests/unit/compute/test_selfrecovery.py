@@ -134,6 +134,18 @@ class SelfRecovery(SelfRecoveryCase):
         self.assertFalse(self.withhold())
         self.assertIsNone(self.around.instance.task_state)
 
+    def test_server_is_deleted_meanwhile(self):
+        self.around.instance.save.side_effect = (
+            nova_exception.InstanceNotFound(instance_id=world.SERVER))
+        self.assertFalse(self.withhold())
+
+    def test_silent_cinder_is_asked_once_for_all_servers(self):
+        self.around.cinder.backends.side_effect = exception.RecoveryDeferred(
+            reason='no answer')
+        self.assertFalse(self.withhold())
+        self.assertFalse(self.withhold())
+        self.around.cinder.backends.assert_called_once()
+
     def test_cinder_does_not_answer(self):
         self.stamp('')
         self.around.cinder.backends.side_effect = exception.RecoveryDeferred(
