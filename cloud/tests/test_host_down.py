@@ -34,6 +34,8 @@ class HostDownTest(base.OwnServersTestCase):
         before = self.snapshot()
         if not self.stage.conf.patched:
             self.stage.stack.stop_one(registry.ENGINE.name)
+            self.addCleanup(self.stage.stack.start_one,
+                            registry.ENGINE.name)
         self.kill_host()
         dead = self.look('image')
         self.world.failover('secondary')
