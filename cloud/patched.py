@@ -23,29 +23,23 @@ from tools.patches import projects
 from tools.patches import source
 
 
-def series(name: str) -> tuple[str, list[pathlib.Path]]:
-    """Find the newest series for a project.
-
-    :param name: ``nova`` or ``cinder``
-    :returns: the release and its patches
-    :raises bootstrap.BootstrapError: if there is none
-    """
-    try:
-        return projects.Project(name, {}, ()).patches(None)
-    except projects.Problem as error:
-        raise bootstrap.BootstrapError(str(error)) from error
-
-
 def tree(name: str, conf: settings.Settings) -> pathlib.Path:
     """Make a release with its series, once for each state of the series.
 
     :param name: ``nova`` or ``cinder``
     :param conf: the settings
     :returns: the folder to install from
-    :raises bootstrap.BootstrapError: if the release cannot be had, or a
-        patch does not apply
+    :raises bootstrap.BootstrapError: if there is no series, if the release
+        cannot be had, or if a patch does not apply
     """
-    release, patches = series(name)
+    try:
+        return _tree(name, conf)
+    except (projects.Problem, git.GitError) as error:
+        raise bootstrap.BootstrapError(str(error)) from error
+
+
+def _tree(name: str, conf: settings.Settings) -> pathlib.Path:
+    release, patches = projects.PROJECTS[name].patches(None)
     digest = hashlib.sha256(b''.join(
         patch.read_bytes() for patch in patches)).hexdigest()
     folder = conf.cache / 'patched' / f'{name}-{release}-{digest[:16]}'
@@ -54,11 +48,6 @@ def tree(name: str, conf: settings.Settings) -> pathlib.Path:
     # Under another name until it is whole.
     unfinished = folder.with_suffix('.unfinished')
     shutil.rmtree(unfinished, ignore_errors=True)
-    repository = git.Git(unfinished)
-    try:
-        source.tree(repository, name, release)
-        repository('am', '--quiet', *map(str, patches))
-    except (projects.Problem, git.GitError) as error:
-        raise bootstrap.BootstrapError(str(error)) from error
+    source.series(git.Git(unfinished), name, release, patches)
     unfinished.rename(folder)
     return folder

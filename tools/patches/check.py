@@ -69,8 +69,8 @@ class Check:
         :returns: tests and linters that passed, failed and were skipped
         :raises git.GitError: if a patch does not apply
         """
-        source.tree(self._git, self._project.name, self._release)
-        self._git('am', '--quiet', *map(str, self._patches))
+        source.series(self._git, self._project.name, self._release,
+                      self._patches)
         print(f'{len(self._patches)} patches apply to {self._project.name} '
               f'{self._release}.', flush=True)
         if each:

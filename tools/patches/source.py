@@ -72,6 +72,17 @@ def tree(repository: git.Git, name: str, release: str) -> None:
     commit(repository, name, release)
 
 
+def series(repository: git.Git, name: str, release: str,
+           patches: list[pathlib.Path]) -> None:
+    """Make the same, and apply a series to it.
+
+    :raises projects.Problem: if the folder is not empty
+    :raises git.GitError: if a patch does not apply
+    """
+    tree(repository, name, release)
+    repository('am', '--quiet', *map(str, patches))
+
+
 def commit(repository: git.Git, name: str, release: str) -> None:
     """Replace what is in a tree by a release, and commit that."""
     for path in repository.tree.iterdir():
