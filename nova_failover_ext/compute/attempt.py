@@ -119,15 +119,17 @@ class Attempt:
         elif stale:
             pending = {item.volume.volume_id: commit.AT_POWER_CYCLE
                        for item in stale}
-        self._stamp([item for item in asked if not item.stale])
+        self._stamp([item for item in asked if not item.stale and
+                     truth.needs_question(
+                         item.volume.connection_info, item.stamp)])
         return self._result(found, pending)
 
-    def _stamp(self, healthy: list[prepare.Prepared]) -> None:
+    def _stamp(self, unstamped: list[prepare.Prepared]) -> None:
         # Without a claim the API takes a migration meanwhile, whose
         # destination saves connection_info of its own.
-        if not healthy or not (self._claimed or self._stays):
+        if not unstamped or not (self._claimed or self._stays):
             return
-        for item in healthy:
+        for item in unstamped:
             with naming.step('stamp'):
                 item.volume.reload(self._parts.host.mapping(
                     self._context, self._instance.uuid,
