@@ -16,6 +16,7 @@ from typing import Any
 
 import oslo_messaging as messaging
 
+from nova_failover_ext import load as loads
 from nova_failover_ext import results
 
 #: RPC namespace of the endpoint inside nova-compute.
@@ -71,13 +72,30 @@ class ComputeFailoverAPI:
         :param policy: overrules metadata and configuration, if it is given
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
+        result, _load = self.recover_measured(
+            context, host, server_id, failover_id, volumes, timeout,
+            heartbeat, policy)
+        return result
+
+    def recover_measured(
+            self, context: Any, host: str, server_id: str, failover_id: str,
+            volumes: dict[str, str], timeout: float, heartbeat: float,
+            policy: str | None = None
+            ) -> tuple[results.ServerResult, loads.Load]:
+        """Do as :meth:`recover_server`, and return what Cinder bore, too.
+
+        A host of an older release measures nothing, which is a load of
+        no calls.
+        """
         extra = {'policy': policy} if policy else {}
         client = self._client.prepare(
             server=host, timeout=timeout, call_monitor_timeout=heartbeat,
             version='1.1' if policy else '1.0')
-        return results.ServerResult.from_primitive(client.call(
+        answer = client.call(
             context, 'recover_server', server_id=server_id,
-            failover_id=failover_id, volumes=volumes, **extra))
+            failover_id=failover_id, volumes=volumes, **extra)
+        return (results.ServerResult.from_primitive(answer),
+                loads.Load.from_primitive(answer.get(loads.KEY)))
 
     def ping(self, context: Any, host: str,
              timeout: float) -> dict[str, Any]:
@@ -96,9 +114,10 @@ class EngineAPI:
     API version history:
 
     * 1.0 - Initial version: recover_backend, status, ping
+    * 1.1 - Add recover, progress and health
     """
 
-    VERSION = '1.0'
+    VERSION = '1.1'
 
     def __init__(self, client: Any) -> None:
         """Wrap a client of the API cell's bus.
@@ -123,7 +142,52 @@ class EngineAPI:
         :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
         :raises kombu.exceptions.KombuError: the same, with RabbitMQ
         """
-        self._client.prepare(retry=1).cast(context, 'ping')
+        self._client.prepare(retry=1, version='1.0').cast(context, 'ping')
+
+    def recover(self, context: Any, request: dict[str, Any],
+                timeout: float) -> str:
+        """Have the engine look at a backend, now, for some of its servers.
+
+        It forgets its waits for them.
+
+        :param request: see :meth:`.engine.requests.Request.to_primitive`
+        :param timeout: seconds to wait for an engine
+        :returns: the request id that is recorded
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: ValueError, if the request is
+            nonsense
+        :raises oslo_messaging.UnsupportedVersion: if the engine is older
+        """
+        return str(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'recover', request=request))
+
+    def progress(self, context: Any, backends: list[str],
+                 timeout: float) -> dict[str, dict[str, Any]]:
+        """Return how far the recovery of backends is, in a few numbers.
+
+        :param backends: their names, none for all that are known
+        :returns: by name: ``failover_id``, ``begun`` (ids of the requests
+            whose round has begun), ``counts`` (servers by
+            :class:`.engine.verdicts.Standing`), ``in_flight``, ``waiting``,
+            ``limit`` (servers that may be in flight), ``unasked`` (servers
+            that the round has still to ask about), ``done`` (whether
+            nothing is left to do now), ``looked_at`` and ``gate``
+            (``open``, ``reason``, ``since`` and ``until``, ISO times or
+            None)
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'progress', backends=backends))
+
+    def health(self, context: Any, timeout: float) -> dict[str, Any]:
+        """Return how the acting engine fares.
+
+        :returns: ``host``, ``version``, ``leading_since`` (ISO time),
+            ``coordination`` (name of the driver, '' without any),
+            ``topics``, ``heard`` (ISO time of the latest notification by
+            backend) and ``nonces`` (of the latest probes that were heard)
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'health'))
 
     def recover_backend(self, context: Any, backend: str,
                         failover_id: str | None, timeout: float) -> str:
@@ -136,7 +200,7 @@ class EngineAPI:
         :returns: the request id that is recorded
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
-        return str(self._client.prepare(timeout=timeout).call(
+        return str(self._client.prepare(timeout=timeout, version='1.0').call(
             context, 'recover_backend', backend=backend,
             failover_id=failover_id))
 
@@ -152,7 +216,7 @@ class EngineAPI:
             latest round has still to ask about)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
-        return dict(self._client.prepare(timeout=timeout).call(
+        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
             context, 'status', backend=backend))
 
     def ping(self, context: Any, timeout: float) -> dict[str, Any]:
@@ -161,5 +225,5 @@ class EngineAPI:
         :returns: ``{'host': str, 'version': str}``
         :raises oslo_messaging.MessagingTimeout: if none answers
         """
-        return dict(self._client.prepare(timeout=timeout).call(
+        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
             context, 'ping'))

@@ -200,11 +200,12 @@ Related options:
         min=1,
         max=10000,
         help="""
-Number of tries after which a server is left to the periodic reconcile.
+Number of tries after which a server is given up: from then on it is tried
+only now and then, or when an operator asks.
 
 Related options:
 
-* ``reconcile_interval``
+* ``given_up_interval``
 """),
     cfg.IntOpt(
         'gate_timeout',
@@ -218,6 +219,115 @@ of a backend. Afterwards only the periodic reconcile looks again.
 Related options:
 
 * ``reconcile_interval``
+"""),
+]
+
+_LOAD_OPTS = [
+    cfg.FloatOpt(
+        'slow_factor',
+        default=3.0,
+        min=1.0,
+        max=100.0,
+        help="""
+How many times slower than before in the same failover Cinder has to answer
+before fewer servers of its backend are recovered at the same time.
+
+Related options:
+
+* ``slow_seconds``
+* ``max_in_flight_per_backend``
+"""),
+    cfg.FloatOpt(
+        'slow_seconds',
+        default=2.0,
+        min=0.0,
+        max=600.0,
+        help="""
+Seconds that a request to Cinder may always take: one that is faster never
+counts as slow, whatever ``slow_factor`` says.
+
+Related options:
+
+* ``slow_factor``
+"""),
+    cfg.FloatOpt(
+        'host_probe_interval',
+        default=10.0,
+        min=1.0,
+        max=3600.0,
+        help="""
+Seconds between two questions whether compute hosts that are down or silent
+are back. No server is sent to them before.
+"""),
+    cfg.IntOpt(
+        'given_up_interval',
+        default=900,
+        min=5,
+        max=86400,
+        help="""
+Seconds between two tries of a server that has used up ``retry_attempts``.
+
+Related options:
+
+* ``retry_attempts``
+"""),
+]
+
+_HA_OPTS = [
+    cfg.BoolOpt(
+        'automatic',
+        default=True,
+        help="""
+Whether servers are recovered as soon as Cinder has settled a failover. If
+not, the engine recovers what ``nova-failover recover`` asks for, and nothing
+else.
+"""),
+    cfg.StrOpt(
+        'coordination_url',
+        secret=True,
+        help="""
+Where the engines agree on which of them acts.
+
+Possible values:
+
+* Unset (default): the server of ``[api_database] connection``, if it is MySQL
+  or MariaDB; nothing is stored there. With another database, each engine
+  acts as if it were alone.
+* A URL of a driver of tooz that has locks, such as
+  ``etcd3+http://controller:2379``
+"""),
+    cfg.IntOpt(
+        'leader_timeout',
+        default=20,
+        min=4,
+        max=600,
+        help="""
+Seconds after which an engine that cannot prove that it is the acting one
+stops to act.
+"""),
+]
+
+_METRICS_OPTS = [
+    cfg.StrOpt(
+        'metrics_address',
+        default='127.0.0.1',
+        help="""
+Address on which metrics are served for Prometheus.
+
+Related options:
+
+* ``metrics_port``
+"""),
+    cfg.PortOpt(
+        'metrics_port',
+        default=0,
+        help="""
+Port on which metrics are served for Prometheus.
+
+Possible values:
+
+* 0 (default): metrics are not served
+* Any port number
 """),
 ]
 
@@ -270,4 +380,5 @@ def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
 
 
 def _all_opts() -> list[Any]:
-    return [*_BUS_OPTS, *_PACE_OPTS, *_READ_OPTS]
+    return [*_BUS_OPTS, *_PACE_OPTS, *_LOAD_OPTS, *_HA_OPTS,
+            *_METRICS_OPTS, *_READ_OPTS]
