@@ -22,6 +22,8 @@ a volume shows its group from 3.13 on.
 
 from collections.abc import Callable, Iterator
 import datetime
+import threading
+import time
 from typing import Any
 
 from cinderclient import exceptions as cinder_exception
@@ -73,6 +75,17 @@ class CinderReader:
         """
         self._client = client
         self._page_size = page_size
+        self._own = threading.local()
+
+    @property
+    def spent(self) -> dict[str, int]:
+        """The requests that the calling thread has made to Cinder so far."""
+        return {'cinder': getattr(self._own, 'requests', 0)}
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the calling thread has waited for Cinder so far."""
+        return float(getattr(self._own, 'seconds', 0.0))
 
     def backends(self) -> list[model.Backend]:
         """Return every volume backend, one per cluster.
@@ -115,7 +128,8 @@ class CinderReader:
 
     def _members(self) -> list[model.Member]:
         with _translated():
-            services = self._client().services.list(binary='cinder-volume')
+            services = self._timed(
+                self._client().services.list, binary='cinder-volume')
         if services and not hasattr(services[0], 'replication_status'):
             raise exception.CinderUnavailable(
                 reason='it does not show replication to these credentials')
@@ -123,11 +137,22 @@ class CinderReader:
 
     def _pages(self, client: Any, host: str) -> Iterator[Any]:
         marker = None
-        while page := client.volumes.list(
+        while page := self._timed(
+                client.volumes.list,
                 search_opts={'all_tenants': 1, 'host': host},
                 limit=self._page_size, marker=marker):
             yield from page
             marker = page[-1].id
+
+    def _timed(self, call: Callable[..., Any], **values: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return call(**values)
+        finally:
+            own = self._own
+            own.requests = getattr(own, 'requests', 0) + 1
+            own.seconds = (getattr(own, 'seconds', 0.0)
+                           + time.monotonic() - began)
 
 
 class _translated:

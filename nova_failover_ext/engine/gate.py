@@ -24,7 +24,7 @@ from nova_failover_ext.engine import model
 from nova_failover_ext import truth
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Decision:
     """Whether recovery may act on a backend now.
 

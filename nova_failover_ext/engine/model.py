@@ -22,7 +22,7 @@ import datetime
 from nova_failover_ext import policy as policies
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Member:
     """One cinder-volume service, as Cinder's services API shows it.
 
@@ -40,7 +40,7 @@ class Member:
     cluster: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Backend:
     """A volume backend: one service, or the services of a cluster.
 
@@ -62,7 +62,7 @@ class Backend:
         return self.present.active_backend_id or ''
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Volume:
     """A volume, as Cinder's volumes API shows it to an admin.
 
@@ -77,7 +77,7 @@ class Volume:
     group_id: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Server:
     """What the decisions need of an instance.
 
@@ -100,7 +100,7 @@ class Server:
     policy: policies.Policy = policies.Policy.REATTACH
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Attachment:
     """A block device mapping that names a Cinder volume.
 
@@ -115,7 +115,7 @@ class Attachment:
     stamp: str | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CellProblem:
     """A cell that could not be read, so that its servers are unknown.
 
@@ -126,7 +126,7 @@ class CellProblem:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Recovery:
     """The latest recovery of a server, from its instance actions.
 

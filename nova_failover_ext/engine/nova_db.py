@@ -12,50 +12,33 @@
 
 """Reads block device mappings, servers and recoveries from Nova's cells.
 
-The one module of the engine that uses what Nova keeps private, read in Nova
-31 to 34:
-
-* ``nova.db.main.models``: BlockDeviceMapping, Instance, InstanceMetadata,
-  InstanceAction, InstanceActionEvent and the columns named below;
-* ``nova.db.main.api.pick_context_manager_reader``: opens a session on the
-  database of the cell that the context is targeted at;
-* ``nova.context.target_cell`` and ``nova.objects``: CellMappingList,
-  ServiceList; ``nova.servicegroup.API.service_is_up``.
-
-Nova's objects would load one server or volume per query; here the number of
-queries is that of cells times batches.
+The number of statements is that of cells times batches: one for the services
+of a cell and two for each batch, whatever number of servers a batch leads to.
+What was read of a batch is turned into plain data before the next, so that
+no more than one batch of connection_info is in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-import datetime
 import itertools
-import json
+import sys
+import threading
 from typing import Any
 
 import nova.context
-from nova.db.main import api as db_api
-from nova.db.main import models
 from nova import objects
-from nova import servicegroup
 from oslo_db import exception as db_exception
 from oslo_utils import strutils
 import sqlalchemy as sa
 
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine import nova_rows
 from nova_failover_ext import exception
 from nova_failover_ext import policy
-from nova_failover_ext import truth
 
 #: Name of the instance action of a recovery.
-ACTION = 'failover_recover'
+ACTION = nova_rows.ACTION
 
-_METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
-_BDM = models.BlockDeviceMapping
-_INSTANCE = models.Instance
-_META = models.InstanceMetadata
-_ACTION = models.InstanceAction
-_EVENT = models.InstanceActionEvent
-
+_Rows = Callable[[Any, tuple[str, ...]], list[Any]]
 _ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,
            sa.exc.SQLAlchemyError)
 
@@ -73,6 +56,12 @@ class NovaReader:
         """
         self._batch_size = batch_size
         self._choose = choose
+        self._own = threading.local()
+
+    @property
+    def spent(self) -> dict[str, int]:
+        """The statements that the calling thread has had executed so far."""
+        return {'nova': getattr(self._own, 'statements', 0)}
 
     def cells(self) -> list[Any]:
         """Return the cells that can have servers.
@@ -80,6 +69,7 @@ class NovaReader:
         :raises DatabaseUnavailable: if the API database cannot be read
         """
         context = nova.context.get_admin_context()
+        self._count()
         try:
             mappings = objects.CellMappingList.get_all(context)
         except _ERRORS as exc:
@@ -95,16 +85,49 @@ class NovaReader:
         :returns: the mappings, and the cells that could not be read
         :raises DatabaseUnavailable: if the API database cannot be read
         """
-        wanted = sorted(volume_ids)
-        found: list[model.Attachment] = []
-        problems: list[model.CellProblem] = []
+        wanted = {volume_id: volume_id for volume_id in sorted(volume_ids)}
+        cells = self.cells() if wanted else []
+        return self._read(nova_rows.mappings_of_volumes, wanted,
+                          [(cell, list(wanted)) for cell in cells])
+
+    def attachments_of(self, servers: Iterable[tuple[str, str]],
+                       volume_ids: Iterable[str]) -> tuple[
+            list[model.Attachment], list[model.CellProblem]]:
+        """Return the mappings of some servers that name one of the volumes.
+
+        :param servers: uuid of the cell and id of each
+        :param volume_ids: Cinder's ids
+        :returns: the mappings, and the cells that could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        by_cell = _by_cell(servers)
+        wanted = {volume_id: volume_id for volume_id in volume_ids}
+        cells = self.cells() if by_cell and wanted else []
+        return self._read(nova_rows.mappings_of_servers, wanted,
+                          [(cell, by_cell[cell.uuid]) for cell in cells
+                           if cell.uuid in by_cell])
+
+    def hosts_up(self, cells: Iterable[str]) -> dict[tuple[str, str], bool]:
+        """Tell of each compute host whether its service is up.
+
+        :param cells: uuids of the cells to look at; what cannot be read now
+            is left out
+        :returns: by uuid of the cell and name of the host
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        wanted = set(cells)
+        found: dict[tuple[str, str], bool] = {}
         for cell in self.cells() if wanted else ():
+            if cell.uuid not in wanted:
+                continue
+            context = nova.context.get_admin_context()
             try:
-                found += self._cell_attachments(cell, wanted)
-            except _ERRORS as exc:
-                problems.append(model.CellProblem(
-                    cell.name or cell.uuid, _reason(exc)))
-        return found, problems
+                with nova.context.target_cell(context, cell) as cctxt:
+                    found.update(((cell.uuid, host), up) for host, up
+                                 in self._computes_up(cctxt).items())
+            except _ERRORS:
+                continue
+        return found
 
     def recoveries(self, servers: Iterable[model.Server]
                    ) -> dict[str, model.Recovery]:
@@ -114,50 +137,77 @@ class NovaReader:
             that cannot be read now are left out
         :raises DatabaseUnavailable: if the API database cannot be read
         """
-        by_cell: dict[str, list[str]] = {}
-        for server in servers:
-            by_cell.setdefault(server.cell, []).append(server.id)
+        by_cell = _by_cell((server.cell, server.id) for server in servers)
         found: dict[str, model.Recovery] = {}
         for cell in self.cells() if by_cell else ():
             try:
                 found.update(self._cell_recoveries(
-                    cell, sorted(set(by_cell.get(cell.uuid, ())))))
+                    cell, by_cell.get(cell.uuid, [])))
             except _ERRORS:
                 continue
         return found
 
-    def _cell_attachments(self, cell: Any,
-                          wanted: list[str]) -> list[model.Attachment]:
+    def _read(self, rows_of: _Rows, wanted: Mapping[str, str],
+              asked: Iterable[tuple[Any, list[str]]]) -> tuple[
+            list[model.Attachment], list[model.CellProblem]]:
+        found: list[model.Attachment] = []
+        problems: list[model.CellProblem] = []
+        for cell, ids in asked:
+            try:
+                found += self._cell_attachments(rows_of, wanted, cell, ids)
+            except _ERRORS as exc:
+                problems.append(model.CellProblem(
+                    cell.name or cell.uuid, _reason(exc)))
+        return found, problems
+
+    def _cell_attachments(self, rows_of: _Rows, wanted: Mapping[str, str],
+                          cell: Any, ids: list[str]
+                          ) -> list[model.Attachment]:
+        found: list[model.Attachment] = []
+        servers: dict[str, model.Server] = {}
+        up: dict[str, bool] | None = None
         context = nova.context.get_admin_context()
         with nova.context.target_cell(context, cell) as cctxt:
-            rows = [row for batch in _batches(wanted, self._batch_size)
-                    for row in _mapping_rows(cctxt, batch)]
-            if not rows:
-                return []
-            up = _computes_up(cctxt)
-            metadata = self._metadata(
-                cctxt, sorted({row.uuid for row in rows if row.uuid}))
-        return [_attachment(row, self._server(
-            row, cell.uuid, up, metadata.get(row.uuid, {}))) for row in rows]
+            for batch in _batches(ids, self._batch_size):
+                self._count()
+                rows = [row for row in rows_of(cctxt, batch)
+                        if row.volume_id in wanted and row.instance_uuid]
+                if rows and up is None:
+                    up = self._computes_up(cctxt)
+                self._add_servers(cctxt, cell.uuid, rows, up or {}, servers)
+                found += [_attachment(row, servers[row.instance_uuid],
+                                      wanted[row.volume_id]) for row in rows]
+        return found
+
+    def _add_servers(self, context: Any, cell: str, rows: Iterable[Any],
+                     up: Mapping[str, bool],
+                     servers: dict[str, model.Server]) -> None:
+        new = {row.instance_uuid: row for row in rows
+               if row.instance_uuid not in servers}
+        metadata: dict[str, dict[str, str]] = {}
+        for batch in _batches(sorted(new), self._batch_size):
+            self._count()
+            for one in nova_rows.metadata(context, batch):
+                metadata.setdefault(one.instance_uuid, {})[one.key] = one.value
+        for server_id, row in new.items():
+            servers[server_id] = self._server(
+                row, cell, up, metadata.get(server_id, {}))
 
     def _server(self, row: Any, cell: str, up: Mapping[str, bool],
                 metadata: dict[str, str]) -> model.Server:
         return model.Server(
             id=row.instance_uuid, name=row.display_name or '',
-            project_id=row.project_id or '', host=row.host, cell=cell,
-            vm_state=row.vm_state, task_state=row.task_state,
+            project_id=_shared(row.project_id) or '', host=_shared(row.host),
+            cell=cell, vm_state=_shared(row.vm_state),
+            task_state=_shared(row.task_state),
             deleted=row.uuid is None or bool(row.deleted),
             compute_up=up.get(row.host, False),
             metadata=tuple(sorted(metadata.items())),
             policy=self._choose(metadata))
 
-    def _metadata(self, context: nova.context.RequestContext,
-                  server_ids: list[str]) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
-        for batch in _batches(server_ids, self._batch_size):
-            for row in _metadata_rows(context, batch):
-                found.setdefault(row.instance_uuid, {})[row.key] = row.value
-        return found
+    def _computes_up(self, context: Any) -> dict[str, bool]:
+        self._count()
+        return nova_rows.computes_up(context)
 
     def _cell_recoveries(self, cell: Any,
                          server_ids: list[str]) -> dict[str, model.Recovery]:
@@ -165,83 +215,34 @@ class NovaReader:
         context = nova.context.get_admin_context()
         with nova.context.target_cell(context, cell) as cctxt:
             for batch in _batches(server_ids, self._batch_size):
-                for row in _recovery_rows(cctxt, batch):
-                    found[row.instance_uuid] = _recovery(row)
+                self._count()
+                for row in nova_rows.recoveries(cctxt, batch):
+                    found[row.instance_uuid] = nova_rows.recovery(row)
         return found
 
-
-@db_api.pick_context_manager_reader
-def _mapping_rows(context: Any, volume_ids: tuple[str, ...]) -> list[Any]:
-    return list(context.session.query(
-        _BDM.volume_id, _BDM.attachment_id, _BDM.device_name,
-        _BDM.boot_index, _BDM.connection_info, _BDM.instance_uuid,
-        _INSTANCE.uuid, _INSTANCE.display_name, _INSTANCE.project_id,
-        _INSTANCE.host, _INSTANCE.vm_state, _INSTANCE.task_state,
-        _INSTANCE.deleted,
-    ).outerjoin(_INSTANCE, _INSTANCE.uuid == _BDM.instance_uuid).filter(
-        _BDM.deleted == 0, _BDM.volume_id.in_(volume_ids)))
+    def _count(self) -> None:
+        self._own.statements = getattr(self._own, 'statements', 0) + 1
 
 
-@db_api.pick_context_manager_reader
-def _metadata_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
-    return list(context.session.query(
-        _META.instance_uuid, _META.key, _META.value).filter(
-        _META.deleted == 0, _META.key.in_(_METADATA_KEYS),
-        _META.instance_uuid.in_(server_ids)))
+def _by_cell(servers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {}
+    for cell, server_id in servers:
+        found.setdefault(cell, set()).add(server_id)
+    return {cell: sorted(ids) for cell, ids in found.items()}
 
 
-@db_api.pick_context_manager_reader
-def _recovery_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
-    latest = sa.select(sa.func.max(_ACTION.id)).where(
-        _ACTION.action == ACTION, _ACTION.instance_uuid.in_(server_ids),
-    ).group_by(_ACTION.instance_uuid)
-    # Each try is an event of the action; the last one tells where it is.
-    last_event = sa.select(sa.func.max(_EVENT.id)).where(
-        _EVENT.action_id == _ACTION.id).correlate(_ACTION).scalar_subquery()
-    return list(context.session.query(
-        _ACTION.instance_uuid, _ACTION.request_id, _ACTION.start_time,
-        _ACTION.message, _EVENT.result, _EVENT.details,
-        _EVENT.finish_time,
-    ).outerjoin(_EVENT, _EVENT.id == last_event).filter(
-        _ACTION.id.in_(latest)))
-
-
-def _computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
-    group = servicegroup.API()
-    services = objects.ServiceList.get_by_binary(
-        context, 'nova-compute', include_disabled=True)
-    return {s.host: bool(group.service_is_up(s)) for s in services}
-
-
-def _attachment(row: Any, server: model.Server) -> model.Attachment:
+def _attachment(row: Any, server: model.Server,
+                volume_id: str) -> model.Attachment:
     return model.Attachment(
-        server=server, volume_id=row.volume_id,
-        attachment_id=row.attachment_id, device_name=row.device_name,
-        root=row.boot_index == 0, stamp=_stamp(row.connection_info))
+        server=server, volume_id=volume_id,
+        attachment_id=row.attachment_id, device_name=_shared(row.device_name),
+        root=row.boot_index == 0,
+        stamp=_shared(nova_rows.stamp(row.connection_info)))
 
 
-def _stamp(connection_info: str | None) -> str | None:
-    # The rest of it may hold secrets and goes no further than here.
-    try:
-        parsed = json.loads(connection_info or '{}')
-    except ValueError:
-        return None
-    # A recovery that has begun and not ended is never to be skipped.
-    if not isinstance(parsed, dict) or truth.MARK in parsed:
-        return None
-    stamp = parsed.get(truth.STAMP)
-    return stamp if isinstance(stamp, str) else None
-
-
-def _recovery(row: Any) -> model.Recovery:
-    return model.Recovery(
-        server_id=row.instance_uuid, failover_id=row.request_id or '',
-        started_at=_utc(row.start_time), finished_at=_utc(row.finish_time),
-        result=row.result, message=row.details or row.message)
-
-
-def _utc(when: datetime.datetime | None) -> datetime.datetime | None:
-    return when and when.replace(tzinfo=datetime.UTC)
+def _shared(text: str | None) -> str | None:
+    # One copy of what thousands of records say alike.
+    return sys.intern(text) if text else text
 
 
 def _batches(items: list[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -55,7 +55,7 @@ class PowerCycle(str, enum.Enum):
     NO = 'no'
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class VolumePlan:
     """The verdict on one volume of a server.
 
@@ -71,9 +71,14 @@ class VolumePlan:
     stamp: str = ''
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """The verdict on a server with all its volumes of the backend."""
+    """The verdict on a server with all its volumes of the backend.
+
+    :ivar until: what a deferral waits for, '' for nothing that is known
+    :ivar notes: what else an operator has to know
+    :ivar blocked: a refresh cannot heal it; the verdict is DEFER
+    """
 
     server: model.Server
     verdict: Verdict
@@ -81,13 +86,16 @@ class ServerPlan:
     priority: int = DEFAULT_PRIORITY
     power_cycle: PowerCycle = PowerCycle.NO
     volumes: tuple[VolumePlan, ...] = ()
+    until: str = ''
+    notes: tuple[str, ...] = ()
+    blocked: bool = False
 
     def volumes_to(self, verdict: Verdict) -> tuple[VolumePlan, ...]:
         """Return the volumes with that verdict of their own."""
         return tuple(v for v in self.volumes if v.verdict is verdict)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Ask:
     """What Cinder is asked about although records speak against it.
 
@@ -95,10 +103,17 @@ class Ask:
 
     :ivar late: volumes whose rows do not tell of the failover
     :ivar servers: ids of servers whose stamps do not count
+    :ivar busy_servers: ids of servers with a volume on another backend that
+        is failing over right now, as that backend's records tell; they wait,
+        to be recovered once for all their backends
+    :ivar busy_volumes: volumes of such backends: a server waits as well if
+        one of the mappings to judge names one of these
     """
 
     late: bool = False
     servers: frozenset[str] = frozenset()
+    busy_servers: frozenset[str] = frozenset()
+    busy_volumes: frozenset[str] = frozenset()
 
 
 _Rule = tuple[Callable[[model.Server], bool], Verdict, str]
@@ -156,9 +171,7 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     grouped: dict[str, list[tuple[model.Attachment, VolumePlan]]] = {}
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
-        stamp = truth.stamp_for(
-            backend.active_backend_id, backend.present.replication_status,
-            volume.replication_status, volume.group_id)
+        stamp = stamp_for(backend, volume)
         verdict, reason = volume_verdict(
             volume, _stamp_of(attachment, ask), stamp, volume.id in late)
         grouped.setdefault(attachment.server.id, []).append(
@@ -167,6 +180,13 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
                 attachment.root, attachment.attachment_id, stamp)))
     plans = [_server_plan(pairs) for pairs in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
+
+
+def stamp_for(backend: model.Backend, volume: model.Volume) -> str:
+    """Return the stamp that a volume's mapping gets once it is the truth."""
+    return truth.stamp_for(
+        backend.active_backend_id, backend.present.replication_status,
+        volume.replication_status, volume.group_id)
 
 
 def _stamp_of(attachment: model.Attachment, ask: Ask) -> str | None:

@@ -18,6 +18,7 @@ import typing
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import plan
+from nova_failover_ext import truth
 
 
 class Cinder(typing.Protocol):
@@ -44,8 +45,14 @@ class Nova(typing.Protocol):
         """Return the mappings that name the volumes."""
         ...
 
+    def attachments_of(self, servers: typing.Iterable[tuple[str, str]],
+                       volume_ids: typing.Iterable[str]) -> tuple[
+            list[model.Attachment], list[model.CellProblem]]:
+        """Return the mappings of some servers that name the volumes."""
+        ...
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Survey:
     """What is true of one backend now.
 
@@ -72,7 +79,7 @@ class Survey:
         return self.gate.open and settled and not self.problems
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Records:
     """What a look has read, before any verdict on servers.
 
@@ -126,3 +133,49 @@ def read(cinder: Cinder, nova: Nova, name: str) -> Records:
     attachments, problems = nova.attachments(volumes)
     return Records(backend, decision, volumes, tuple(attachments),
                    tuple(problems))
+
+
+def reread(records: Records, nova: Nova,
+           servers: typing.Iterable[tuple[str, str]]) -> Records:
+    """Read again what Nova knows of some servers, and nothing else.
+
+    :param records: of the last whole look; its volumes are taken as they are
+    :param servers: uuid of the cell and id of each
+    :returns: records in which there are no other servers
+    :raises DatabaseUnavailable: if Nova's API database cannot be read
+    """
+    attachments, problems = nova.attachments_of(servers, records.volumes)
+    return dataclasses.replace(records, attachments=tuple(attachments),
+                               problems=tuple(problems))
+
+
+def known_failover(records: Records,
+                   recoveries: typing.Mapping[str, model.Recovery]
+                   ) -> str | None:
+    """Find the id under which somebody else has begun to recover.
+
+    The newest recovery of all counts, if one that was recovered under its id
+    has reached the present target or is still at it. An older id may be that
+    of an earlier failover to the same target.
+
+    :param recoveries: the latest of each server, by its id
+    :returns: the request id, None if nobody is known to have begun
+    """
+    begun = [r for r in recoveries.values() if r.failover_id and r.started_at]
+    if not begun:
+        return None
+    newest = max(begun, key=lambda r: (r.started_at, r.failover_id))
+    under = {r.server_id for r in begun
+             if r.failover_id == newest.failover_id}
+    came_through = any(_at_present(records, attachment)
+                       for attachment in records.attachments
+                       if attachment.server.id in under)
+    return newest.failover_id if came_through else None
+
+
+def _at_present(records: Records, attachment: model.Attachment) -> bool:
+    if attachment.server.task_state == truth.TASK_STATE:
+        return True
+    volume = records.volumes.get(attachment.volume_id)
+    return volume is not None and attachment.stamp == plan.stamp_for(
+        records.backend, volume)

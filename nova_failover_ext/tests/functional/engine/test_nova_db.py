@@ -16,6 +16,7 @@ import contextlib
 import json
 from unittest import mock
 
+import ddt
 import nova.context
 from nova import objects
 from nova import test
@@ -26,6 +27,7 @@ import sqlalchemy as sa
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine import nova_rows
 from nova_failover_ext import exception
 from nova_failover_ext import policy
 from nova_failover_ext import truth
@@ -33,6 +35,7 @@ from nova_failover_ext import truth
 CANARY = 'CANARY-9c1f'
 
 
+@ddt.ddt
 class NovaReaderTest(test.TestCase):
     """Queries, their number, and what comes out."""
 
@@ -97,7 +100,9 @@ class NovaReaderTest(test.TestCase):
         statements = []
 
         def note(_conn, _cursor, statement, *_rest):
-            statements.append(statement)
+            # SQLite is told to BEGIN by a statement of its own.
+            if statement != 'BEGIN':
+                statements.append(statement)
 
         sa.event.listen(sa.Engine, 'before_cursor_execute', note)
         try:
@@ -188,12 +193,114 @@ class NovaReaderTest(test.TestCase):
             many = self._queries(40)
         self.assertEqual(few, many)
 
-    def test_queries_grow_with_batches(self):
-        volumes = [self._volume(self._server()) for _ in range(9)]
+    @ddt.data(1, 3, 30)
+    def test_statements_grow_with_batches(self, batches):
+        per_batch = 3
+        for cell in range(2):
+            self._service('compute%d' % cell, cell=cell)
+        server_ids = [[self._server(cell) for _ in range(2)]
+                      for cell in range(2)]
+        # Each batch leads to servers of both cells.
+        volumes = [self._volume(server_ids[n % 2][n % 3 % 2], cell=n % 2)
+                   for n in range(batches * per_batch)]
+        reader = nova_db.NovaReader(per_batch)
         with self._counted() as statements:
-            self.reader.attachments(volumes)
+            found, _problems = reader.attachments(volumes)
+        self.assertEqual(len(volumes), len(found))
+        cells = [s for s in statements if 'FROM cell_mappings' in s]
+        services = [s for s in statements if 'FROM services' in s]
         mappings = [s for s in statements if 'FROM block_device_mapping' in s]
-        self.assertEqual(3 * 2, len(mappings))
+        metadata = [s for s in statements if 'FROM instance_metadata' in s]
+        self.assertEqual((1, 2, 2 * batches),
+                         (len(cells), len(services), len(mappings)))
+        # Nothing is asked about a server that is known.
+        self.assertLessEqual(len(metadata), 2 * batches)
+        self.assertEqual(len(statements), reader.spent['nova'])
+        self.assertLessEqual(len(statements), 1 + 2 * (1 + 2 * batches))
+
+    def test_statements_when_each_server_is_new(self):
+        volumes = [self._volume(self._server(cell), cell=cell)
+                   for cell in (0, 1) for _ in range(6)]
+        reader = nova_db.NovaReader(12)
+        with self._counted() as statements:
+            reader.attachments(volumes)
+        self.assertEqual(1 + 2 * (1 + 2 * 1), len(statements))
+
+    def test_one_object_for_each_server(self):
+        server_id = self._server()
+        volumes = [self._volume(server_id) for _ in range(5)]
+        found = self.reader.attachments(volumes)[0]
+        self.assertEqual(1, len({id(a.server) for a in found}))
+        self.assertEqual(set(volumes), {a.volume_id for a in found})
+
+    def test_attachments_of_some_servers(self):
+        self._service('compute1', cell=1)
+        ids = [self._server(), self._server(), self._server(cell=1)]
+        volumes = [self._volume(ids[0], stamp='second'),
+                   self._volume(ids[1]), self._volume(ids[2], cell=1)]
+        elsewhere = self._volume(ids[0])
+        found, problems = self.reader.attachments_of(
+            [(self.cells[0].uuid, ids[0]), (self.cells[1].uuid, ids[2]),
+             ('no-such-cell', ids[1])], volumes)
+        self.assertEqual([], problems)
+        self.assertEqual(
+            [(ids[0], volumes[0], 'second', False),
+             (ids[2], volumes[2], None, True)],
+            [(a.server.id, a.volume_id, a.stamp, a.server.compute_up)
+             for a in found])
+        self.assertNotIn(elsewhere, [a.volume_id for a in found])
+
+    def test_statements_of_a_look_at_some_servers(self):
+        servers = [self._server() for _ in range(7)]
+        volumes = [self._volume(s) for s in servers]
+        with self._counted() as statements:
+            self.reader.attachments_of(
+                [(self.cells[0].uuid, s) for s in servers], volumes)
+        # Only their cell: its services, and three batches of three.
+        self.assertEqual(1 + 1 + 2 * 3, len(statements))
+
+    def test_a_look_at_no_servers(self):
+        with self._counted() as statements:
+            self.assertEqual(([], []),
+                             self.reader.attachments_of([], ['x']))
+        self.assertEqual([], statements)
+
+    def test_a_cell_is_down_while_some_servers_are_read(self):
+        server_id = self._server()
+        volume_id = self._volume(server_id)
+        with mock.patch.object(nova_rows, 'mappings_of_servers',
+                               autospec=True) as rows:
+            rows.side_effect = db_exception.DBConnectionError(
+                Exception('no way'))
+            found, problems = self.reader.attachments_of(
+                [(self.cells[0].uuid, server_id)], [volume_id])
+        self.assertEqual(([], [model.CellProblem('cell1', 'no way')]),
+                         (found, problems))
+
+    def test_hosts_up(self):
+        self._service('compute0')
+        self._service('down0', forced_down=True)
+        self._service('compute1', cell=1)
+        own = self.cells[0].uuid
+        with self._counted() as statements:
+            found = self.reader.hosts_up([own])
+        self.assertEqual({(own, 'compute0'): True, (own, 'down0'): False},
+                         found)
+        self.assertEqual(2, len(statements))
+        self.assertEqual({}, self.reader.hosts_up([]))
+
+    def test_hosts_up_while_a_cell_is_down(self):
+        self._service('compute1', cell=1)
+        computes_up = nova_rows.computes_up
+
+        def broken(context):
+            if context.cell_uuid == self.cells[0].uuid:
+                raise db_exception.DBConnectionError(Exception('no way'))
+            return computes_up(context)
+
+        with mock.patch.object(nova_rows, 'computes_up', new=broken):
+            found = self.reader.hosts_up(c.uuid for c in self.cells)
+        self.assertEqual({(self.cells[1].uuid, 'compute1'): True}, found)
 
     def test_only_needed_columns(self):
         volume_id = self._volume(self._server())
@@ -206,7 +313,7 @@ class NovaReaderTest(test.TestCase):
     def test_a_cell_is_down(self):
         volumes = [self._volume(self._server()),
                    self._volume(self._server(cell=1), cell=1)]
-        rows = nova_db._mapping_rows
+        rows = nova_rows.mappings_of_volumes
 
         def broken(context, ids):
             if context.cell_uuid == self.cells[1].uuid:
@@ -214,7 +321,8 @@ class NovaReaderTest(test.TestCase):
                     "no way\n[SQL: select '%s']" % CANARY))
             return rows(context, ids)
 
-        with mock.patch.object(nova_db, '_mapping_rows', new=broken):
+        with mock.patch.object(nova_rows, 'mappings_of_volumes',
+                               new=broken):
             found, problems = self.reader.attachments(volumes)
         self.assertEqual([volumes[0]], [a.volume_id for a in found])
         self.assertEqual([model.CellProblem('cell2', 'no way')], problems)
@@ -247,7 +355,7 @@ class NovaReaderTest(test.TestCase):
         self.assertIsNone(found[ids[1]].result)
 
     def test_recoveries_while_a_cell_is_down(self):
-        with mock.patch.object(nova_db, '_recovery_rows',
+        with mock.patch.object(nova_rows, 'recoveries',
                                autospec=True) as rows:
             rows.side_effect = db_exception.DBConnectionError(
                 Exception('no way'))

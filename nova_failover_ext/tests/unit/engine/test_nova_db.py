@@ -17,7 +17,7 @@ import json
 import ddt
 import testtools
 
-from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine import nova_rows
 from nova_failover_ext import truth
 
 
@@ -36,8 +36,8 @@ class StampTest(testtools.TestCase):
         ({truth.STAMP: 'second', truth.MARK: None}, None))
     @ddt.unpack
     def test_table(self, info, expected):
-        self.assertEqual(expected, nova_db._stamp(json.dumps(info)))
+        self.assertEqual(expected, nova_rows.stamp(json.dumps(info)))
 
     @ddt.data(None, '', '{')
     def test_no_json(self, text):
-        self.assertIsNone(nova_db._stamp(text))
+        self.assertIsNone(nova_rows.stamp(text))

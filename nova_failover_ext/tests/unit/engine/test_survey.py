@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a look reads, and reads again."""
+
+import datetime
+from unittest import mock
+
+import ddt
+import testtools
+
+from nova_failover_ext.engine import gate
+from nova_failover_ext.engine import model
+from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine import survey
+from nova_failover_ext.tests.unit.engine import fakes
+
+OLD_ID = 'req-1b0f1a0e-2f2a-4b0e-a3e8-3b1f9e0d5c22'
+
+
+def _at(minute):
+    return datetime.datetime(2026, 11, 23, 12, minute, tzinfo=datetime.UTC)
+
+
+def _records(*attachments, **values):
+    return survey.Records(**{
+        'backend': fakes.backend(), 'gate': gate.Decision(open=True),
+        'volumes': {'vol': fakes.volume()}, 'attachments': attachments,
+        'problems': (), **values})
+
+
+class RereadTest(testtools.TestCase):
+    """A look at some servers."""
+
+    def test_only_nova_is_asked(self):
+        nova = mock.create_autospec(nova_db.NovaReader, instance=True)
+        problem = model.CellProblem('cell1', 'no way')
+        fresh = fakes.attachment(stamp='second')
+        nova.attachments_of.return_value = ([fresh], [problem])
+        before = _records(
+            fakes.attachment(),
+            fakes.attachment(server=fakes.server(id='other')))
+        asked = [(fakes.CELL, 'server')]
+        after = survey.reread(before, nova, asked)
+        nova.attachments_of.assert_called_once_with(asked, before.volumes)
+        self.assertEqual(((fresh,), (problem,)),
+                         (after.attachments, after.problems))
+        self.assertIs(before.volumes, after.volumes)
+        self.assertEqual(before.backend, after.backend)
+
+
+@ddt.ddt
+class KnownFailoverTest(testtools.TestCase):
+    """Under which id somebody else has begun."""
+
+    def _recovery(self, failover_id, minute, server_id='server'):
+        return {server_id: model.Recovery(
+            server_id, failover_id, _at(minute), None)}
+
+    @ddt.data(({'stamp': 'second'}, True), ({'stamp': ''}, False),
+              ({'stamp': None}, False),
+              ({'server': fakes.server(task_state='recovering_volumes')},
+               True))
+    @ddt.unpack
+    def test_one_server(self, values, known):
+        records = _records(fakes.attachment(**values))
+        found = survey.known_failover(
+            records, self._recovery(fakes.FAILOVER_ID, 5))
+        self.assertEqual(fakes.FAILOVER_ID if known else None, found)
+
+    def test_nobody_has_begun(self):
+        records = _records(fakes.attachment(stamp='second'))
+        self.assertIsNone(survey.known_failover(records, {}))
+
+    def test_an_older_failover_to_the_same_target_lends_no_id(self):
+        # 'kept' has slept through the failback that others have seen.
+        records = _records(
+            fakes.attachment(stamp='second',
+                             server=fakes.server(id='kept')),
+            fakes.attachment(stamp='', server=fakes.server(id='back')))
+        self.assertIsNone(survey.known_failover(records, {
+            **self._recovery(OLD_ID, 1, 'kept'),
+            **self._recovery(fakes.FAILOVER_ID, 5, 'back')}))
+
+    def test_the_last_one_that_was_tried_has_failed(self):
+        records = _records(
+            fakes.attachment(stamp='second', server=fakes.server(id='ok')),
+            fakes.attachment(server=fakes.server(id='bad')))
+        self.assertEqual(fakes.FAILOVER_ID, survey.known_failover(records, {
+            **self._recovery(fakes.FAILOVER_ID, 1, 'ok'),
+            **self._recovery(fakes.FAILOVER_ID, 5, 'bad')}))
+
+    def test_a_group_that_has_failed_over_by_itself(self):
+        records = _records(
+            fakes.attachment(stamp='group failed-over'),
+            backend=fakes.backend(fakes.member(
+                replication_status='enabled', active_backend_id=None)),
+            volumes={'vol': fakes.volume(group_id='alpha')})
+        self.assertEqual(fakes.FAILOVER_ID, survey.known_failover(
+            records, self._recovery(fakes.FAILOVER_ID, 5)))
