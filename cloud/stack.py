@@ -170,6 +170,22 @@ class Stack:
                     for service in registry.all_of(self.conf)]
         return [(daemon.name, daemon) for daemon in daemons]
 
+    @property
+    def _own(self) -> dict[str, broker.Broker | database.Database]:
+        """What is no service of OpenStack, by its name."""
+        return {'rabbitmq': self.broker, 'mariadb': self.database}
+
+    def daemon(self, name: str) -> processes.Daemon:
+        """The process of a service.
+
+        :param name: for example ``nova-compute``, ``rabbitmq``
+        :returns: its daemon, whether it runs or not
+        :raises KeyError: when there is no such service
+        """
+        if name in self._own:
+            return self._own[name].daemon
+        return registry.find(name, self.conf).daemon(self.conf)
+
     def restart(self, name: str) -> None:
         """Stop a service and start it with fresh configuration.
 
@@ -185,19 +201,22 @@ class Stack:
         :param name: its name
         :raises KeyError: when there is no such service
         """
-        if name == 'rabbitmq':
-            self.broker.stop()
+        if name in self._own:
+            self._own[name].stop()
         else:
-            registry.find(name, self.conf).daemon(self.conf).stop()
+            self.daemon(name).stop()
 
     def kill_one(self, name: str) -> None:
         """Kill a service with its workers at once, as a crash does.
+
+        What the database has committed is there after its next start, and
+        the broker's port mapper lives on.
 
         :param name: its name
         :raises KeyError: when there is no such service
         """
         # The parent comes first, which else would start workers anew.
-        family = registry.find(name, self.conf).daemon(self.conf).family()
+        family = self.daemon(name).family()
         for process in family:
             LOG.info('killing %s (pid %d)', name, process.pid)
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -210,8 +229,8 @@ class Stack:
         :param name: its name
         :raises KeyError: when there is no such service
         """
-        if name == 'rabbitmq':
-            self.broker.start()
+        if name in self._own:
+            self._own[name].start()
             return
         service: base.Service = registry.find(name, self.conf)
         service.configure(self.conf, failover=self.conf.failover)
@@ -242,7 +261,8 @@ class Stack:
     def _stop_services(self) -> None:
         """Stop all services at the same time."""
         together(*(lambda each=each: each.daemon(self.conf).stop(1)
-                   for each in registry.all_of(self.conf)))
+                   for each in (*registry.all_of(self.conf),
+                                registry.ENGINE_TWO)))
 
     def _release_loops(self) -> None:
         """Detach loop devices over files of the sites."""

@@ -49,6 +49,10 @@ NOVA_COMPUTE_FAILOVER = base.Service(
 ENGINE = base.Service(
     'nova-failover-engine', 'nova', 'nova.conf',
     program='nova-failover-engine')
+#: A standby, which some tests start; not part of the cloud otherwise.
+ENGINE_TWO = base.Service(
+    'nova-failover-engine-two', 'nova', 'nova.conf',
+    program='nova-failover-engine')
 
 #: Of a cluster that some tests make; not part of the cloud otherwise.
 MEMBERS = tuple(base.Service(name, 'cinder', 'cinder.conf',
@@ -89,4 +93,4 @@ def find(name: str, conf: settings.Settings) -> base.Service:
     :raises KeyError: when there is none of that name
     """
     return {service.name: service
-            for service in (*all_of(conf), *MEMBERS)}[name]
+            for service in (*all_of(conf), ENGINE_TWO, *MEMBERS)}[name]
