@@ -12,10 +12,16 @@
 
 """Asks a compute host, on the bus of its cell, to recover one server.
 
+It notes on the board of hosts who answers and who does not.
+
 Upstream relied on, read in Nova 31 to 34: ``nova.rpc.get_client``,
 ``nova.rpc.ClientRouter`` (picks the transport of the cell that a context is
 targeted at) and ``nova.context.target_cell``.
 """
+
+import collections.abc
+import contextlib
+from typing import Any
 
 import nova.context
 from nova import exception as nova_exception
@@ -25,7 +31,9 @@ from oslo_db import exception as db_exception
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
+from nova_failover_ext.engine import hosts
 from nova_failover_ext.engine import pace
+from nova_failover_ext import load as loads
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi
 
@@ -40,24 +48,30 @@ _SILENT = ('nova-compute on %s gave no sign of life; whether it has acted '
 class ComputeClient:
     """Turns one piece of work into a call, and its failure into a result."""
 
-    def __init__(self, timeout: float, heartbeat: float) -> None:
+    def __init__(self, timeout: float, heartbeat: float,
+                 board: hosts.Board) -> None:
         """Make the client; nothing is sent yet.
 
         :param timeout: see ``[failover_engine] recovery_timeout``
         :param heartbeat: see ``[failover_engine] heartbeat_timeout``
+        :param board: told which hosts answer and which are silent
         """
         self._timeout = timeout
         self._heartbeat = heartbeat
+        self._board = board
         self._router = rpc.ClientRouter(
             rpc.get_client(rpcapi.ComputeFailoverAPI.target()))
 
-    def recover(self, work: pace.Work) -> results.ServerResult:
+    def recover(self, work: pace.Work
+                ) -> tuple[results.ServerResult, loads.Load]:
         """Recover one server.
 
-        :returns: what the host reports, or why it could not be asked
+        :returns: what the host reports and has measured, or why it could
+            not be asked
         """
         try:
-            return self._call(work)
+            with self._noting(work.cell, work.host):
+                return self._call(work)
         except messaging.MessagingTimeout:
             return _unknown(work, _SILENT % work.host)
         except (messaging.UnsupportedVersion, messaging.NoSuchMethod):
@@ -71,15 +85,48 @@ class ComputeClient:
             return _unknown(work, 'nova-compute on %s cannot be asked (%s)'
                             % (work.host, type(exc).__name__))
 
-    def _call(self, work: pace.Work) -> results.ServerResult:
+    def ping(self, cell: str, host: str, timeout: float) -> dict[str, Any]:
+        """Ask whether a host is there and its nova-compute is extended.
+
+        :param cell: uuid of the host's cell
+        :param timeout: seconds to wait for the answer
+        :returns: see :meth:`rpcapi.ComputeFailoverAPI.ping`
+        :raises oslo_messaging.MessagingException: if it does not say so
+        :raises nova.exception.NovaException: if the cell is not known
+        """
+        with (self._noting(cell, host),
+              self._api(cell, nova.context.get_admin_context())
+              as (api, cctxt)):
+            return api.ping(cctxt, host, timeout)
+
+    def _call(self, work: pace.Work
+              ) -> tuple[results.ServerResult, loads.Load]:
         context = nova.context.RequestContext(
             is_admin=True, request_id=work.failover_id, overwrite=False)
-        cell = objects.CellMapping.get_by_uuid(context, work.cell)
-        with nova.context.target_cell(context, cell) as cctxt:
-            api = rpcapi.ComputeFailoverAPI(self._router.client(cctxt))
-            return api.recover_server(
+        with self._api(work.cell, context) as (api, cctxt):
+            return api.recover_measured(
                 cctxt, work.host, work.server_id, work.failover_id,
-                dict(work.volumes), self._timeout, self._heartbeat)
+                work.volumes, self._timeout, self._heartbeat, work.policy)
+
+    @contextlib.contextmanager
+    def _api(self, cell_id: str, context: Any) -> collections.abc.Iterator[
+            tuple[rpcapi.ComputeFailoverAPI, Any]]:
+        cell = objects.CellMapping.get_by_uuid(context, cell_id)
+        with nova.context.target_cell(context, cell) as cctxt:
+            yield rpcapi.ComputeFailoverAPI(self._router.client(cctxt)), cctxt
+
+    @contextlib.contextmanager
+    def _noting(self, cell: str, host: str) -> collections.abc.Iterator[None]:
+        try:
+            yield
+        except messaging.MessagingTimeout:
+            self._board.note_silent(cell, host)
+            raise
+        except (messaging.UnsupportedVersion, messaging.NoSuchMethod,
+                messaging.RemoteError):
+            self._board.note_answer(cell, host)
+            raise
+        self._board.note_answer(cell, host)
 
 
 def _remote_reason(work: pace.Work, exc: messaging.RemoteError) -> str:
@@ -90,6 +137,7 @@ def _remote_reason(work: pace.Work, exc: messaging.RemoteError) -> str:
             % (work.host, exc.exc_type))
 
 
-def _unknown(work: pace.Work, reason: str) -> results.ServerResult:
+def _unknown(work: pace.Work, reason: str
+             ) -> tuple[results.ServerResult, loads.Load]:
     return results.ServerResult(
-        work.server_id, results.Outcome.FAILED, reason)
+        work.server_id, results.Outcome.FAILED, reason), loads.Load()

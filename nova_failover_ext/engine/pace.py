@@ -10,30 +10,83 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which waiting servers may start under the caps, as a pure decision."""
+"""What is to be done to a server, and how much at the same time.
 
-import collections
-from collections.abc import Iterable
+:mod:`nova_failover_ext.engine.queue` says in what order.
+"""
+
 import dataclasses
 
 
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """The recovery of one server's volumes of one backend.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """What one backend wants of a server.
 
-    :ivar cell: uuid of the server's cell
+    :ivar failover_id: request id of the backend's failover
     :ivar target: active_backend_id of ``backend``
     :ivar volumes: volume id to the stamp for its mapping
+    """
+
+    backend: str
+    failover_id: str
+    target: str
+    volumes: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Work:
+    """The recovery of one server, once for all its backends.
+
+    :ivar cell: uuid of the server's cell
+    :ivar parts: one for each backend, at least one
+    :ivar policy: overrules metadata and configuration, None for neither
     """
 
     server_id: str
     host: str
     cell: str
-    backend: str
-    failover_id: str
     priority: int
-    target: str
-    volumes: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+    policy: str | None = None
+
+    @property
+    def volumes(self) -> dict[str, str]:
+        """The stamps by volume id, of all parts."""
+        return {volume: stamp for part in self.parts
+                for volume, stamp in part.volumes}
+
+    @property
+    def failover_id(self) -> str:
+        """The request id to record: the same, in whatever order parts are."""
+        return min(part.failover_id for part in self.parts)
+
+    @property
+    def backends(self) -> frozenset[str]:
+        """The names of all its backends."""
+        return frozenset(part.backend for part in self.parts)
+
+    def part(self, backend: str) -> Part | None:
+        """Return what a backend wants, None if nothing."""
+        return next((part for part in self.parts
+                     if part.backend == backend), None)
+
+    def without(self, backend: str) -> 'Work | None':
+        """Return what is left without a backend, None if nothing."""
+        parts = tuple(part for part in self.parts if part.backend != backend)
+        return dataclasses.replace(self, parts=parts) if parts else None
+
+    def joined(self, older: 'Work | None') -> 'Work':
+        """Return this work with the parts of older work that it lacks."""
+        kept = () if older is None else tuple(
+            part for part in older.parts if part.backend not in self.backends)
+        if older is None or not kept:
+            return self
+        return dataclasses.replace(self, parts=kept + self.parts,
+                                   policy=self.policy or older.policy)
+
+    def covers(self, other: 'Work') -> bool:
+        """Tell whether all that other work wants is part of this one."""
+        return set(other.volumes.items()) <= set(self.volumes.items())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,31 +96,3 @@ class Caps:
     total: int
     per_backend: int
     per_host: int
-
-
-def pick(waiting: Iterable[Work], in_flight: Iterable[Work],
-         caps: Caps) -> list[Work]:
-    """Choose what may start now, the most urgent first.
-
-    A server is never chosen while it is in flight, nor twice.
-
-    :param waiting: in any order
-    :param in_flight: what has started and not ended
-    """
-    running = list(in_flight)
-    backends = collections.Counter(work.backend for work in running)
-    hosts = collections.Counter(work.host for work in running)
-    servers = {work.server_id for work in running}
-    chosen: list[Work] = []
-    for work in sorted(waiting, key=lambda w: (w.priority, w.server_id)):
-        if len(running) + len(chosen) >= caps.total:
-            break
-        if (work.server_id in servers
-                or backends[work.backend] >= caps.per_backend
-                or hosts[work.host] >= caps.per_host):
-            continue
-        chosen.append(work)
-        servers.add(work.server_id)
-        backends[work.backend] += 1
-        hosts[work.host] += 1
-    return chosen

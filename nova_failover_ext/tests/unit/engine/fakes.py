@@ -73,9 +73,20 @@ def found(*servers: plan.ServerPlan, **values: Any) -> survey.Survey:
                             'servers': servers, **values})
 
 
+def part(**values: Any) -> pace.Part:
+    """Return what ``server_plan`` leads to, for one backend."""
+    return pace.Part(**{
+        'backend': BACKEND, 'failover_id': FAILOVER_ID, 'target': 'second',
+        'volumes': (('vol', 'second'),), **values})
+
+
 def work(**values: Any) -> pace.Work:
-    """Return the work that ``server_plan`` leads to."""
+    """Return the work that ``server_plan`` leads to.
+
+    :param values: of the work, or of its only part
+    """
+    of_part = {name: values.pop(name) for name in (
+        'backend', 'failover_id', 'target', 'volumes') if name in values}
     return pace.Work(**{
         'server_id': 'server', 'host': 'compute1', 'cell': CELL,
-        'backend': BACKEND, 'failover_id': FAILOVER_ID, 'priority': 3,
-        'target': 'second', 'volumes': (('vol', 'second'),), **values})
+        'priority': 3, 'parts': (part(**of_part),), **values})

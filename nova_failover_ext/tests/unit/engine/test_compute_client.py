@@ -24,6 +24,8 @@ import oslo_messaging as messaging
 import testtools
 
 from nova_failover_ext.engine import compute_client
+from nova_failover_ext.engine import hosts
+from nova_failover_ext import load
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi
 from nova_failover_ext.tests.unit.engine import fakes
@@ -43,8 +45,13 @@ class ComputeClientTest(testtools.TestCase):
         self.by_uuid.return_value = self.cell
         self.set_target = self._patch(nova.context, 'set_target_cell')
         self.recover = self._patch(rpcapi.ComputeFailoverAPI,
-                                   'recover_server')
-        self.client = compute_client.ComputeClient(900, 30)
+                                   'recover_measured')
+        self.ping = self._patch(rpcapi.ComputeFailoverAPI, 'ping')
+        self.board = hosts.Board(10, lambda: 0.0)
+        self.client = compute_client.ComputeClient(900, 30, self.board)
+
+    def _silent(self):
+        return not self.board.may_send(fakes.CELL, 'compute1')
 
     def _patch(self, owner, name):
         patcher = mock.patch.object(owner, name, autospec=True)
@@ -52,13 +59,15 @@ class ComputeClientTest(testtools.TestCase):
         return patcher.start()
 
     def test_call(self):
-        expected = results.ServerResult('server', results.Outcome.RECOVERED)
+        expected = (
+            results.ServerResult('server', results.Outcome.RECOVERED),
+            load.Load(calls=3))
         self.recover.return_value = expected
         self.assertEqual(expected, self.client.recover(fakes.work()))
         context = self.recover.call_args.args[1]
         self.assertEqual(
             ('compute1', 'server', fakes.FAILOVER_ID, {'vol': 'second'}, 900,
-             30), self.recover.call_args.args[2:])
+             30, None), self.recover.call_args.args[2:])
         self.assertEqual(fakes.FAILOVER_ID, context.request_id)
         self.assertTrue(context.is_admin)
         self.set_target.assert_called_once_with(context, self.cell)
@@ -81,9 +90,58 @@ class ComputeClientTest(testtools.TestCase):
     @ddt.unpack
     def test_errors_become_results(self, error, reason):
         self.recover.side_effect = error
-        result = self.client.recover(fakes.work())
+        result, measured = self.client.recover(fakes.work())
+        self.assertEqual(load.Load(), measured)
         self.assertEqual(results.Outcome.FAILED, result.outcome)
         self.assertEqual('server', result.server_id)
         self.assertIn(reason, result.reason)
         self.assertIn('compute1', result.reason)
         self.assertNotIn('CANARY', result.reason)
+
+    def test_policy(self):
+        self.client.recover(fakes.work(policy='hot-plug'))
+        self.assertEqual('hot-plug', self.recover.call_args.args[-1])
+
+    def test_all_backends_volumes_in_one_call(self):
+        self.client.recover(fakes.work(parts=(
+            fakes.part(failover_id='req-b'),
+            fakes.part(backend='other', failover_id='req-a',
+                       volumes=(('vol2', ''),)))))
+        self.assertEqual(('req-a', {'vol': 'second', 'vol2': ''}),
+                         self.recover.call_args.args[4:6])
+
+    def test_a_host_without_a_sign_of_life_is_silent(self):
+        self.recover.side_effect = messaging.MessagingTimeout()
+        self.client.recover(fakes.work())
+        self.assertTrue(self._silent())
+
+    @ddt.data(None, messaging.UnsupportedVersion('1.0'),
+              messaging.RemoteError('KeyError', 'x'))
+    def test_a_host_that_answers_is_not_silent(self, error):
+        self.board.note_silent(fakes.CELL, 'compute1')
+        self.recover.side_effect = error
+        self.client.recover(fakes.work())
+        self.assertFalse(self._silent())
+
+    def test_a_broken_bus_says_nothing_of_the_host(self):
+        self.recover.side_effect = messaging.MessageDeliveryFailure()
+        self.client.recover(fakes.work())
+        self.assertFalse(self._silent())
+        self.board.note_silent(fakes.CELL, 'compute1')
+        self.client.recover(fakes.work())
+        self.assertTrue(self._silent())
+
+    def test_ping(self):
+        self.board.note_silent(fakes.CELL, 'compute1')
+        self.ping.return_value = {'host': 'compute1'}
+        self.assertEqual({'host': 'compute1'},
+                         self.client.ping(fakes.CELL, 'compute1', 7))
+        self.assertEqual(('compute1', 7), self.ping.call_args.args[2:])
+        self.assertEqual(self.cell, self.set_target.call_args.args[1])
+        self.assertFalse(self._silent())
+
+    def test_ping_without_an_answer(self):
+        self.ping.side_effect = messaging.MessagingTimeout()
+        self.assertRaises(messaging.MessagingTimeout, self.client.ping,
+                          fakes.CELL, 'compute1', 7)
+        self.assertTrue(self._silent())

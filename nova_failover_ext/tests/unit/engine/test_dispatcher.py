@@ -19,11 +19,32 @@ from kombu import exceptions as kombu_exception
 import testtools
 
 from nova_failover_ext.engine import dispatcher
+from nova_failover_ext.engine import events
+from nova_failover_ext.engine import hosts
 from nova_failover_ext.engine import pace
+from nova_failover_ext.engine import throttle
+from nova_failover_ext import load as loads
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes
 
 CAPS = pace.Caps(total=2, per_backend=2, per_host=2)
+
+
+OTHER = fakes.part(backend='other', failover_id='req-other',
+                   target='third', volumes=(('vol2', 'third'),))
+
+
+class Ear(events.Observer):
+    """Remembers what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def started(self, work):
+        self.heard.append(('started', work.server_id))
+
+    def ended(self, work, result, load):
+        self.heard.append(('ended', work.server_id, result.outcome, load))
 
 
 class LazyExecutor(futurist.SynchronousExecutor):
@@ -50,22 +71,35 @@ class DispatcherTest(testtools.TestCase):
         self.executor = LazyExecutor()
         self.recovered = []
         self.told = []
+        self.parts = []
         self.error = None
-        self.dispatcher = dispatcher.Dispatcher(
-            CAPS, self._recover, self._done, self.executor)
+        self.meanwhile = lambda: None
+        self.load = loads.Load(calls=1, seconds=1.0)
+        self.now = 0.0
+        self.limits = throttle.Limits(2, clock=lambda: self.now)
+        self.board = hosts.Board(10, lambda: self.now)
+        self.ear = Ear()
+        self.dispatcher = self._make(self._done)
+
+    def _make(self, done):
+        return dispatcher.Dispatcher(
+            CAPS, self._recover, done, self.executor, self.limits,
+            self.board, self.ear, lambda: self.now)
 
     def _recover(self, work):
         self.recovered.append(work)
+        self.meanwhile()
         if self.error:
             raise self.error
         return results.ServerResult(
-            work.server_id, results.Outcome.RECOVERED)
+            work.server_id, results.Outcome.RECOVERED), self.load
 
-    def _done(self, work, result):
+    def _done(self, part, work, result, load):
         self.told.append((work.server_id, result.outcome))
+        self.parts.append((part.backend, load))
         self.reason = result.reason
         self.assertIn(work.server_id,
-                      self.dispatcher.in_flight(work.backend))
+                      self.dispatcher.in_flight(part.backend))
 
     def _replace(self, *names, backend=fakes.BACKEND, **values):
         self.dispatcher.replace(backend, [
@@ -99,7 +133,7 @@ class DispatcherTest(testtools.TestCase):
         self.assertEqual(1, len(self.executor.submitted))
         self.executor.run_one()
         self.executor.run_one()
-        self.assertEqual([(('vol', 'second'),), (('vol', ''),)],
+        self.assertEqual([{'vol': 'second'}, {'vol': ''}],
                          [w.volumes for w in self.recovered])
 
     def test_superseded_work_never_starts(self):
@@ -122,8 +156,7 @@ class DispatcherTest(testtools.TestCase):
         self._replace('a', backend='other', volumes=(('vol2', 'third'),))
         self.executor.run_one()
         work = [args[0] for _fn, args, _kw in self.executor.submitted][-1]
-        self.assertEqual((('vol', 'second'), ('vol2', 'third')),
-                         work.volumes)
+        self.assertEqual({'vol': 'second', 'vol2': 'third'}, work.volumes)
         self.assertEqual(set(), self.dispatcher.waiting('other'))
 
     @ddt.data(AttributeError, RuntimeError, OSError,
@@ -143,13 +176,103 @@ class DispatcherTest(testtools.TestCase):
 
     def test_a_result_that_nobody_takes_frees_the_slot(self):
         log = self.useFixture(fixtures.FakeLogger())
-        failing = dispatcher.Dispatcher(
-            CAPS, self._recover, lambda _work, _result: {}['x'],
-            self.executor)
+        failing = self._make(lambda *_args: {}['x'])
         failing.replace(fakes.BACKEND, [fakes.work()])
         self.executor.run_one()
         self.assertEqual(set(), failing.in_flight(fakes.BACKEND))
         self.assertIn('KeyError', log.output)
+
+    def test_every_backend_of_a_server_is_told(self):
+        self.dispatcher.add(
+            fakes.BACKEND, [fakes.work(parts=(fakes.part(), OTHER))])
+        self.assertEqual((0, 1), self.dispatcher.counts('other'))
+        self.executor.run_one()
+        self.assertEqual([(fakes.BACKEND, self.load), ('other', self.load)],
+                         self.parts)
+        self.assertEqual((0, 0), self.dispatcher.counts('other'))
+
+    def test_one_backend_that_fails_to_listen_harms_no_other(self):
+        self.useFixture(fixtures.FakeLogger())
+        told = []
+
+        def done(part, *_args):
+            told.append(part.backend)
+            raise KeyError
+
+        self._make(done).add(fakes.BACKEND, [
+            fakes.work(parts=(fakes.part(), OTHER))])
+        self.executor.run_one()
+        self.assertEqual([fakes.BACKEND, 'other'], told)
+        self.assertEqual('ended', self.ear.heard[-1][0])
+
+    def test_add_keeps_what_waits(self):
+        self._replace('a', 'b', 'c')
+        self.dispatcher.add(fakes.BACKEND, [fakes.work(server_id='d')])
+        self.assertEqual({'c', 'd'}, self.dispatcher.waiting(fakes.BACKEND))
+        self.assertEqual((2, 2), self.dispatcher.counts(fakes.BACKEND))
+
+    def test_the_observer_hears(self):
+        self._replace('a')
+        self.assertEqual([], self.ear.heard)
+        self.executor.run_one()
+        self.assertEqual(
+            [('started', 'a'),
+             ('ended', 'a', results.Outcome.RECOVERED, self.load)],
+            self.ear.heard)
+
+    def test_a_follower_starts_nothing(self):
+        self._replace('a', 'b', 'c')
+        self.dispatcher.pause()
+        self.assertEqual((0, 2), self.dispatcher.counts(fakes.BACKEND))
+        self._replace('d')
+        self.dispatcher.add(fakes.BACKEND, [fakes.work(server_id='e')])
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual([], self.executor.submitted)
+        self.assertEqual((0, 0), self.dispatcher.counts(fakes.BACKEND))
+        # They had a thread, but were not sent yet.
+        self.assertEqual([], self.recovered)
+        self.assertEqual([], self.told)
+
+    def test_what_is_in_flight_at_a_pause_is_told_of(self):
+        self.meanwhile = self.dispatcher.pause
+        self._replace('a')
+        self.executor.run_one()
+        self.assertEqual([('a', results.Outcome.RECOVERED)], self.told)
+
+    def test_resume_starts_with_nothing(self):
+        self._replace('a', 'b', 'c')
+        self.dispatcher.pause()
+        self.dispatcher.resume()
+        self._replace('d')
+        for _ in range(3):
+            self.executor.run_one()
+        self.assertEqual(['d'], [w.server_id for w in self.recovered])
+
+    def test_a_silent_host_waits_for_its_ping(self):
+        self.board.note_silent(fakes.CELL, 'compute1')
+        self._replace('a')
+        self._replace('b', backend='other', host='compute2')
+        self.assertEqual({'b'}, self.dispatcher.in_flight('other'))
+        self.assertEqual((1, 0), self.dispatcher.counts(fakes.BACKEND))
+        self.dispatcher.start_more()
+        self.assertEqual((1, 0), self.dispatcher.counts(fakes.BACKEND))
+        self.board.note_answer(fakes.CELL, 'compute1')
+        self.dispatcher.start_more()
+        self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
+
+    def test_a_refusal_pauses_the_backend_and_halves_its_limit(self):
+        self.load = loads.Load(calls=3, seconds=1.0, refused=1)
+        self._replace('a', 'b', 'c', 'd')
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual((2, 0), self.dispatcher.counts(fakes.BACKEND))
+        self.assertEqual(1, self.dispatcher.limit(fakes.BACKEND))
+        self._replace('x', backend='other')
+        self.assertEqual((0, 1), self.dispatcher.counts('other'))
+        self.now = 5.0
+        self.dispatcher.start_more()
+        self.assertEqual((1, 1), self.dispatcher.counts(fakes.BACKEND))
 
     def test_stop(self):
         self._replace('a', 'b', 'c')

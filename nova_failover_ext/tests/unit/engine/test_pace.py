@@ -10,61 +10,52 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What may start under the caps."""
+"""What is to be done to a server."""
 
-import ddt
 import testtools
 
-from nova_failover_ext.engine import pace
 from nova_failover_ext.tests.unit.engine import fakes
 
-LOOSE = pace.Caps(total=9, per_backend=9, per_host=9)
+OTHER = fakes.part(backend='other', failover_id='req-1',
+                   volumes=(('vol2', ''),))
 
 
-def _works(*names, **values):
-    return [fakes.work(server_id=name, **values) for name in names]
+class WorkTest(testtools.TestCase):
+    """One server for all its backends."""
 
+    def test_of_all_parts(self):
+        work = fakes.work(parts=(fakes.part(), OTHER))
+        self.assertEqual({'vol': 'second', 'vol2': ''}, work.volumes)
+        self.assertEqual({fakes.BACKEND, 'other'}, work.backends)
+        self.assertEqual(OTHER, work.part('other'))
+        self.assertIsNone(work.part('third'))
 
-@ddt.ddt
-class PickTest(testtools.TestCase):
-    """The pure decision."""
+    def test_failover_id_whatever_the_order(self):
+        parts = (fakes.part(), OTHER)
+        self.assertEqual('req-1', fakes.work(parts=parts).failover_id)
+        self.assertEqual('req-1', fakes.work(parts=parts[::-1]).failover_id)
 
-    def _pick(self, waiting, in_flight=(), caps=LOOSE):
-        return [w.server_id for w in pace.pick(waiting, in_flight, caps)]
+    def test_without(self):
+        work = fakes.work(parts=(fakes.part(), OTHER))
+        self.assertEqual(fakes.work(), work.without('other'))
+        self.assertIsNone(fakes.work().without(fakes.BACKEND))
+        self.assertEqual(work, work.without('third'))
 
-    def test_nothing_waits(self):
-        self.assertEqual([], self._pick([]))
-
-    def test_most_urgent_first(self):
-        waiting = [fakes.work(server_id='a', priority=5),
-                   fakes.work(server_id='b', priority=1),
-                   fakes.work(server_id='c', priority=3)]
-        self.assertEqual(['b', 'c', 'a'], self._pick(waiting))
+    def test_joined(self):
+        older = fakes.work(parts=(fakes.part(target='old'), OTHER),
+                           host='compute2', policy='detach')
+        newer = fakes.work()
+        self.assertEqual(newer, newer.joined(None))
         self.assertEqual(
-            ['b'], self._pick(waiting, caps=pace.Caps(1, 9, 9)))
+            fakes.work(parts=(OTHER, fakes.part()), policy='detach'),
+            newer.joined(older))
 
-    @ddt.data((pace.Caps(2, 9, 9), 1), (pace.Caps(9, 2, 9), 1),
-              (pace.Caps(9, 9, 2), 1), (pace.Caps(9, 9, 9), 3),
-              (pace.Caps(1, 9, 9), 0))
-    @ddt.unpack
-    def test_caps(self, caps, expected):
-        picked = self._pick(_works('a', 'b', 'c'), _works('z'), caps)
-        self.assertEqual(expected, len(picked))
+    def test_policy_of_the_same_backend_goes_with_its_work(self):
+        older = fakes.work(policy='detach')
+        self.assertIsNone(fakes.work().joined(older).policy)
 
-    def test_a_full_host_does_not_hold_up_another(self):
-        waiting = [*_works('a', 'b', host='full', priority=1),
-                   *_works('c', host='idle', priority=5)]
-        self.assertEqual(
-            ['a', 'c'], self._pick(waiting, caps=pace.Caps(9, 9, 1)))
-
-    def test_a_full_backend_does_not_hold_up_another(self):
-        waiting = [*_works('a', 'b', backend='full'),
-                   *_works('c', backend='idle')]
-        self.assertEqual(
-            ['a', 'c'], self._pick(waiting, caps=pace.Caps(9, 1, 9)))
-
-    def test_never_the_same_server_twice(self):
-        waiting = [*_works('a', backend='one'), *_works('a', backend='two'),
-                   *_works('b')]
-        self.assertEqual(['b'], self._pick(waiting, _works('a')))
-        self.assertEqual(['a', 'b'], self._pick(waiting))
+    def test_covers(self):
+        both = fakes.work(parts=(fakes.part(), OTHER))
+        self.assertTrue(both.covers(fakes.work()))
+        self.assertFalse(fakes.work().covers(both))
+        self.assertFalse(both.covers(fakes.work(volumes=(('vol', ''),))))
