@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""The command line: up, status, site, restart, demo, test, down."""
+"""The command line: up, status, site, restart, demo, test, bench."""
 
 import argparse
 import logging
@@ -213,9 +213,33 @@ class Test(command.Command):
         return 0 if runner.run(cloud.conf, parsed.name, parsed.full) else 1
 
 
+class Bench(command.Command):
+    """Recover the same servers by us and by scripts, and compare."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options of ``bench``."""
+        parser = _root(super().get_parser(prog_name))
+        parser.add_argument('--servers', type=int, default=6,
+                            help='how many, each with two volumes (default: '
+                                 '%(default)s)')
+        return parser
+
+    def take_action(self, parsed: argparse.Namespace) -> int:
+        """Bring the cloud up if need be, try each way, print a table."""
+        from cloud.bench import run
+        from cloud.bench import table
+
+        cloud = _stack(parsed)
+        stack.timed('up', cloud.up)
+        outcomes = run.Bench(cloud.conf, parsed.servers).run()
+        table.show(outcomes)
+        return 0 if outcomes[0].healed == parsed.servers else 1
+
+
 COMMANDS: dict[str, Any] = {
     'up': Up, 'status': Status, 'site': Site, 'restart': Restart,
-    'stop': Stop, 'start': Start, 'demo': Demo, 'test': Test, 'down': Down}
+    'stop': Stop, 'start': Start, 'demo': Demo, 'test': Test, 'bench': Bench,
+    'down': Down}
 
 
 class Application(app.App):
