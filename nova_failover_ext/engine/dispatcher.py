@@ -177,7 +177,7 @@ class Dispatcher:
                   'id': work.failover_id,
                   'seconds': self._clock() - since})
         for part in work.parts:
-            self._limits.note(part, load)
+            self._limits.note(part, result.outcome, load)
             self._tell(part, work, result, load)
         self._observer.ended(work, result, load)
 

@@ -37,6 +37,8 @@ class _Entry:
     priority: int
     number: int
     work: pace.Work = dataclasses.field(compare=False)
+    host: Host = dataclasses.field(compare=False)
+    backends: frozenset[str] = dataclasses.field(compare=False)
 
 
 @dataclasses.dataclass(order=True, slots=True)
@@ -44,7 +46,7 @@ class _Lane:
     number: int
     host: Host = dataclasses.field(compare=False)
     backends: frozenset[str] = dataclasses.field(compare=False)
-    entries: list[_Entry] = dataclasses.field(
+    entries: list[tuple[int, int, _Entry]] = dataclasses.field(
         compare=False, default_factory=list)
     #: the backend in whose order it stands, None while it is parked
     place: str | None = dataclasses.field(compare=False, default=None)
@@ -71,7 +73,7 @@ class Queue:
         self._may_send = may_send or (lambda _cell, _host: True)
         self._numbers = itertools.count()
         self._waiting: dict[str, _Entry] = {}
-        self._running: dict[str, pace.Work] = {}
+        self._running: dict[str, _Entry] = {}
         self._waiting_of = _ids_by_backend()
         self._running_of = _ids_by_backend()
         self._on_host: collections.Counter[Host] = collections.Counter()
@@ -90,7 +92,7 @@ class Queue:
         for work in works:
             older = self._forget(work.server_id)
             running = self._running.get(work.server_id)
-            if running and running.covers(work):
+            if running and running.work.covers(work):
                 rest = older and _without(older.work, work.backends)
             else:
                 rest = work.joined(older.work if older else None)
@@ -123,37 +125,32 @@ class Queue:
         """
         if len(self._running) >= self._caps.total:
             return None
-        ranks = []
+        found: tuple[tuple[int, int, int], str, _Entry] | None = None
         for backend in list(self._orders):
-            entry = None if self._full(backend) else self._first(backend)
+            entry = self._first(backend)
             if entry:
-                ranks.append((entry.priority, self._served.get(backend, -1),
-                              entry.number, backend, entry.work))
-        if not ranks:
+                rank = (entry.priority, self._served.get(backend, -1),
+                        entry.number)
+                if found is None or rank < found[0]:
+                    found = rank, backend, entry
+        if found is None:
             return None
-        _priority, _served, _number, backend, work = min(
-            ranks, key=lambda rank: rank[:4])
+        _rank, backend, entry = found
         self._served[backend] = next(self._numbers)
-        self._forget(work.server_id)
-        self._running[work.server_id] = work
-        self._on_host[_host(work)] += 1
-        for name in work.backends:
-            self._running_of[name].add(work.server_id)
-        return work
+        return self._begin(entry)
 
     def release(self, work: pace.Work) -> None:
         """Count a work as in flight no longer."""
-        del self._running[work.server_id]
-        for name in work.backends:
-            self._running_of[name].discard(work.server_id)
-        host = _host(work)
-        self._on_host[host] -= 1
-        if not self._on_host[host]:
-            del self._on_host[host]
+        entry = self._running.pop(work.server_id)
+        for backend in entry.backends:
+            self._running_of[backend].discard(work.server_id)
+        self._on_host[entry.host] -= 1
+        if not self._on_host[entry.host]:
+            del self._on_host[entry.host]
         held = self._waiting.get(work.server_id)
         if held:
             self._line_up(held)
-        self._unpark(host)
+        self._unpark(entry.host)
 
     def recheck(self) -> None:
         """Look again at the hosts that could not be asked."""
@@ -177,30 +174,40 @@ class Queue:
         return set(self._running_of[backend])
 
     def _wait(self, work: pace.Work, older: _Entry | None) -> None:
-        entry = _Entry(work.priority, older.number if older
-                       else next(self._numbers), work)
+        number = older.number if older else next(self._numbers)
+        entry = _Entry(work.priority, number, work, (work.cell, work.host),
+                       work.backends)
         self._waiting[work.server_id] = entry
-        for backend in work.backends:
+        for backend in entry.backends:
             self._waiting_of[backend].add(work.server_id)
         if work.server_id not in self._running:
             self._line_up(entry)
+
+    def _begin(self, entry: _Entry) -> pace.Work:
+        server_id = entry.work.server_id
+        self._forget(server_id)
+        self._running[server_id] = entry
+        self._on_host[entry.host] += 1
+        for backend in entry.backends:
+            self._running_of[backend].add(server_id)
+        return entry.work
 
     def _forget(self, server_id: str) -> _Entry | None:
         # Its lane finds out when it is its turn.
         entry = self._waiting.pop(server_id, None)
         if entry:
-            for backend in entry.work.backends:
+            for backend in entry.backends:
                 self._waiting_of[backend].discard(server_id)
         return entry
 
     def _line_up(self, entry: _Entry) -> None:
-        key = (_host(entry.work), entry.work.backends)
+        key = (entry.host, entry.backends)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = _Lane(
-                next(self._numbers), *key, place=min(entry.work.backends))
-        heapq.heappush(lane.entries, entry)
-        if lane.place and lane.entries[0] is entry:
+                next(self._numbers), *key, place=min(entry.backends))
+        heapq.heappush(lane.entries, (entry.priority, entry.number, entry))
+        if lane.place and lane.entries[0][2] is entry:
             self._stand(lane, lane.place, entry)
 
     def _stand(self, lane: _Lane, backend: str, head: _Entry) -> None:
@@ -210,7 +217,7 @@ class Queue:
 
     def _head(self, lane: _Lane) -> _Entry | None:
         while lane.entries:
-            entry = lane.entries[0]
+            entry = lane.entries[0][2]
             if self._waiting.get(entry.work.server_id) is entry:
                 return entry
             heapq.heappop(lane.entries)
@@ -219,6 +226,8 @@ class Queue:
 
     def _first(self, backend: str) -> _Entry | None:
         # A lane stands here under a head that it has, or that it had.
+        if self._full(backend):
+            return None
         order = self._orders[backend]
         while order:
             priority, number, lane = order[0]
@@ -239,10 +248,12 @@ class Queue:
             lane.place = None
             self._parked.setdefault(lane.host, []).append(lane)
             return True
-        full = next(filter(self._full, lane.backends), None)
-        if full is not None:
-            self._stand(lane, full, head)
-        return full is not None
+        if len(lane.backends) > 1:
+            full = next(filter(self._full, lane.backends), None)
+            if full is not None:
+                self._stand(lane, full, head)
+                return True
+        return False
 
     def _unpark(self, host: Host) -> None:
         if not self._has_slot(host):
@@ -263,10 +274,6 @@ class Queue:
 
 def _ids_by_backend() -> collections.defaultdict[str, set[str]]:
     return collections.defaultdict(set)
-
-
-def _host(work: pace.Work) -> Host:
-    return work.cell, work.host
 
 
 def _without(work: pace.Work, backends: Iterable[str]) -> pace.Work | None:

@@ -25,9 +25,13 @@ import time
 
 from nova_failover_ext.engine import pace
 from nova_failover_ext import load as loads
+from nova_failover_ext import results
 
 #: Results that say how fast Cinder answers.
 _SAMPLES = 200
+#: Others may have asked Cinder only what it knows without its array.
+_TELLING = frozenset((results.Outcome.RECOVERED, results.Outcome.UNCHANGED,
+                      results.Outcome.DETACHED))
 #: How many it takes to know what is usual.
 _ENOUGH = 10
 #: The share of the fastest of these that is taken for the usual.
@@ -69,15 +73,17 @@ class Limiter:
         """Tell whether nothing is to start because of a refusal."""
         return now < self._paused_until
 
-    def note(self, load: loads.Load, now: float) -> None:
+    def note(self, outcome: results.Outcome, load: loads.Load,
+             now: float) -> None:
         """Take in how Cinder bore one recovery.
 
+        :param outcome: of the server
         :param now: in seconds, on the same clock each time
         """
         if load.refused:
             self._paused_until = now + self._pause
             self._halve(load, now)
-        elif load.calls:
+        elif load.calls and outcome in _TELLING:
             mean = load.seconds / load.calls
             slow = mean > self._slow_from()
             self._samples.append(mean)
@@ -121,7 +127,8 @@ class Limits:
         self._lock = threading.Lock()
         self._limiters: dict[str, tuple[str, Limiter]] = {}
 
-    def note(self, part: pace.Part, load: loads.Load) -> None:
+    def note(self, part: pace.Part, outcome: results.Outcome,
+             load: loads.Load) -> None:
         """Take in how Cinder bore a recovery, for one of its backends.
 
         What was usual in another failover says nothing of this one: the
@@ -132,7 +139,7 @@ class Limits:
             if limiter is None or target != part.target:
                 limiter = self._make()
                 self._limiters[part.backend] = (part.target, limiter)
-            limiter.note(load, self._clock())
+            limiter.note(outcome, load, self._clock())
 
     def limit(self, backend: str) -> int:
         """Return how many servers of a backend may be in flight."""
