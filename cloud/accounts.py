@@ -68,9 +68,9 @@ def write_credentials(conf: settings.Settings) -> None:
     users = [('admin', 'admin'), *((name, name) for name in
                                    settings.PROJECTS)]
     render.render('clouds.yaml.j2', conf.clouds_yaml, conf, users=users)
-    for name, _project in users:
+    for name, project in users:
         render.render('openrc.j2', conf.root / f'openrc-{name}', conf,
-                      name=name)
+                      name=name, project=project)
 
 
 def make_accounts(admin: connection.Connection,

@@ -131,11 +131,11 @@ class Restart(command.Command):
     def take_action(self, parsed: argparse.Namespace) -> None:
         """Stop, start, or both."""
         cloud = _stack(parsed)
-        known = [each.name for each in registry.all_of(cloud.conf)]
+        known = ['mariadb', 'rabbitmq',
+                 *(each.name for each in registry.all_of(cloud.conf))]
         for name in parsed.service:
-            if name not in [*known, 'rabbitmq']:
-                raise SystemExit(f'{name} is none of rabbitmq, '
-                                 + ', '.join(known))
+            if name not in known:
+                raise SystemExit(f'{name} is none of ' + ', '.join(known))
             for verb in self.verbs:
                 LOG.info('%s %s', verb, name)
                 getattr(cloud, f'{verb}_one')(name)

@@ -12,6 +12,7 @@
 """Lose the site, fail over, recover by a method, and bring all home again."""
 
 import calendar
+import concurrent.futures
 import dataclasses
 import logging
 import time
@@ -112,8 +113,11 @@ class Bench:
     def _make(self) -> None:
         """Make the servers."""
         LOG.info('making %d servers', self.count)
-        for key in map(str, range(self.count)):
-            self.stage.cast.make_one(key, boot=True)
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for job in [pool.submit(self.stage.cast.make_one, str(number),
+                                    boot=True)
+                        for number in range(self.count)]:
+                job.result()
 
     def _servers(self) -> dict[str, tuple[str, str]]:
         """The root and the data volume of each server, by id."""
