@@ -17,6 +17,8 @@ import dataclasses
 import logging
 import time
 
+from openstack import exceptions
+
 from cloud.bench import methods
 from cloud.guest import console
 from cloud.services import registry
@@ -113,6 +115,10 @@ class Bench:
     def _make(self) -> None:
         """Make the servers."""
         LOG.info('making %d servers', self.count)
+        project = self.world.tenants['alpha'].current_project_id
+        exceptions.raise_from_response(self.world.admin.block_storage.put(
+            f'/os-quota-sets/{project}',
+            json={'quota_set': {'volumes': 2 * self.count + 10}}))
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             for job in [pool.submit(self.stage.cast.make_one, str(number),
                                     boot=True)

@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The commands of the runbook do what it says, word by word."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+import tomllib
+
+from cloud import processes
+from cloud.scenario import runbook
+from cloud.scenario import world as worlds
+from cloud.services import registry
+from cloud.tests import base
+from cloud import waiting
+
+#: Seconds that a command may take; some of them wait for a recovery.
+PATIENCE = 400
+#: What a command may end with beside 0, as doc/source/cli says.
+CODES = {'nova-failover check': {6}, 'nova-failover status': {5}}
+#: The sections before which something happens to the primary.
+LOST = 'The array is lost'
+BACK = 'Going back'
+
+
+class RunbookTestCase(base.OwnServersTestCase):
+    """A shell as an operator has it."""
+
+    plugin = True
+
+    def setUp(self) -> None:
+        """Make a server that boots from a volume, and a home directory."""
+        super().setUp()
+        self.make(lambda: self.cast.make_one('boot', boot=True),
+                  lambda: self.cast.make_one('data'))
+        self.before = self.snapshot()
+        self.home = self.stage.conf.root / 'home'
+        (self.home / '.nova').mkdir(parents=True, exist_ok=True)
+        file = self.home / '.nova' / 'nova.conf'
+        file.unlink(missing_ok=True)
+        # Where a controller has it in /etc/nova.
+        file.symlink_to(registry.ENGINE.file(self.stage.conf))
+
+    def type(self, line: str) -> subprocess.CompletedProcess:
+        """Type a line into a shell, with the administrator's credentials.
+
+        :param line: the command
+        :returns: the completed process
+        """
+        began = time.monotonic()
+        openrc = self.stage.conf.root / 'openrc-admin'
+        done = subprocess.run(
+            ['/bin/bash', '-c', f'. {openrc}\n{line}'], text=True,
+            capture_output=True, timeout=PATIENCE, check=False,
+            stdin=subprocess.DEVNULL, cwd=self.home,
+            env=processes.environment({'HOME': str(self.home)}))
+        seconds = time.monotonic() - began
+        print(f'  {line}: {done.returncode} after {seconds:.1f} s',
+              flush=True)
+        return done
+
+    def assert_types(self, line: str, *codes: int) -> str:
+        """A command ends as it should, and without a traceback.
+
+        :param line: the command
+        :param codes: the exit codes that it may have
+        :returns: what it printed
+        """
+        done = self.type(line)
+        text = done.stdout + done.stderr
+        self.assertIn(done.returncode, codes or (0,), f'{line}: {text}')
+        self.assertNotIn('Traceback', text)
+        self.assertNotIn(self.stage.conf.canary, text)
+        return done.stdout
+
+
+class RunbookTest(RunbookTestCase):
+    """From the day before to the day after."""
+
+    def test_word_by_word(self) -> None:
+        """Each section at its time, around a failover and a failback."""
+        file = self.stage.conf.checkout / 'doc/source/admin/runbook.rst'
+        section = ''
+        for command in runbook.commands(file.read_text()):
+            if command.section != section:
+                section = command.section
+                print(f'{section}:', flush=True)
+                self.enter(section)
+            self.follow(command)
+        self.wait_all('primary')
+
+    def enter(self, section: str) -> None:
+        """Let happen what a section is about.
+
+        :param section: its title
+        """
+        if section == LOST:
+            self.lose_primary()
+        elif section == BACK:
+            self.wait_all('secondary')
+            self.world.sites.switch('primary', 'up')
+
+    def follow(self, command: runbook.Command) -> None:
+        """Type a command, and wait as the text says.
+
+        :param command: the command
+        """
+        line = command.filled(self.values())
+        if line.startswith('openstack server') and ' set --state' in line:
+            # For a server that is stuck; here none is.
+            self.wait_all(self.world.backend()['active_backend_id']
+                          or 'primary')
+        if ' --check' in line:
+            waiting.wait_for('the check to succeed', lambda: self.type(
+                line).returncode == 0, PATIENCE, 2)
+            return
+        also = {code for start, codes in CODES.items()
+                if line.startswith(start) for code in codes}
+        self.assert_types(line, 0, *also)
+        if ' reboot ' in line:
+            self.world.wait_settled(self.cast.servers['boot'])
+
+    def values(self) -> dict[str, str]:
+        """What to put in for the placeholders."""
+        server = self.cast.servers['boot']
+        made = self.world.recoveries('admin', server)
+        failover = made[0].request_id if made else 'req-none'
+        project = self.world.admin.compute.get_server(server).project_id
+        return {'HOST@BACKEND': worlds.BACKEND, 'BACKEND': worlds.BACKEND,
+                'SERVER': server, 'REQUEST': failover, 'FAILOVER': failover,
+                'PROJECT': project, 'HOST': self.stage.conf.host}
+
+    def wait_all(self, site: str) -> None:
+        """Wait until all servers use a site.
+
+        :param site: the active one
+        """
+        for case, then in self.before.items():
+            self.wait_case_healed(case, then, site)
+
+
+class HelpTest(RunbookTestCase):
+    """Every command can be asked what it does."""
+
+    def setUp(self) -> None:
+        """No servers are needed."""
+        super(base.OwnServersTestCase, self).setUp()
+        self.home = self.stage.conf.root
+
+    def test_help(self) -> None:
+        """Each command and each program, and each has its page."""
+        checkout = self.stage.conf.checkout
+        project = tomllib.loads((checkout / 'pyproject.toml').read_text())
+        names = project['project']['entry-points']['nova_failover.cli']
+        pages = '\n'.join(file.read_text() for file in
+                          (checkout / 'doc/source/cli').rglob('*.rst'))
+        for name in names:
+            text = self.assert_types(f'nova-failover {name} --help')
+            self.assertIn(f'usage: nova-failover {name}', text)
+            # Nobody may have to look an option up in the code.
+            for option in set(re.findall(r'^  (--[a-z-]+)', text, re.M)):
+                if option not in OF_CLIFF:
+                    self.assertIn(option, pages, f'{name} {option}')
+        for program in project['project']['scripts']:
+            self.assertIn('usage: ', self.assert_types(f'{program} --help'))
+
+
+#: What cliff adds to lists.
+OF_CLIFF = ('--max-width', '--fit-width', '--print-empty', '--quote',
+            '--noindent', '--sort-column', '--sort-ascending',
+            '--sort-descending', '--format', '--column', '--help')
+
+
+class ReportTest(RunbookTestCase):
+    """The page about a failover that has been."""
+
+    def test_report(self) -> None:
+        """It names each server, and no secret."""
+        self.lose_primary()
+        self.world.failover('secondary')
+        for case, then in self.before.items():
+            self.wait_case_healed(case, then, 'secondary')
+        rows = json.loads(self.assert_types('nova-failover history -f json'))
+        self.assertNotEqual([], rows)
+        server = self.cast.servers['boot']
+        failover = self.world.recoveries('admin', server)[0].request_id
+        self.assertIn(failover, json.dumps(rows))
+        page = pathlib.Path(os.environ.get('FAILOVER_CLOUD_REPORT')
+                            or self.home / 'report.html')
+        self.assert_types(f'nova-failover report {failover} -o {page}')
+        text = page.read_text()
+        for each in self.cast.servers.values():
+            self.assertIn(each, text)
+        self.assertIn(failover, text)
+        for secret in (self.stage.conf.canary, self.stage.conf.password,
+                       'connection_info', 'device_path'):
+            self.assertNotIn(secret, text)
