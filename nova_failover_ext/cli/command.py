@@ -31,6 +31,8 @@ _IMPATIENT: dict[tuple[str, str], Any] = {
     ('cinder', 'http_retries'): 1,
     ('failover_engine', 'cinder_timeout'): 10,
 }
+_BACKEND_HELP = ('the backend as "openstack volume service list" names its '
+                 'host: HOST@BACKEND')
 
 
 def config_argv(program: str, options: argparse.Namespace) -> list[str]:
@@ -47,18 +49,18 @@ def config_argv(program: str, options: argparse.Namespace) -> list[str]:
 
 
 class FailoverCommand(lister.Lister):
-    """A command about one backend, which prints a table of servers."""
+    """A command that prints a table."""
 
     #: what :meth:`run` returns if all goes well
     exit_code = exitcodes.OK
+    #: exit codes of its own, for --help
+    exit_codes: tuple[int, ...] = ()
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add the backend to the arguments."""
+        """Have --help show texts as they are written here."""
         parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.add_argument(
-            'backend', metavar='BACKEND',
-            help='the backend as "openstack volume service list" names its '
-                 'host: HOST@BACKEND')
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = exitcodes.epilog(*self.exit_codes)
         return parser
 
     def run(self, parsed_args: argparse.Namespace) -> int:
@@ -74,7 +76,7 @@ class FailoverCommand(lister.Lister):
             if self.app.options.debug:
                 raise
             self.tell(str(exc))
-            return exitcodes.UNUSABLE
+            return int(getattr(exc, 'exit_code', exitcodes.UNUSABLE))
         return self.exit_code
 
     def readers(self) -> tuple[Any, Any]:
@@ -85,15 +87,25 @@ class FailoverCommand(lister.Lister):
         return cinder.CinderReader(size), nova_db.NovaReader(
             size, policy.chooser(self.conf))
 
-    def survey(self, backend: str) -> Any:
+    def replicated(self) -> list[Any]:
+        """Return the backends that take part in replication, by name.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        from nova_failover_ext.engine import gate
+        cinder, _nova = self.readers()
+        return sorted(filter(gate.is_replicated, cinder.backends()),
+                      key=lambda backend: backend.name)
+
+    def records(self, backend: str) -> Any:
         """Read the truth about a backend.
 
-        :returns: a :class:`nova_failover_ext.engine.survey.Survey`
+        :returns: :class:`nova_failover_ext.engine.survey.Records`
         :raises FailoverException: if it cannot be read
         """
         from nova_failover_ext.engine import survey
         cinder, nova = self.readers()
-        found = survey.take(cinder, nova, backend)
+        found = survey.read(cinder, nova, backend)
         unread = {problem.cell for problem in found.problems}
         if unread and len(unread) >= len(nova.cells()):
             raise exception.DatabaseUnavailable(
@@ -103,6 +115,15 @@ class FailoverCommand(lister.Lister):
                       % (problem.cell, problem.reason))
         return found
 
+    def survey(self, backend: str) -> Any:
+        """Read the truth about a backend, with a verdict on each server.
+
+        :returns: a :class:`nova_failover_ext.engine.survey.Survey`
+        :raises FailoverException: if it cannot be read
+        """
+        from nova_failover_ext.engine import plan
+        return self.records(backend).judge(plan.Ask())
+
     def recoveries(self, found: Any) -> Any:
         """Return the latest recovery of each server of a survey, by id."""
         _cinder, nova = self.readers()
@@ -111,3 +132,16 @@ class FailoverCommand(lister.Lister):
     def tell(self, sentence: str) -> None:
         """Write a line to stderr, apart from the table."""
         self.app.stderr.write('%s\n' % sentence)
+
+
+def add_backend(parser: argparse.ArgumentParser, *,
+                optional: str = '') -> None:
+    """Add the argument BACKEND.
+
+    :param optional: what happens without it, '' if it is needed
+    """
+    if optional:
+        parser.add_argument('backend', metavar='BACKEND', nargs='?',
+                            help='%s; %s' % (_BACKEND_HELP, optional))
+    else:
+        parser.add_argument('backend', metavar='BACKEND', help=_BACKEND_HELP)

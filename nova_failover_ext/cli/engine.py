@@ -21,58 +21,69 @@ from nova import rpc
 import oslo_messaging as messaging
 from oslo_utils import strutils
 
+from nova_failover_ext.cli import errors
+from nova_failover_ext.engine import requests
 from nova_failover_ext import exception
 from nova_failover_ext import rpcapi
+
+_OLDER = ('UnsupportedVersion', 'NoSuchMethod', 'RPCDispatcherError')
 
 _T = TypeVar('_T')
 
 
 class EngineClient:
-    """The engines, as the command line sees them."""
+    """The acting engine, as the command line sees it."""
 
     def __init__(self, timeout: float) -> None:
         """Make the client; nothing is connected to yet.
 
-        :param timeout: seconds to wait for an answer
+        :param timeout: seconds to wait for an answer; a call waits in the
+            queue while another engine takes over
         """
         self._timeout = timeout
         self._context = nova.context.get_admin_context()
         self._api = rpcapi.EngineAPI(
             rpc.get_client(rpcapi.EngineAPI.target()))
 
-    def recover(self, backend: str) -> str:
-        """Have an engine recover a backend.
+    @property
+    def failover_id(self) -> str:
+        """The request id that requests of this command have."""
+        return str(self._context.request_id)
+
+    def recover(self, request: requests.Request) -> str:
+        """Have the engine recover what is asked for.
 
         :returns: the request id under which it records
         :raises BrokerUnavailable: if the bus is down
+        :raises EngineOlder: if the engine is of an older release
         :raises EngineUnavailable: if no engine answers
         """
-        return self._asked(lambda: self._api.recover_backend(
-            self._context, backend, self._context.request_id,
-            self._timeout))
+        return self._asked(lambda: self._api.recover(
+            self._context, request.to_primitive(), self._timeout))
+
+    def progress(self, backends: list[str]) -> dict[str, dict[str, Any]]:
+        """Return how far it is, see ``EngineAPI.progress``.
+
+        Parameters and exceptions are as those of :meth:`recover`.
+        """
+        return self._asked(lambda: self._api.progress(
+            self._context, backends, self._timeout))
+
+    def health(self) -> dict[str, Any]:
+        """Return how the engine fares, see ``EngineAPI.health``.
+
+        Exceptions are those of :meth:`recover`.
+        """
+        return self._asked(lambda: self._api.health(
+            self._context, self._timeout))
 
     def status(self, backend: str) -> dict[str, Any]:
-        """Return what an engine remembers, see ``EngineAPI.status``.
+        """Return what the engine remembers, see ``EngineAPI.status``.
 
-        :raises BrokerUnavailable: if the bus is down
-        :raises EngineUnavailable: if no engine answers
+        Exceptions are those of :meth:`recover`.
         """
         return self._asked(lambda: self._api.status(
             self._context, backend, self._timeout))
-
-    def has_asked(self, backend: str, failover_id: str) -> bool:
-        """Tell whether every server was asked about since a request.
-
-        An engine other than the one that took the request knows nothing of
-        it; the next call may reach the right one.
-
-        :param failover_id: what :meth:`recover` returned
-        :raises BrokerUnavailable: if the bus is down
-        :raises EngineUnavailable: if no engine answers
-        """
-        known = self.status(backend)
-        return (failover_id in known.get('begun', ())
-                and not known.get('unasked'))
 
     def _asked(self, call: Callable[[], _T]) -> _T:
         try:
@@ -84,13 +95,21 @@ class EngineClient:
         except (messaging.MessageDeliveryFailure,
                 kombu_exception.KombuError, OSError) as exc:
             raise exception.BrokerUnavailable(
-                reason=_reason(exc)) from exc
+                reason=bus_reason(exc)) from exc
         except messaging.MessagingException as exc:
-            raise exception.EngineUnavailable(
-                'The engine could not do it (%s); its log says more.'
-                % type(exc).__name__) from exc
+            raise _refused(exc) from exc
 
 
-def _reason(error: Exception) -> str:
+def bus_reason(error: Exception) -> str:
+    """Return why a bus cannot be used, in one line without secrets."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return str(strutils.mask_password(lines[0])).rstrip('.')
+
+
+def _refused(error: Exception) -> exception.FailoverException:
+    kinds = {type(error).__name__, getattr(error, 'exc_type', '')}
+    if kinds & set(_OLDER):
+        return errors.EngineOlder()
+    return exception.EngineUnavailable(
+        'The engine could not do it (%s); its log says more.'
+        % type(error).__name__)

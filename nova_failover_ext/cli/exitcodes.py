@@ -10,13 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The exit codes of ``nova-failover``; documented in its manual page."""
+"""The exit codes of ``nova-failover``; documented in its manual pages."""
 
 #: Done, and whatever was asked is true.
 OK = 0
 #: An error that is ours to mend; run again with --debug.
 UNEXPECTED = 1
-#: The command line makes no sense (set by argparse).
+#: The command line makes no sense.
 USAGE = 2
 #: Something needed is missing or down; nothing was changed.
 UNUSABLE = 3
@@ -24,3 +24,31 @@ UNUSABLE = 3
 TIMED_OUT = 4
 #: ``status --check``: not everything has converged.
 NOT_CONVERGED = 5
+#: ``check``: a failover would be recovered from, but something is amiss.
+DEGRADED = 6
+#: ``check``: servers would not be recovered.
+NOT_READY = 7
+#: There is no such failover, or none of the servers asked for is there.
+NOT_FOUND = 8
+
+_MEANINGS = {
+    OK: 'done',
+    UNEXPECTED: 'an unexpected error; --debug shows more',
+    USAGE: 'the command line makes no sense; nothing was changed',
+    UNUSABLE: 'something needed is missing or down; nothing was changed',
+    TIMED_OUT: 'not everything has converged in time; the engine goes on',
+    NOT_CONVERGED: 'not everything has converged',
+    DEGRADED: 'nothing has failed, but there are warnings',
+    NOT_READY: 'something has failed',
+    NOT_FOUND: 'nothing of that name is there; nothing was changed',
+}
+
+
+def epilog(*codes: int) -> str:
+    """Return what ``--help`` says of exit codes.
+
+    :param codes: those of one command, besides those that all have
+    """
+    every = sorted({OK, UNEXPECTED, USAGE, UNUSABLE, *codes})
+    return 'exit codes:\n%s' % '\n'.join(
+        '  %d  %s' % (code, _MEANINGS[code]) for code in every)

@@ -13,20 +13,33 @@
 """``nova-failover plan``: what would be done, and why. Changes nothing."""
 
 import argparse
+import dataclasses
 from typing import Any
 
 from nova_failover_ext.cli import command
+from nova_failover_ext.cli import exitcodes
+from nova_failover_ext.cli import selection
 
 
 class Plan(command.FailoverCommand):
     """Show every server with a volume of a backend, with its verdict.
 
-    Only reads: neither servers, volumes nor records are touched.
+    Changes nothing: neither servers, volumes nor records are touched.
+
+    Needs Cinder and Nova's databases; no engine, and no message bus.
     """
 
+    exit_codes = (exitcodes.NOT_FOUND,)
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add --long."""
+        """Add what is to be shown, and how."""
         parser = super().get_parser(prog_name)
+        command.add_backend(parser)
+        selection.add_filters(parser)
+        parser.add_argument(
+            '--rehearse', action='store_true',
+            help='show what a failover now would lead to: every replicated '
+                 'volume is taken for stale')
         parser.add_argument('--long', action='store_true',
                             help='a row per volume instead of per server')
         return parser
@@ -37,8 +50,21 @@ class Plan(command.FailoverCommand):
         :raises FailoverException: if the truth cannot be read
         """
         from nova_failover_ext.cli import rows
-        found = self.survey(parsed_args.backend)
+        found = selection.narrow(
+            self._planned(parsed_args.backend, parsed_args.rehearse),
+            selection.request(parsed_args, parsed_args.backend))
         self.tell(rows.summary(found))
         if parsed_args.long:
             return rows.VOLUME_COLUMNS, rows.volume_rows(found.servers)
         return rows.PLAN_COLUMNS, rows.plan_rows(found.servers)
+
+    def _planned(self, backend: str, rehearse: bool) -> Any:
+        if not rehearse:
+            return self.survey(backend)
+        from nova_failover_ext.engine import plan
+        records = self.records(backend)
+        survey = records.judge(plan.Ask())
+        self.tell('This is a rehearsal: every replicated volume is taken '
+                  'for stale.')
+        return dataclasses.replace(survey, servers=tuple(plan.rehearse(
+            records.backend, records.volumes, records.attachments)))

@@ -10,20 +10,28 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Shows how a recovery goes on: a bar on a terminal, lines elsewhere."""
+"""Shows how a recovery goes on: a bar on a terminal, lines elsewhere.
 
+What is shown is what the engine counts, see ``EngineAPI.progress``.
+"""
+
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from nova_failover_ext.engine import plan
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine import verdicts
+
+#: By backend, see ``EngineAPI.progress``.
+Counts = Mapping[str, Mapping[str, Any]]
+
+_CONVERGED = verdicts.Standing.CONVERGED.value
 
 
 class Progress:
-    """A context in which surveys are shown as they are taken."""
+    """A context in which counters are shown as they come in."""
 
     def __init__(self, stream: TextIO) -> None:
         """Show on a stream.
@@ -56,25 +64,55 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def show(self, found: survey.Survey) -> None:
+    def show(self, counts: Counts) -> None:
         """Show where it stands; lines are written only if it changed."""
-        text = describe(found)
+        text = describe(counts)
         if self._bar:
-            done = len(found.servers_to(plan.Verdict.SKIP))
-            self._bar.update(self._task, description=text, completed=done,
-                             total=len(found.servers))
+            self._bar.update(self._task, description=text,
+                             completed=_count(counts, _CONVERGED),
+                             total=_total(counts) or None)
         elif text != self._last:
             self._stream.write('%s\n' % text)
             self._stream.flush()
         self._last = text
 
 
-def describe(found: survey.Survey) -> str:
+def describe(counts: Counts) -> str:
     """Return one line about how far it is."""
-    if not found.gate.open:
-        return 'waiting: %s' % found.gate.reason
-    done = len(found.servers_to(plan.Verdict.SKIP))
-    deferred = len(found.servers_to(plan.Verdict.DEFER))
-    return '%d of %d servers converged%s' % (
-        done, len(found.servers),
-        ', %d deferred' % deferred if deferred else '')
+    waits = [gate['reason'] for known in counts.values()
+             if (gate := known.get('gate') or {}).get('reason')
+             and not gate.get('open', True)]
+    if waits:
+        return 'waiting: %s' % '; '.join(waits)
+    others = ['%d %s' % (number, standing.value)
+              for standing in verdicts.Standing
+              if standing.value != _CONVERGED
+              and (number := _count(counts, standing.value))]
+    unasked = sum(int(known.get('unasked') or 0)
+                  for known in counts.values())
+    if unasked:
+        others.append('%d to be asked about' % unasked)
+    return ', '.join(['%d of %d servers converged' % (
+        _count(counts, _CONVERGED), _total(counts)), *others])
+
+
+def ended(counts: Counts, failover_id: str) -> bool:
+    """Tell whether the engine has nothing left to do for a request.
+
+    An engine that took over since then knows nothing of the request.
+
+    :param failover_id: what the request is recorded under
+    """
+    return bool(counts) and all(
+        failover_id in known.get('begun', ()) and known.get('done')
+        and not known.get('unasked') for known in counts.values())
+
+
+def _count(counts: Counts, standing: str) -> int:
+    return sum(int((known.get('counts') or {}).get(standing, 0))
+               for known in counts.values())
+
+
+def _total(counts: Counts) -> int:
+    return sum(_count(counts, standing.value)
+               for standing in verdicts.Standing)

@@ -13,35 +13,51 @@
 """``nova-failover recover``: have an engine act, and maybe wait."""
 
 import argparse
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 
-import tenacity
-
 from nova_failover_ext.cli import command
+from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
-from nova_failover_ext import exception
+from nova_failover_ext.cli import selection
 
-#: Seconds to wait for an engine to accept.
-ENGINE_TIMEOUT = 10
-#: Seconds between two looks with --wait.
-POLL = 2
+#: Seconds to wait for an engine to accept: one may just be taking over.
+ENGINE_TIMEOUT = 30
 
 
 class Recover(command.FailoverCommand):
-    """Have an engine recover every stale server of a backend now.
+    """Have the engine recover the stale servers of a backend now.
 
-    Cinder is asked about every server, also about those that were found
-    right before. Servers whose connection turns out to be up to date are not
-    touched.
+    Changes what the engine would change by itself: connections of volumes
+    that Cinder has moved, with a power cycle where it is needed; "plan" shows
+    that beforehand. Waits between tries and what was given up do not count.
+    Servers whose connections turn out to be up to date are not touched, so
+    that it may be run at any time and more than once.
+
+    Needs Cinder, Nova's databases, the message bus and a running
+    nova-failover-engine; --dry-run needs neither of the last two.
     """
 
+    exit_codes = (exitcodes.TIMED_OUT, exitcodes.NOT_FOUND)
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add --wait and --timeout."""
+        """Add whom to recover, how, and whether to wait."""
         parser = super().get_parser(prog_name)
+        command.add_backend(
+            parser, optional='with --server it may be left out')
+        selection.add_filters(parser)
+        parser.add_argument(
+            '--stale', action='store_true',
+            help='ask Cinder about every server, also about those that were '
+                 'found right before: for connections that have changed '
+                 'without a failover')
+        selection.add_orders(parser)
+        parser.add_argument(
+            '--dry-run', action='store_true',
+            help='show what would be asked for, and ask for nothing')
         parser.add_argument(
             '--wait', action='store_true',
-            help='wait until every server was asked about and is converged')
+            help='wait until the servers asked for are converged')
         parser.add_argument(
             '--timeout', type=_seconds, default=1800, metavar='SECONDS',
             help='with --wait: give up waiting after that long, with exit '
@@ -51,52 +67,78 @@ class Recover(command.FailoverCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         """Ask, wait if told to, and return the table.
 
-        :raises FailoverException: if the truth cannot be read, or no
-            engine can be asked
+        :raises FailoverException: if something cannot be read, or no engine
+            can be asked
         """
-        from nova_failover_ext.cli import engine
         from nova_failover_ext.cli import rows
-        found = self.survey(parsed_args.backend)
+        wanted = self._wanted(parsed_args)
+        if parsed_args.dry_run:
+            return self._shown(wanted)
+        surveys = self._asked(wanted, parsed_args)
+        for found in surveys:
+            self.tell(rows.summary(found))
+        return rows.STATUS_COLUMNS, [
+            row for found in surveys for row in rows.status_rows(
+                found.servers, self.recoveries(found), {})]
+
+    def _wanted(self, parsed_args: argparse.Namespace) -> list[Any]:
+        if not (parsed_args.backend or parsed_args.server):
+            raise errors.Nonsense(
+                'Name a BACKEND, or servers with --server.')
+        if parsed_args.backend:
+            reader, _nova = self.readers()
+            return [selection.request(
+                parsed_args, reader.backend(parsed_args.backend).name)]
+        from nova_failover_ext.cli import servers
+        from nova_failover_ext.engine import cinder
+        return selection.spread(
+            parsed_args,
+            servers.hosts_of(parsed_args.server, cinder.admin_client()),
+            self.replicated())
+
+    def _shown(self, wanted: list[Any]) -> Any:
+        from nova_failover_ext.cli import rows
+        surveys = [selection.judge(self.records(request.backend), request)
+                   for request in wanted]
+        for found in surveys:
+            self.tell(rows.summary(found))
+        self.tell('This is a dry run: nothing was asked for.')
+        return rows.PLAN_COLUMNS, [row for found in surveys
+                                   for row in rows.plan_rows(found.servers)]
+
+    def _asked(self, wanted: list[Any],
+               parsed_args: argparse.Namespace) -> list[Any]:
+        from nova_failover_ext.cli import engine
+        from nova_failover_ext.cli import waiting
         client = engine.EngineClient(ENGINE_TIMEOUT)
-        failover_id = client.recover(found.backend.name)
-        self.tell('An engine has taken it over, as request %s.' % failover_id)
-        if parsed_args.wait:
-            found = self._wait(
-                found, parsed_args.timeout,
-                lambda: client.has_asked(found.backend.name, failover_id))
-        self.tell(rows.summary(found))
-        return rows.STATUS_COLUMNS, rows.status_rows(
-            found.servers, self.recoveries(found), {})
+        # What is named has to be there before anything is asked for.
+        named = {request.backend: self._named(request)
+                 for request in wanted if not request.whole}
+        for request in wanted:
+            failover_id = client.recover(dataclasses.replace(
+                request, failover_id=client.failover_id))
+        self.tell('The engine has taken it over, as request %s.'
+                  % failover_id)
 
-    def _wait(self, first: Any, timeout: float,
-              has_asked: Callable[[], bool]) -> Any:
-        from nova_failover_ext.cli import progress
-        latest = first
+        def look(backend: str) -> Any:
+            found = self.survey(backend)
+            return (selection.only(found, named[backend])
+                    if backend in named else found)
 
-        def look() -> bool:
-            nonlocal latest
-            latest = self.survey(first.backend.name)
-            display.show(latest)
-            return bool(latest.converged) and has_asked()
-
-        retrying = tenacity.Retrying(
-            retry=(tenacity.retry_if_result(lambda done: not done)
-                   | tenacity.retry_if_exception_type(
-                       (exception.CinderUnavailable,
-                        exception.DatabaseUnavailable,
-                        exception.EngineUnavailable,
-                        exception.BrokerUnavailable))),
-            wait=tenacity.wait_fixed(POLL),
-            stop=tenacity.stop_after_delay(timeout))
-        with progress.Progress(self.app.stderr) as display:
-            try:
-                retrying(look)
-            except tenacity.RetryError:
-                self.exit_code = exitcodes.TIMED_OUT
-        if self.exit_code == exitcodes.TIMED_OUT:
+        if not parsed_args.wait:
+            return [look(request.backend) for request in wanted]
+        waiter = waiting.Waiter(client, look, wanted, failover_id)
+        surveys, done = waiter.wait(parsed_args.timeout, self.app.stderr)
+        if not done:
+            self.exit_code = exitcodes.TIMED_OUT
             self.tell('Not everything was asked about and has converged '
-                      'within %g seconds; the engine goes on.' % timeout)
-        return latest
+                      'within %g seconds; the engine goes on.'
+                      % parsed_args.timeout)
+        return surveys
+
+    def _named(self, request: Any) -> frozenset[str]:
+        found = selection.judge(self.records(request.backend), request)
+        return frozenset(s.server.id for s in found.servers)
 
 
 def _seconds(text: str) -> float:

@@ -13,36 +13,35 @@
 """Tables from surveys, as pure functions."""
 
 from collections.abc import Iterable, Mapping
-import enum
 from typing import Any
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import plan
 from nova_failover_ext.engine import survey
+from nova_failover_ext.engine import verdicts
 
+Standing = verdicts.Standing
 Row = tuple[Any, ...]
 
 PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
-                'Policy', 'Verdict', 'Power Cycle', 'Volumes', 'Reason')
+                'Policy', 'Verdict', 'Power Cycle', 'Volumes', 'Reason',
+                'Until', 'Notes')
 VOLUME_COLUMNS = ('Server', 'Name', 'Volume', 'Device', 'Root',
                   'Attachment', 'Verdict', 'Reason')
 STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Volumes',
-                  'Reason', 'Last Result', 'Last Time', 'Failover')
+                  'Reason', 'Until', 'Last Result', 'Last Time', 'Failover')
+BACKEND_COLUMNS = ('Backend', 'Active', 'Replication', 'Servers', 'Converged',
+                   'Left', 'In Flight', 'Waiting For', 'Failover',
+                   'Looked At')
 
-
-class State(str, enum.Enum):
-    """Where a server stands, in ``status``."""
-
-    #: Its connections are those of the active backend.
-    CONVERGED = 'converged'
-    #: Its connections may be stale; an engine has to ask.
-    UNSURE = 'unsure'
-    #: It is being recovered right now.
-    RECOVERING = 'recovering'
-    #: It cannot be recovered now; see the reason.
-    DEFERRED = 'deferred'
-    #: Its latest recovery failed and is tried again.
-    FAILED = 'failed'
+#: What a memory counts for where the truth leaves it open, by what the last
+#: try ended with.
+_AFTER = {'deferred': Standing.DEFERRED, 'failed': Standing.FAILED,
+          'error': Standing.FAILED}
+#: Standings that only an engine knows of, and the truth does not contradict.
+_REMEMBERED = {standing.value: standing for standing in (
+    Standing.WAITING, Standing.RECOVERING, Standing.DEFERRED,
+    Standing.FAILED, Standing.GIVEN_UP, Standing.SUPERSEDED)}
 
 
 def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
@@ -50,7 +49,7 @@ def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
     return [(s.server.id, s.server.name, s.server.project_id,
              s.server.host or '', _status(s.server), s.priority,
              s.server.policy.value, s.verdict.value, s.power_cycle.value,
-             _devices(s), s.reason)
+             _devices(s), s.reason, s.until, '; '.join(s.notes))
             for s in servers]
 
 
@@ -92,18 +91,41 @@ def summary(found: survey.Survey) -> str:
 
 
 def state_of(server: plan.ServerPlan, latest: model.Recovery | None,
-             remembered: Mapping[str, Any]) -> State:
+             remembered: Mapping[str, Any]) -> Standing:
     """Tell where a server stands; the truth counts before memories."""
     if server.verdict is plan.Verdict.SKIP:
-        return State.CONVERGED
+        return Standing.CONVERGED
     if server.server.id in remembered.get('in_flight', ()):
-        return State.RECOVERING
+        return Standing.RECOVERING
+    if server.blocked:
+        return Standing.BLOCKED
     if server.verdict is plan.Verdict.DEFER:
-        return State.DEFERRED
+        return Standing.DEFERRED
     tried = remembered.get('servers', {}).get(server.server.id, {})
+    if tried.get('standing') in _REMEMBERED:
+        return _REMEMBERED[tried['standing']]
+    if server.server.id in remembered.get('waiting', ()):
+        return Standing.WAITING
     result = tried.get('outcome') or (latest.result if latest else '') or ''
-    return {'deferred': State.DEFERRED, 'failed': State.FAILED,
-            'error': State.FAILED}.get(result.lower(), State.UNSURE)
+    return _AFTER.get(result.lower(), Standing.UNSURE)
+
+
+def backend_row(found: survey.Survey, known: Mapping[str, Any]) -> Row:
+    """Return a row for BACKEND_COLUMNS.
+
+    :param known: what an engine counts for it, see
+        ``EngineAPI.progress``; empty if none could be asked
+    """
+    backend = found.backend
+    gate = known.get('gate') or {}
+    waits = (found.gate.reason if not found.gate.open
+             else gate.get('reason') if not gate.get('open', True) else '')
+    converged = len(found.servers_to(plan.Verdict.SKIP))
+    return (backend.name, backend.active_backend_id,
+            backend.present.replication_status or '', len(found.servers),
+            converged, len(found.servers) - converged,
+            known.get('in_flight', ''), waits or '',
+            known.get('failover_id') or '', known.get('looked_at') or '')
 
 
 def _status_row(server: plan.ServerPlan, latest: model.Recovery | None,
@@ -112,7 +134,7 @@ def _status_row(server: plan.ServerPlan, latest: model.Recovery | None,
     return (server.server.id, server.server.name, server.server.project_id,
             server.server.host or '',
             state_of(server, latest, remembered).value, _devices(server),
-            _last_reason(server, latest, remembered),
+            _last_reason(server, latest, remembered), server.until,
             (latest.result or 'in progress') if latest else '',
             when.isoformat(timespec='seconds') if when else '',
             latest.failover_id if latest else '')

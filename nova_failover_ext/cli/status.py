@@ -13,9 +13,11 @@
 """``nova-failover status``: where every server stands, from the truth."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from nova_failover_ext.cli import command
+from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 
@@ -24,11 +26,23 @@ ENGINE_TIMEOUT = 3
 
 
 class Status(command.FailoverCommand):
-    """Show which servers of a backend are converged, and why others wait."""
+    """Show which servers of a backend are converged, and why others wait.
+
+    Without BACKEND: a line for each replicated backend.
+
+    Changes nothing.
+
+    Needs Cinder and Nova's databases. If an engine answers on the message
+    bus, what it remembers is added.
+    """
+
+    exit_codes = (exitcodes.NOT_CONVERGED,)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add --check."""
+        """Add BACKEND and --check."""
         parser = super().get_parser(prog_name)
+        command.add_backend(
+            parser, optional='without it, every replicated backend')
         parser.add_argument(
             '--check', action='store_true',
             help='exit with %d unless every server is converged'
@@ -40,22 +54,38 @@ class Status(command.FailoverCommand):
 
         :raises FailoverException: if the truth cannot be read
         """
+        surveys, table = (self._of_one(parsed_args.backend)
+                          if parsed_args.backend else self._of_all())
+        if parsed_args.check and not all(s.converged for s in surveys):
+            self.exit_code = exitcodes.NOT_CONVERGED
+        return table
+
+    def _of_one(self, backend: str) -> tuple[list[Any], Any]:
         from nova_failover_ext.cli import rows
-        found = self.survey(parsed_args.backend)
+        found = self.survey(backend)
         self.tell(rows.summary(found))
-        remembered = self._remembered(found.backend.name)
+        remembered = self._known(
+            lambda client: client.status(found.backend.name))
         if remembered.get('reason'):
             self.tell('The engine waits: %s' % remembered['reason'])
-        if parsed_args.check and not found.converged:
-            self.exit_code = exitcodes.NOT_CONVERGED
-        return rows.STATUS_COLUMNS, rows.status_rows(
-            found.servers, self.recoveries(found), remembered)
+        return [found], (rows.STATUS_COLUMNS, rows.status_rows(
+            found.servers, self.recoveries(found), remembered))
 
-    def _remembered(self, backend: str) -> dict[str, Any]:
+    def _of_all(self) -> tuple[list[Any], Any]:
+        from nova_failover_ext.cli import rows
+        surveys = [self.survey(backend.name)
+                   for backend in self.replicated()]
+        counts = self._known(lambda client: client.progress(
+            [found.backend.name for found in surveys]))
+        return surveys, (rows.BACKEND_COLUMNS, [
+            rows.backend_row(found, counts.get(found.backend.name, {}))
+            for found in surveys])
+
+    def _known(self, ask: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         from nova_failover_ext.cli import engine
         try:
-            return engine.EngineClient(ENGINE_TIMEOUT).status(backend)
-        except (exception.EngineUnavailable,
-                exception.BrokerUnavailable) as exc:
+            return ask(engine.EngineClient(ENGINE_TIMEOUT))
+        except (exception.EngineUnavailable, exception.BrokerUnavailable,
+                errors.EngineOlder) as exc:
             self.tell('Without what an engine knows: %s' % exc)
             return {}

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The commands as an operator types them, over fake truth."""
+"""plan, recover and status as an operator types them, over fake truth."""
 
 import io
 import json
@@ -22,44 +22,71 @@ import fixtures
 import testtools
 
 from nova_failover_ext.cli import engine
+from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import main
-from nova_failover_ext.cli import recover
+from nova_failover_ext.cli import servers
+from nova_failover_ext.cli import waiting
 from nova_failover_ext.engine import cinder
+from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import plan
 from nova_failover_ext.engine import survey
 from nova_failover_ext import exception
 from nova_failover_ext import startup
 from nova_failover_ext.tests.unit.engine import fakes
 
-SKIP = plan.Verdict.SKIP
+OTHER = 'node@other'
+#: The stamp of what is right.
+RIGHT = 'second'
 
 
-@ddt.ddt
-class CommandsTest(testtools.TestCase):
-    """plan, recover and status."""
+def records(*stamps, **values):
+    """Return records of a server per stamp, each with one volume."""
+    names = ('server', 'server-2', 'server-3')
+    return survey.Records(**{
+        'backend': fakes.backend(), 'gate': gate.Decision(open=True),
+        'volumes': {'vol': fakes.volume()}, 'problems': (),
+        'attachments': tuple(fakes.attachment(
+            server=fakes.server(id=name, project_id='p-%s' % name),
+            stamp=stamp) for name, stamp in zip(names, stamps, strict=False)),
+        **values})
+
+
+def counts(**values):
+    """Return what an engine counts for the backend once all is done."""
+    return {fakes.BACKEND: {
+        'begun': [fakes.FAILOVER_ID], 'counts': {'converged': 1},
+        'unasked': 0, 'done': True, 'in_flight': 0, **values}}
+
+
+class CommandsTestCase(testtools.TestCase):
+    """Runs commands in this process."""
 
     def setUp(self):
         super().setUp()
         self._patch(startup, 'choose_threads')
         self.configure = self._patch(startup, 'configure')
         self.configure.return_value.failover_engine.batch_size = 5
-        self.take = self._patch(survey, 'take')
-        self.take.return_value = fakes.found(fakes.server_plan())
+        self.read = self._patch(survey, 'read')
+        self.read.return_value = records(None)
         self._patch(nova_db.NovaReader, 'recoveries').return_value = {}
         self.cells = self._patch(nova_db.NovaReader, 'cells')
         self.cells.return_value = [object()]
         self._patch(cinder, 'admin_client')
+        self.backend = self._patch(cinder.CinderReader, 'backend')
+        self.backend.return_value = fakes.backend()
+        self.backends = self._patch(cinder.CinderReader, 'backends')
+        self.backends.return_value = [fakes.backend()]
         client = self._patch(engine, 'EngineClient')
         self.engine = client.return_value
+        self.engine.failover_id = fakes.FAILOVER_ID
         self.engine.recover.return_value = fakes.FAILOVER_ID
         self.engine.status.return_value = {}
-        self.engine.has_asked.return_value = True
+        self.engine.progress.return_value = counts()
         self.stdout, self.stderr = io.StringIO(), io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.stdout))
         self.useFixture(fixtures.MonkeyPatch('sys.stderr', self.stderr))
-        self._patch(recover.tenacity.nap.time, 'sleep')
+        self._patch(waiting.tenacity.nap.time, 'sleep')
 
     def _patch(self, owner, name):
         patcher = mock.patch.object(owner, name, autospec=True)
@@ -74,14 +101,19 @@ class CommandsTest(testtools.TestCase):
         _code, out, _err = self._run(*argv, '-f', 'json')
         return json.loads(out)
 
+
+@ddt.ddt
+class PlanTest(CommandsTestCase):
+    """``plan``."""
+
     def test_plan(self):
         row = self._json('plan', 'b')[0]
         self.assertEqual(('server', 'recover'),
                          (row['Server'], row['Verdict']))
-        self.assertEqual('b', self.take.call_args.args[2])
+        self.assertEqual('b', self.read.call_args.args[2])
         self.engine.recover.assert_not_called()
 
-    def test_plan_by_volume(self):
+    def test_by_volume(self):
         self.assertEqual('vol', self._json('plan', 'b', '--long')[0]
                          ['Volume'])
 
@@ -92,50 +124,183 @@ class CommandsTest(testtools.TestCase):
         self.assertIn('compute1', out)
         self.assertIn('node@rbd is on second', err)
 
+    @ddt.data((('--server', 'server-2'), ['server-2']),
+              (('--project', 'p-server'), ['server']),
+              (('--server', 'server', '--server', 'server-3'),
+               ['server', 'server-3']))
+    @ddt.unpack
+    def test_filters(self, options, expected):
+        self.read.return_value = records(None, RIGHT, None)
+        self.assertEqual(expected, [row['Server'] for row in self._json(
+            'plan', 'b', *options)])
+
+    def test_a_rehearsal(self):
+        self.read.return_value = records(RIGHT)
+        self.assertEqual('skip', self._json('plan', 'b')[0]['Verdict'])
+        self.stdout.truncate(self.stdout.seek(0))
+        self.assertEqual('recover', self._json('plan', 'b', '--rehearse')
+                         [0]['Verdict'])
+        self.assertIn('rehearsal', self.stderr.getvalue())
+
+    @ddt.data(('plan', 'b', '--server', 'nobody'),
+              ('plan', 'b', '--project', 'nobody'),
+              ('recover', 'b', '--server', 'nobody'),
+              ('recover', 'b', '--dry-run', '--project', 'nobody'),
+              ('recover', 'b', '--server', 'server', '--project',
+               'p-server-2'))
+    def test_nobody(self, argv):
+        self.read.return_value = records(None, None)
+        code, out, err = self._run(*argv)
+        self.assertEqual((8, '', 1), (code, out, len(err.splitlines())))
+        self.engine.recover.assert_not_called()
+
     def test_config_files(self):
         self._run('--config-file', 'a', '--config-dir', 'd', 'plan', 'b')
         self.assertEqual(['--config-file', 'a', '--config-dir', 'd'],
                          self.configure.call_args.args[0][1:])
 
+
+@ddt.ddt
+class RecoverTest(CommandsTestCase):
+    """``recover``."""
+
+    def _asked(self):
+        return [call.args[0] for call in self.engine.recover.call_args_list]
+
     def test_recover(self):
         code, _out, err = self._run('recover', 'b')
         self.assertEqual(0, code)
-        self.engine.recover.assert_called_once_with(fakes.BACKEND)
+        (request,) = self._asked()
+        self.assertEqual((fakes.BACKEND, False, fakes.FAILOVER_ID, True), (
+            request.backend, request.ignore_stamps, request.failover_id,
+            request.whole))
         self.assertIn(fakes.FAILOVER_ID, err)
-        self.assertEqual(1, self.take.call_count)
+        self.engine.progress.assert_not_called()
 
-    def test_recover_and_wait(self):
-        done = fakes.found(fakes.server_plan(verdict=SKIP))
-        self.take.side_effect = [
-            fakes.found(fakes.server_plan()),
-            fakes.found(fakes.server_plan()),
-            exception.CinderUnavailable(reason='restarted'), done]
+    def test_options(self):
+        self._run('recover', 'b', '--stale', '--policy', 'power-cycle',
+                  '--priority-at-most', '4', '--limit', '7',
+                  '--server', 'server', '--project', 'p-server')
+        (request,) = self._asked()
+        self.assertEqual(
+            (True, 'power-cycle', 4, 7, ('server',), ('p-server',)),
+            (request.ignore_stamps, request.policy, request.priority_at_most,
+             request.limit, request.servers, request.projects))
+
+    @ddt.data(('--policy', 'x'), ('--priority-at-most', '0'),
+              ('--priority-at-most', '6'), ('--limit', '0'),
+              ('--limit', 'x'), ('--wait', '--timeout', '0'),
+              ('--wait', '--timeout', '-1'), ('--wait', '--timeout', 'soon'),
+              ('--wait', '--timeout', 'inf'))
+    def test_nonsense(self, options):
+        error = self.assertRaises(SystemExit, self._run, 'recover', 'b',
+                                  *options)
+        self.assertEqual(2, error.code)
+        self.read.assert_not_called()
+        self.engine.recover.assert_not_called()
+
+    def test_whom(self):
+        code, out, err = self._run('recover')
+        self.assertEqual(
+            (2, '', 'Name a BACKEND, or servers with --server.\n'),
+            (code, out, err))
+
+    def test_a_dry_run(self):
+        self.read.return_value = records(None, RIGHT, None)
+        rows = self._json('recover', 'b', '--dry-run')
+        self.assertEqual(['recover', 'skip', 'recover'],
+                         [row['Verdict'] for row in rows])
+        self.assertIn('dry run', self.stderr.getvalue())
+        self.engine.recover.assert_not_called()
+
+    @ddt.data((('--stale',), ['recover'] * 3),
+              (('--limit', '1'), ['recover', 'skip']),
+              (('--stale', '--limit', '1'), ['recover']),
+              (('--policy', 'none'), ['skip'] * 3),
+              (('--priority-at-most', '2'), []))
+    @ddt.unpack
+    def test_what_a_dry_run_takes_into_account(self, options, expected):
+        self.read.return_value = records(None, RIGHT, None)
+        self.assertEqual(expected, [row['Verdict'] for row in self._json(
+            'recover', 'b', '--dry-run', *options)])
+
+    def test_backends_of_servers(self):
+        where = self._patch(servers, 'hosts_of')
+        where.return_value = {'server': {fakes.BACKEND, 'node@lvm'}}
+        other = model.Backend(OTHER, (fakes.member(host=OTHER),))
+        self.backends.return_value = [fakes.backend(), other]
+        self.assertEqual(0, self._run('recover', '--server', 'server')[0])
+        self.assertEqual([(fakes.BACKEND, ('server',))],
+                         [(r.backend, r.servers) for r in self._asked()])
+
+    def test_servers_on_several_backends(self):
+        where = self._patch(servers, 'hosts_of')
+        where.return_value = {'server': {fakes.BACKEND},
+                              'server-2': {OTHER, fakes.BACKEND}}
+        other = model.Backend(OTHER, (fakes.member(host=OTHER),))
+        self.backends.return_value = [fakes.backend(), other]
+        self.read.return_value = records(None, None)
+        self.assertEqual(0, self._run(
+            'recover', '--server', 'server', '--server', 'server-2')[0])
+        self.assertEqual(
+            [(OTHER, ('server-2',)),
+             (fakes.BACKEND, ('server', 'server-2'))],
+            [(r.backend, r.servers) for r in self._asked()])
+        self.assertEqual({fakes.FAILOVER_ID},
+                         {r.failover_id for r in self._asked()})
+
+    def test_servers_that_have_nothing_replicated(self):
+        where = self._patch(servers, 'hosts_of')
+        where.return_value = {'server': {'node@lvm'}}
+        code, _out, err = self._run('recover', '--server', 'server')
+        self.assertEqual(8, code)
+        self.assertIn('No volume of server server is on', err)
+        self.engine.recover.assert_not_called()
+
+    def test_and_wait(self):
+        self.read.side_effect = [
+            exception.CinderUnavailable(reason='restarted'),
+            records(RIGHT)]
+        self.engine.progress.side_effect = [
+            counts(begun=[]), exception.EngineUnavailable(seconds=3),
+            counts(counts={'recovering': 1}, done=False), counts(), counts()]
         code, out, err = self._run('recover', 'b', '--wait')
         self.assertEqual(0, code)
         self.assertIn('converged', out)
-        self.assertIn('0 of 1 servers converged\n1 of 1 servers', err)
+        self.assertIn('0 of 1 servers converged, 1 recovering\n'
+                      '1 of 1 servers converged\n', err)
 
-    def test_recover_and_wait_for_every_answer(self):
-        self.take.return_value = fakes.found(fakes.server_plan(verdict=SKIP))
-        self.engine.has_asked.side_effect = [
-            False, exception.EngineUnavailable(seconds=3), True]
+    def test_the_truth_is_read_once_at_the_end(self):
+        self.read.return_value = records(RIGHT)
+        self.engine.progress.side_effect = [
+            counts(begun=[]), counts(unasked=3), counts(done=False),
+            counts()]
         self.assertEqual(0, self._run('recover', 'b', '--wait')[0])
-        self.assertEqual(
-            [mock.call(fakes.BACKEND, fakes.FAILOVER_ID)] * 3,
-            self.engine.has_asked.call_args_list)
+        self.assertEqual(1, self.read.call_count)
 
-    def test_recover_and_wait_in_vain(self):
+    def test_and_wait_for_some(self):
+        self.read.side_effect = [records(None, None), records(RIGHT, None)]
+        code, out, _err = self._run('recover', 'b', '--wait', '--server',
+                                    'server', '-f', 'json')
+        self.assertEqual(0, code)
+        self.assertEqual(['server'], [r['Server'] for r in json.loads(out)])
+
+    def test_and_wait_in_vain(self):
         code, _out, err = self._run(
             'recover', 'b', '--wait', '--timeout', '0.001')
         self.assertEqual(4, code)
         self.assertIn('within 0.001 seconds', err)
 
-    @ddt.data('0', '-1', 'soon', 'inf')
-    def test_timeouts_that_make_no_sense(self, timeout):
-        error = self.assertRaises(SystemExit, self._run, 'recover', 'b',
-                                  '--wait', '--timeout', timeout)
-        self.assertEqual(2, error.code)
-        self.take.assert_not_called()
+    @ddt.data(exception.EngineUnavailable(seconds=3),
+              exception.BrokerUnavailable(reason='x'), errors.EngineOlder())
+    def test_without_an_engine(self, error):
+        self.engine.recover.side_effect = error
+        self.assertEqual((3, '', '%s\n' % error), self._run('recover', 'b'))
+
+
+@ddt.ddt
+class StatusTest(CommandsTestCase):
+    """``status``."""
 
     def test_status(self):
         self.engine.status.return_value = {'reason': 'gate', 'in_flight': [
@@ -144,40 +309,54 @@ class CommandsTest(testtools.TestCase):
         self.assertEqual('recovering', row['State'])
         self.assertIn('The engine waits: gate', self.stderr.getvalue())
 
-    @ddt.data((plan.Verdict.RECOVER, 5), (SKIP, 0))
+    @ddt.data((None, 5), (RIGHT, 0))
     @ddt.unpack
-    def test_status_check(self, verdict, expected):
-        self.take.return_value = fakes.found(
-            fakes.server_plan(verdict=verdict))
+    def test_check(self, stamp, expected):
+        self.read.return_value = records(stamp)
         self.assertEqual(expected, self._run('status', 'b', '--check')[0])
+        self.assertEqual(expected, self._run('status', '--check')[0])
         self.assertEqual(0, self._run('status', 'b')[0])
 
+    def test_all_backends(self):
+        idle = model.Backend('node@lvm', (model.Member('node@lvm'),))
+        self.backends.return_value = [idle, fakes.backend()]
+        self.read.return_value = records(RIGHT, None)
+        self.engine.progress.return_value = counts(
+            in_flight=1, failover_id='req-1')
+        (row,) = self._json('status')
+        self.assertEqual(
+            (fakes.BACKEND, 2, 1, 1, 1, 'req-1'),
+            tuple(row[name] for name in ('Backend', 'Servers', 'Converged',
+                                         'Left', 'In Flight', 'Failover')))
+
     @ddt.data(exception.EngineUnavailable(seconds=3),
-              exception.BrokerUnavailable(reason='x'))
-    def test_status_without_an_engine(self, error):
+              exception.BrokerUnavailable(reason='x'), errors.EngineOlder())
+    def test_without_an_engine(self, error):
         self.engine.status.side_effect = error
+        self.engine.progress.side_effect = error
         code, out, err = self._run('status', 'b')
         self.assertEqual(0, code)
         self.assertIn('unsure', out)
         self.assertIn('Without what an engine knows: ', err)
+        self.assertEqual(0, self._run('status')[0])
+
+
+@ddt.ddt
+class ErrorsTest(CommandsTestCase):
+    """What can go wrong with each command."""
 
     @ddt.data(
         exception.BackendNotFound(backend='b', known='c'),
         exception.CinderUnavailable(reason='x'),
         exception.DatabaseUnavailable(reason='x'))
     def test_wrong_use(self, error):
-        self.take.side_effect = error
+        self.read.side_effect = error
+        self.backend.side_effect = error
         for name in ('plan', 'recover', 'status'):
             self.stderr.truncate(self.stderr.seek(0))
             code, out, err = self._run(name, 'b')
             self.assertEqual((3, '', '%s\n' % error), (code, out, err))
         self.engine.recover.assert_not_called()
-
-    @ddt.data(exception.EngineUnavailable(seconds=3),
-              exception.BrokerUnavailable(reason='x'))
-    def test_recover_without_an_engine(self, error):
-        self.engine.recover.side_effect = error
-        self.assertEqual((3, '', '%s\n' % error), self._run('recover', 'b'))
 
     def test_configuration(self):
         error = exception.ConfigurationInvalid(reason='x')
@@ -188,19 +367,19 @@ class CommandsTest(testtools.TestCase):
         self.assertEqual((3, '', '%s\n' % error), self._run('plan', 'b'))
 
     def test_debug_has_the_traceback(self):
-        self.take.side_effect = exception.CinderUnavailable(reason='x')
+        self.read.side_effect = exception.CinderUnavailable(reason='x')
         code, _out, err = self._run('--debug', 'plan', 'b')
         self.assertEqual(1, code)
         self.assertIn('Traceback', err)
 
     def test_an_unexpected_error_is_one_line(self):
-        self.take.side_effect = KeyError('x')
+        self.read.side_effect = KeyError('x')
         code, _out, err = self._run('plan', 'b')
         self.assertEqual(1, code)
         self.assertEqual(1, len(err.splitlines()))
 
     def test_a_cell_is_down(self):
-        self.take.return_value = fakes.found(
+        self.read.return_value = records(
             problems=(model.CellProblem('cell1', 'gone'),))
         code, _out, err = self._run('plan', 'b')
         self.assertEqual(
@@ -214,12 +393,19 @@ class CommandsTest(testtools.TestCase):
         self.assertRaises(SystemExit, self._run)
         self.assertIn('usage:', self.stdout.getvalue())
 
+    @ddt.data('check', 'plan', 'recover', 'status', 'history', 'report')
+    def test_help(self, name):
+        code, text, _err = self._run(name, '--help')
+        self.assertEqual(0, code)
+        for word in ('Change', 'Needs', 'exit codes:\n  0  done\n'):
+            self.assertIn(word, text)
+
     def test_libraries_keep_quiet(self):
         def noisy(*_args):
             import logging
             logging.getLogger('oslo.messaging').error('noise')
-            return fakes.found()
-        self.take.side_effect = noisy
+            return records(None)
+        self.read.side_effect = noisy
         self.assertNotIn('noise', self._run('plan', 'b')[2])
 
 

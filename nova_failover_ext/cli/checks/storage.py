@@ -1,0 +1,129 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Cinder's backends: are they up, in order, and fit to be recovered from?"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nova_failover_ext.cli.checks import findings
+from nova_failover_ext.engine import gate
+from nova_failover_ext.engine import model
+from nova_failover_ext.engine import plan
+from nova_failover_ext.engine import survey
+from nova_failover_ext import exception
+from nova_failover_ext import truth
+
+BACKEND = 'backend'
+RECORDS = 'records'
+DRIVER = 'driver'
+REHEARSAL = 'rehearsal'
+VOLUMES = 'volumes'
+
+_WAYS = ((plan.PowerCycle.IF_STALE, 'with a power cycle'),
+         (plan.PowerCycle.IF_HELD, 'while they run'),
+         (plan.PowerCycle.NO, 'without a running guest, or records only'))
+
+
+def service(found: survey.Records) -> findings.Finding:
+    """Tell whether a backend's services are in order."""
+    backend = found.backend
+    if not gate.is_replicated(backend):
+        return findings.failure(
+            BACKEND, backend.name, 'it takes no part in replication')
+    down = [member.host for member in backend.members if not member.up]
+    if len(down) == len(backend.members):
+        return findings.failure(BACKEND, backend.name,
+                                'cinder-volume is down')
+    if not found.gate.open:
+        return findings.warning(BACKEND, backend.name, found.gate.reason)
+    if down:
+        return findings.warning(BACKEND, backend.name,
+                                'down: %s' % ', '.join(down))
+    return findings.good(BACKEND, backend.name, 'on %s (%s)' % (
+        backend.active_backend_id or 'its primary',
+        backend.present.replication_status))
+
+
+def driver(reader: Any, backend: model.Backend) -> findings.Finding:
+    """Tell what its driver makes of a failover.
+
+    :param reader: a :class:`nova_failover_ext.engine.cinder.CinderReader`
+    """
+    try:
+        expected = reader.expectation(backend)
+    except exception.CinderUnavailable as exc:
+        return findings.warning(DRIVER, backend.name, str(exc))
+    if expected.blocks:
+        return findings.failure(DRIVER, backend.name, expected.blocks)
+    names = ' or '.join(known.title for known in expected.drivers)
+    return findings.good(DRIVER, backend.name, '; '.join(filter(None, (
+        names or 'not known', expected.unchanged, *expected.notes,
+        'tried on the %s' % expected.proven if expected.proven
+        else 'not tried on it so far'))))
+
+
+def rehearsal(found: survey.Records) -> list[findings.Finding]:
+    """Tell how the servers would be recovered, were it to fail over now."""
+    name = found.backend.name
+    servers = plan.rehearse(found.backend, found.volumes, found.attachments)
+    detail = _recovered(servers)
+    deferred = [s for s in servers if s.verdict is plan.Verdict.DEFER]
+    if not deferred:
+        told = [findings.good(REHEARSAL, name, detail)]
+    else:
+        blocked = any(s.blocked for s in deferred)
+        told = [(findings.failure if blocked else findings.warning)(
+            REHEARSAL, name, '%s; %s' % (detail, _reasons(deferred)))]
+    return told + _unreplicated(found)
+
+
+def hosts(found: survey.Records) -> dict[tuple[str, str], bool]:
+    """Return where servers with replicated volumes are.
+
+    :returns: whether the compute service is up, by cell and host
+    """
+    return {(a.server.cell, a.server.host): a.server.compute_up
+            for a in found.attachments
+            if a.server.host and not a.server.deleted
+            and _replicated(found.volumes[a.volume_id])}
+
+
+def _recovered(servers: Sequence[plan.ServerPlan]) -> str:
+    ways = [s.power_cycle for s in servers
+            if s.verdict is plan.Verdict.RECOVER]
+    skipped = sum(s.verdict is plan.Verdict.SKIP for s in servers)
+    parts = ['%d %s' % (ways.count(way), text)
+             for way, text in _WAYS if way in ways]
+    return 'of %d servers, %d would be recovered%s; %d left alone' % (
+        len(servers), len(ways), ' (%s)' % ', '.join(parts) if parts else '',
+        skipped)
+
+
+def _reasons(deferred: Sequence[plan.ServerPlan]) -> str:
+    reasons = [s.reason for s in deferred]
+    return '%d deferred: %s' % (len(reasons), '; '.join(
+        '%s (%d)' % (reason, reasons.count(reason))
+        for reason in sorted(set(reasons))))
+
+
+def _unreplicated(found: survey.Records) -> list[findings.Finding]:
+    left = {a.volume_id for a in found.attachments if not a.server.deleted
+            and not _replicated(found.volumes[a.volume_id])}
+    return [findings.warning(
+        VOLUMES, found.backend.name,
+        '%d attached volumes are not replicated and would be lost with the '
+        'array' % len(left))] if left else []
+
+
+def _replicated(volume: model.Volume) -> bool:
+    return volume.replication_status in truth.REPLICATED

@@ -1,0 +1,43 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a command refuses, each with an exit code of its own."""
+
+from nova_failover_ext.cli import exitcodes
+from nova_failover_ext import exception
+
+
+class Nonsense(exception.FailoverException):
+    """Arguments that make no sense together."""
+
+    exit_code = exitcodes.USAGE
+
+
+class NotFound(exception.FailoverException):
+    """Nothing of that name is there."""
+
+    exit_code = exitcodes.NOT_FOUND
+
+
+class EngineOlder(exception.FailoverException):
+    """The acting engine does not know of what is asked."""
+
+    exit_code = exitcodes.UNUSABLE
+    msg_fmt = ('The nova-failover-engine that answers is older than this '
+               'command and cannot do this; upgrade the engines first.')
+
+
+class OutputUnwritable(exception.FailoverException):
+    """A file cannot be written."""
+
+    exit_code = exitcodes.UNUSABLE
+    msg_fmt = 'The file %(name)s cannot be written: %(reason)s.'

@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``nova-failover history``: past failovers, from Nova's instance actions."""
+
+import argparse
+from collections.abc import Iterable
+import datetime
+from typing import Any
+
+from nova_failover_ext.cli import command
+from nova_failover_ext.cli import errors
+from nova_failover_ext.cli import exitcodes
+from nova_failover_ext.cli import times
+from nova_failover_ext import exception
+
+FAILOVER_COLUMNS = ('Failover', 'Started', 'Last', 'Servers', 'Recovered',
+                    'Deferred', 'Failed', 'Open')
+SERVER_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Tries',
+                  'Began', 'Ended', 'Seconds', 'Reason', 'Followed By')
+
+
+class History(command.FailoverCommand):
+    """Show past failovers, or what one has meant for each of its servers.
+
+    A failover is known by the request id that its servers' instance actions
+    have. Nova keeps these until its databases are archived.
+
+    Changes nothing.
+
+    Needs Nova's databases; with --backend, Cinder as well.
+    """
+
+    exit_codes = (exitcodes.NOT_FOUND,)
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add what is to be shown."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'failover', metavar='FAILOVER', nargs='?',
+            help='request id of a failover; without it, all are listed')
+        parser.add_argument(
+            '--backend', metavar='BACKEND',
+            help='only what concerns servers that have a volume of this '
+                 'backend now')
+        parser.add_argument(
+            '--server', action='append', default=[], metavar='ID',
+            help='only what concerns this server; may be given more than '
+                 'once')
+        parser.add_argument(
+            '--since', type=times.moment, default='30d', metavar='TIME',
+            help='list what began since then: a while such as 12h or 30d, '
+                 'or an ISO time in UTC (default: 30d)')
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> Any:
+        """Return the table.
+
+        :raises FailoverException: if something cannot be read
+        """
+        servers = self._servers(parsed_args)
+        if not parsed_args.failover:
+            return self._listed(parsed_args.since, servers)
+        found = read(self, parsed_args.failover)
+        return SERVER_COLUMNS, [
+            server_row(entry) for entry in found
+            if servers is None or entry.server_id in servers]
+
+    def _listed(self, since: datetime.datetime,
+                servers: frozenset[str] | None) -> Any:
+        found, problems = reader(self).failovers(since, servers)
+        warn(self, problems)
+        return FAILOVER_COLUMNS, [failover_row(entry) for entry in found]
+
+    def _servers(self,
+                 parsed_args: argparse.Namespace) -> frozenset[str] | None:
+        if not (parsed_args.backend or parsed_args.server):
+            return None
+        named = frozenset(parsed_args.server)
+        if not parsed_args.backend:
+            return named
+        there = frozenset(a.server.id for a in self.records(
+            parsed_args.backend).attachments)
+        return there & named if named else there
+
+
+def reader(command_: command.FailoverCommand) -> Any:
+    """Return the reader of past recoveries."""
+    from nova_failover_ext.engine import history
+    return history.HistoryReader(command_.conf.failover_engine.batch_size)
+
+
+def read(command_: command.FailoverCommand, failover_id: str) -> list[Any]:
+    """Return what a failover has meant for each server.
+
+    :raises NotFound: if Nova knows no such failover
+    :raises DatabaseUnavailable: if no database can be read
+    """
+    found, problems = reader(command_).servers(failover_id)
+    warn(command_, problems)
+    if not found:
+        raise unknown(failover_id)
+    return list(found)
+
+
+def unknown(failover_id: str) -> errors.NotFound:
+    """Return what is to be said of a failover that is not there."""
+    return errors.NotFound(
+        'Nova knows of no failover %s; "nova-failover history" lists those '
+        'that it knows.' % failover_id)
+
+
+def warn(command_: command.FailoverCommand, problems: Iterable[Any]) -> None:
+    """Name the cells whose servers are missing.
+
+    :raises DatabaseUnavailable: if that is all of them
+    """
+    missing = list(problems)
+    _cinder, nova = command_.readers()
+    if missing and len(missing) >= len(nova.cells()):
+        raise exception.DatabaseUnavailable(reason=missing[0].reason)
+    for problem in missing:
+        command_.tell('The servers of cell %s are missing here: %s'
+                      % (problem.cell, problem.reason))
+
+
+def failover_row(entry: Any) -> tuple[Any, ...]:
+    """Return a row for FAILOVER_COLUMNS."""
+    return (entry.failover_id, times.shown(entry.started_at),
+            times.shown(entry.last_at), entry.servers, entry.recovered,
+            entry.deferred, entry.failed, entry.open)
+
+
+def server_row(entry: Any) -> tuple[Any, ...]:
+    """Return a row for SERVER_COLUMNS; the seconds are since it began."""
+    ended = entry.tries[-1].finished_at if entry.tries else None
+    seconds = entry.seconds_since(entry.began_at)
+    return (entry.server_id, entry.name, entry.project_id, entry.host,
+            entry.standing.value, len(entry.tries),
+            times.shown(entry.began_at), times.shown(ended),
+            '' if seconds is None else round(seconds, 1), entry.reason,
+            entry.followed_by)

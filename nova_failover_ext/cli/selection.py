@@ -1,0 +1,165 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which servers an operator means, as options and as pure functions."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+import dataclasses
+from typing import Any
+
+from nova_failover_ext.cli import errors
+from nova_failover_ext import policy
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add --project and --server."""
+    parser.add_argument(
+        '--project', action='append', default=[], metavar='ID',
+        help='only servers of this project; may be given more than once')
+    parser.add_argument(
+        '--server', action='append', default=[], metavar='ID',
+        help='only this server; may be given more than once')
+
+
+def add_orders(parser: argparse.ArgumentParser) -> None:
+    """Add what tells how, how many and how urgent."""
+    parser.add_argument(
+        '--policy', choices=[choice.value for choice in policy.Policy],
+        help='what is done with stale volumes, whatever metadata and '
+             'configuration say; each compute host has to run this release')
+    parser.add_argument(
+        '--priority-at-most', type=int, choices=range(1, 6), default=5,
+        metavar='N', help='leave out less urgent servers; priorities go from '
+        '1, the most urgent, to 5')
+    parser.add_argument(
+        '--limit', type=_count, metavar='N',
+        help='recover no more than N servers, the most urgent first')
+
+
+def request(arguments: argparse.Namespace, backend: str,
+            servers: Iterable[str] | None = None) -> Any:
+    """Return the request that the arguments are about.
+
+    :param servers: ids of servers, None for those of the arguments
+    :returns: a :class:`nova_failover_ext.engine.requests.Request`
+    :raises Nonsense: if they make no sense
+    """
+    from nova_failover_ext.engine import requests
+    values = {'ignore_stamps': 'stale', 'policy': 'policy',
+              'priority_at_most': 'priority_at_most', 'limit': 'limit'}
+    try:
+        return requests.Request(
+            backend, projects=tuple(arguments.project),
+            servers=tuple(arguments.server if servers is None else servers),
+            **{name: getattr(arguments, option)
+               for name, option in values.items()
+               if hasattr(arguments, option)})
+    except ValueError as exc:
+        raise errors.Nonsense('The request makes no sense: %s.' % exc
+                              ) from exc
+
+
+def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
+           backends: Iterable[Any]) -> list[Any]:
+    """Return a request for each backend that has volumes of some servers.
+
+    :param hosts: by server, what Cinder names as the host of its volumes
+    :param backends: those that are replicated
+    :raises NotFound: if a server has no volume on any of them
+    """
+    asked = {backend.name: [server for server in arguments.server
+                            if hosts[server] & _names(backend)]
+             for backend in backends}
+    missing = set(hosts) - {s for servers in asked.values() for s in servers}
+    if missing:
+        raise errors.NotFound(
+            'No volume of server %s is on a replicated backend.'
+            % ', '.join(sorted(missing)))
+    return [request(arguments, name, servers)
+            for name, servers in asked.items() if servers]
+
+
+def judge(records: Any, wanted: Any) -> Any:
+    """Return the survey that an engine would make for a request.
+
+    :param records: see :class:`nova_failover_ext.engine.survey.Records`
+    :returns: a survey of the servers that are asked for
+    :raises NotFound: if a server or project that is named is not there
+    """
+    from nova_failover_ext.engine import plan
+    if wanted.policy:
+        chosen = policy.Policy(wanted.policy)
+        records = dataclasses.replace(records, attachments=tuple(
+            dataclasses.replace(a, server=dataclasses.replace(
+                a.server, policy=chosen)) for a in records.attachments))
+    asked = (frozenset(a.server.id for a in records.attachments)
+             if wanted.ignore_stamps else frozenset())
+    return narrow(records.judge(plan.Ask(servers=asked)), wanted)
+
+
+def narrow(found: Any, wanted: Any) -> Any:
+    """Leave out of a survey what a request is not about.
+
+    :param found: a :class:`nova_failover_ext.engine.survey.Survey`
+    :param wanted: the request
+    :raises NotFound: if a server or project that is named is not there
+    """
+    _require('server', wanted.servers,
+             (s.server.id for s in found.servers), found)
+    _require('project', wanted.projects,
+             (s.server.project_id for s in found.servers), found)
+    admitted = [s for s in found.servers
+                if wanted.admits(s.server, s.priority)]
+    if not admitted and (wanted.servers or wanted.projects):
+        raise errors.NotFound('No server with a volume of %s is all of what '
+                              'was asked for.' % found.backend.name)
+    return dataclasses.replace(
+        found, servers=tuple(_limited(admitted, wanted.limit)))
+
+
+def only(found: Any, servers: frozenset[str]) -> Any:
+    """Leave all but some servers out of a survey.
+
+    :param servers: their ids; those that are not there any more are missing
+    """
+    return dataclasses.replace(found, servers=tuple(
+        s for s in found.servers if s.server.id in servers))
+
+
+def _names(backend: Any) -> set[str]:
+    # A volume of a clustered backend may name its cluster's host.
+    return {name for member in backend.members
+            for name in (member.host, member.cluster) if name}
+
+
+def _limited(servers: list[Any], limit: int | None) -> list[Any]:
+    from nova_failover_ext.engine import plan
+    chosen = [s.server.id for s in servers
+              if s.verdict is plan.Verdict.RECOVER]
+    beyond = frozenset(chosen[limit:] if limit is not None else ())
+    return [s for s in servers if s.server.id not in beyond]
+
+
+def _require(kind: str, named: Iterable[str], there: Iterable[str],
+             found: Any) -> None:
+    missing = sorted(set(named) - set(there))
+    if missing:
+        raise errors.NotFound('No %s %s has a volume of %s.' % (
+            kind, ', '.join(missing), found.backend.name))
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError('%s is less than 1' % text)
+    return value
