@@ -13,9 +13,55 @@
 
 """Fills the template of the page."""
 
+import datetime
+from typing import Any
+
+import jinja2
+import markupsafe
+from oslo_utils import strutils
+
 from nova_failover_ext.report import data as reports
+from nova_failover_ext.report import figures
+from nova_failover_ext.report import views
+
+_TEMPLATE = 'report.html.j2'
 
 
 def render(data: reports.ReportData) -> str:
     """Return the page."""
-    raise NotImplementedError
+    seconds = [s for entry in data.entries
+               if (s := data.seconds(entry)) is not None]
+    sentence, style = views.headline(data.entries)
+    axis = views.scale(data)
+    return _environment().get_template(_TEMPLATE).render(
+        data=data, headline=sentence, style=style,
+        shares=views.shares(data.entries),
+        figures=views.key_figures(seconds),
+        pictures=views.pictures(seconds), timed=len(seconds),
+        groups=views.open_groups(data), axis=axis,
+        projects=views.projects(data, axis))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader('nova_failover_ext.report'),
+        autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, finalize=_scrub)
+    environment.filters.update(
+        moment=_moment, clock=_clock, duration=figures.duration)
+    return environment
+
+
+def _scrub(value: Any) -> Any:
+    # What is markup already has been here, part by part.
+    if isinstance(value, str) and not isinstance(value, markupsafe.Markup):
+        return strutils.mask_password(value)
+    return value
+
+
+def _moment(when: datetime.datetime | None) -> str:
+    return when.strftime('%Y-%m-%d %H:%M:%S UTC') if when else '-'
+
+
+def _clock(when: datetime.datetime | None) -> str:
+    return when.strftime('%H:%M:%S') if when else '-'
