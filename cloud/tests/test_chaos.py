@@ -20,6 +20,7 @@ import time
 from keystoneauth1 import exceptions as keystone
 from openstack import exceptions
 import pymysql
+import testtools
 
 from cloud import database
 from cloud import processes
@@ -44,6 +45,41 @@ INSIDE = 6
 AWAY = (exceptions.SDKException, keystone.ClientException,
         pymysql.err.OperationalError, processes.CommandError)
 CYCLES = {'boot': 1, 'hot': 0, 'mounted': 1}
+
+
+class DrawTest(testtools.TestCase):
+    """What the rounds are made of."""
+
+    core = True
+
+    def test_same_again(self) -> None:
+        """A seed gives the same rounds, another one others."""
+        self.assertEqual(chaos.draw(5, 20), chaos.draw(5, 20))
+        self.assertNotEqual(chaos.draw(5, 20), chaos.draw(6, 20))
+
+    def test_everybody_dies(self) -> None:
+        """Each victim has its turn; inside Cinder only what it needs."""
+        rounds = chaos.draw(7, 20)
+        self.assertEqual(set(chaos.VICTIMS), {
+            blow.victim for each in rounds for blow in each.blows})
+        within = [each for each in rounds if each.inside]
+        self.assertEqual(5, len(within))
+        self.assertLessEqual({blow.victim for each in within
+                              for blow in each.blows}, set(chaos.CINDERS))
+        # The data at the site that is left comes back from there.
+        self.assertEqual([], [each for each in rounds if each.lose
+                              and each.target == 'default'])
+
+    def test_tally(self) -> None:
+        """Each victim has a line, all together the last."""
+        tally = chaos.Tally()
+        tally.add(['rabbitmq', chaos.ALL], chaos.Outcome(10, cycles=2))
+        tally.add(['mariadb', chaos.ALL], chaos.Outcome(30, retries=1))
+        self.assertEqual(
+            [['mariadb', '1', '30.0', '30.0', '1', '0', '0', '0'],
+             ['rabbitmq', '1', '10.0', '10.0', '0', '2', '0', '0'],
+             ['all', '2', '20.0', '30.0', '1', '2', '0', '0']],
+            [line.split() for line in tally.lines()[1:]])
 
 
 class ChaosTestCase(base.OwnServersTestCase):

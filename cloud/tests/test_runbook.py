@@ -20,6 +20,8 @@ import subprocess
 import time
 import tomllib
 
+import testtools
+
 from cloud import processes
 from cloud.scenario import runbook
 from cloud.scenario import world as worlds
@@ -34,6 +36,55 @@ CODES = {'nova-failover check': {6}, 'nova-failover status': {5}}
 #: The sections before which something happens to the primary.
 LOST = 'The array is lost'
 BACK = 'Going back'
+
+
+TEXT = '''\
+One
+===
+
+Say ``nova-failover plan
+HOST@BACKEND``, and in a list:
+
+#. First::
+
+       cinder failover-host HOST@BACKEND
+
+   The column ``Reason`` says more.
+
+Two
+===
+
+.. code-block:: console
+
+   $ openstack server show \\
+         SERVER
+   +--------+
+   # nova-failover status
+
+Then ``cinder list``.
+'''
+
+
+class CommandsTest(testtools.TestCase):
+    """What of a text is a command."""
+
+    core = True
+
+    def test_found_in_order(self) -> None:
+        """In sentences and in blocks, without prompts and output."""
+        self.assertEqual(
+            [('One', 'nova-failover plan HOST@BACKEND'),
+             ('One', 'cinder failover-host HOST@BACKEND'),
+             ('Two', 'openstack server show SERVER'),
+             ('Two', 'nova-failover status'), ('Two', 'cinder list')],
+            [(each.section, each.text) for each in runbook.commands(TEXT)])
+
+    def test_placeholders(self) -> None:
+        """Each is filled in; one that nobody knows is an error."""
+        command = runbook.Command('', 'cinder failover-host HOST@BACKEND -o A')
+        self.assertEqual('cinder failover-host a@b -o A', command.filled(
+            {'HOST@BACKEND': 'a@b', 'HOST': 'a'}))
+        self.assertRaises(KeyError, command.filled, {'HOST': 'a'})
 
 
 class RunbookTestCase(base.OwnServersTestCase):
