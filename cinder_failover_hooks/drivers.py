@@ -124,6 +124,22 @@ class Landmine(enum.Enum):
         'its volumes; the backend stays')
 
 
+#: How most arrays are reached.
+BLOCK = frozenset(('iscsi', 'fc'))
+BLOCK_AND_NVME = BLOCK | {'nvme'}
+
+
+def plain_protocol(name: str) -> str:
+    """Return one name for the variants of a storage protocol.
+
+    :param name: ``storage_protocol`` in capabilities
+    """
+    plain = name.strip().lower()
+    if plain.startswith('nvme'):
+        return 'nvme'
+    return 'fc' if plain == 'fibre_channel' else plain
+
+
 @dataclasses.dataclass(frozen=True)
 class Driver:
     """What one driver does.
@@ -143,6 +159,10 @@ class Driver:
     :param failover_error: what it writes for a volume that has not
     :param failback_error: the same for a failback
     :param landmines: what else to know
+    :param protocols: what ``storage_protocol`` in its capabilities may be,
+        as :func:`plain_protocol` has it
+    :param proven: where a recovery after its failover was seen, '' for
+        nowhere
     """
 
     name: str
@@ -159,6 +179,8 @@ class Driver:
     failover_error: Updates = ERROR
     failback_error: Updates = ERROR
     landmines: tuple[Landmine, ...] = ()
+    protocols: frozenset[str] = BLOCK
+    proven: str = ''
 
 
 DRIVERS: tuple[Driver, ...] = (
@@ -167,47 +189,55 @@ DRIVERS: tuple[Driver, ...] = (
         ('hosts', 'ports', 'cluster_name', 'auth_username', 'secret_uuid'),
         failover_error=BOTH_ERRORS,
         failback_error=BOTH_ERRORS,
-        landmines=(Landmine.CLUSTERED_FAILBACK_REFUSED,)),
+        landmines=(Landmine.CLUSTERED_FAILBACK_REFUSED,),
+        protocols=frozenset(('ceph',))),
     Driver(
         'pure', 'Pure FlashArray', 'pure', 'Pure Storage', True,
         ('async', 'sync', 'trisync'),
         ('target_portals', 'target_iqns', 'target_wwns', 'target_nqn'),
         groups=True, failed_back=ERROR,
         landmines=(Landmine.FAILBACK_SETS_ERROR,
-                   Landmine.GROUP_IN_DRIVER_DATA)),
+                   Landmine.GROUP_IN_DRIVER_DATA),
+        protocols=BLOCK_AND_NVME),
     Driver(
         'pure-sync', 'Pure FlashArray with ActiveCluster', 'pure',
         'Pure Storage', True, ('sync',), (), groups=True,
-        failed_back=NOTHING),
+        failed_back=NOTHING,
+        protocols=BLOCK_AND_NVME),
     Driver(
         'netapp-san', 'NetApp ONTAP iSCSI, FC and NVMe',
         'netapp.dataontap.block_cmode', 'NetApp', True, ('async', 'sync'),
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.BEST_EFFORT,
         failover_error=REPLICATION_ERROR,
-        landmines=(Landmine.ERROR_LEAVES_STATUS,)),
+        landmines=(Landmine.ERROR_LEAVES_STATUS,),
+        protocols=BLOCK_AND_NVME),
     Driver(
         'netapp-nfs', 'NetApp ONTAP NFS', 'netapp.dataontap.nfs_cmode',
         'NetApp', True, ('async', 'sync'), (), OldSide.BEST_EFFORT,
         failover_error=REPLICATION_ERROR,
         landmines=(Landmine.CONNECTION_UNCHANGED,
-                   Landmine.ERROR_LEAVES_STATUS)),
+                   Landmine.ERROR_LEAVES_STATUS),
+        protocols=frozenset(('nfs',))),
     Driver(
         'powermax', 'Dell PowerMax', 'dell_emc.powermax.common', 'Dell EMC',
         True, ('sync', 'async', 'metro'), ('array', 'device_id'), groups=True,
         failover_error=REPLICATION_ERROR, failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.MEMBERS_IGNORE_TARGET,)),
+        landmines=(Landmine.MEMBERS_IGNORE_TARGET,),
+        protocols=BLOCK_AND_NVME),
     Driver(
         'powerstore', 'Dell PowerStore', 'dell_emc.powerstore.driver',
         'Dell EMC', True, ('async', 'sync', 'metro'),
         ('target_portals', 'target_iqns', 'target_wwn'),
         failed_over=NOTHING, failed_back=NOTHING,
-        failover_error=FAILOVER_ERROR, failback_error=REPLICATION_ERROR),
+        failover_error=FAILOVER_ERROR, failback_error=REPLICATION_ERROR,
+        protocols=BLOCK_AND_NVME),
     Driver(
         'powerflex', 'Dell PowerFlex', 'dell_emc.powerflex.driver',
         'Dell EMC', True, ('async',), ('scaleIO_volume_id',),
         failed_over=NOTHING, failed_back=NOTHING,
         failover_error=FAILOVER_ERROR, failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.UPDATE_WITHOUT_ID,)),
+        landmines=(Landmine.UPDATE_WITHOUT_ID,),
+        protocols=frozenset(('scaleio', 'nvme'))),
     Driver(
         'unity', 'Dell Unity', 'dell_emc.unity.driver', 'Dell EMC', False,
         ('async', 'sync'), ('target_portals', 'target_iqns', 'target_wwn'),
@@ -237,7 +267,8 @@ DRIVERS: tuple[Driver, ...] = (
         ('target_portals', 'target_iqns', 'target_wwn'), groups=True,
         failed_over=NOTHING, failed_back=AVAILABLE, failover_error=NOTHING,
         failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.RESULT_DISCARDED, Landmine.WRITES_AVAILABLE)),
+        landmines=(Landmine.RESULT_DISCARDED, Landmine.WRITES_AVAILABLE),
+        protocols=BLOCK_AND_NVME),
     Driver(
         'svf', 'IBM Spectrum Virtualize',
         'ibm.storwize_svc.storwize_svc_common', 'IBM', False,
@@ -249,7 +280,8 @@ DRIVERS: tuple[Driver, ...] = (
     Driver(
         'ds8k', 'IBM DS8000', 'ibm.ibm_storage.ds8k_proxy', 'IBM', False,
         ('sync',), ('target_wwn',), groups=True,
-        landmines=(Landmine.SECOND_FAILOVER_IGNORED,)),
+        landmines=(Landmine.SECOND_FAILOVER_IGNORED,),
+        protocols=frozenset(('fc',))),
     Driver(
         'xiv', 'IBM XIV and FlashSystem A9000',
         'ibm.ibm_storage.xiv_proxy', 'IBM', False, ('sync', 'async'),
@@ -274,7 +306,8 @@ DRIVERS: tuple[Driver, ...] = (
         'solidfire', 'NetApp SolidFire', 'solidfire', 'SolidFire Inc', True,
         ('sync', 'async'),
         ('target_portal', 'target_iqn', 'auth_username', 'auth_password'),
-        OldSide.YES, landmines=(Landmine.FAILS_WITHOUT_PRIMARY,)),
+        OldSide.YES, landmines=(Landmine.FAILS_WITHOUT_PRIMARY,),
+        protocols=frozenset(('iscsi',))),
     Driver(
         'inspur', 'Inspur InStorage', 'inspur.instorage.instorage_common',
         'Inspur', False, ('sync', 'async'),
@@ -282,6 +315,15 @@ DRIVERS: tuple[Driver, ...] = (
         landmines=(Landmine.TAKES_NO_GROUPS,)),
 )
 
-#: The same by name.
+#: What is used to prove recovery: it behaves like any of the others.
+TESTING = Driver(
+    'testing', 'The driver to test with', 'cinder_failover_hooks.testing',
+    'Open Source', True, ('async', 'sync'), ('device_path',),
+    protocols=frozenset(('file',)), proven='the little cloud')
+
+#: Every driver that can be recognised.
+KNOWN: tuple[Driver, ...] = (*DRIVERS, TESTING)
+
+#: The same by name, but for the one to test with.
 BY_NAME: Mapping[str, Driver] = types.MappingProxyType(
     {driver.name: driver for driver in DRIVERS})

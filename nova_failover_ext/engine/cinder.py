@@ -17,11 +17,14 @@ with an admin context without a token uses the ``[cinder]`` credentials.
 Read in Cinder 26 to 29: for an admin, ``host=`` in a volume list matches a
 backend with all its pools (``cinder.db``: ``_filter_host``), and the list of
 services shows replication to admins, the cluster from microversion 3.7 on;
-a volume shows its group from 3.13 on.
+a volume shows its group from 3.13 on; ``capabilities`` of a host are what
+its driver said of itself when it started, asked by a call to cinder-volume,
+whether the service is enabled or not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 import datetime
+import math
 import threading
 import time
 from typing import Any
@@ -31,15 +34,24 @@ from keystoneauth1 import exceptions as ks_exception
 import nova.context
 from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
+from oslo_log import log as logging
 from oslo_utils import strutils
 from oslo_utils import timeutils
 
+from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import model
 from nova_failover_ext import exception
 
 #: The first microversion that shows clusters of services and groups of
 #: volumes.
 MICROVERSION = '3.13'
+
+#: Seconds for which it is remembered what a driver says of itself, and that
+#: it could not be asked.
+EXPECTED_FOR = 3600.0
+UNKNOWN_FOR = 300.0
+
+LOG = logging.getLogger(__name__)
 
 _ERRORS = (cinder_exception.ClientException, ks_exception.ClientException,
            nova_exception.CinderAPIVersionNotAvailable,
@@ -67,15 +79,24 @@ class CinderReader:
     """What Cinder's records say of backends and volumes."""
 
     def __init__(self, page_size: int,
-                 client: Callable[[], Any] = admin_client) -> None:
+                 client: Callable[[], Any] = admin_client,
+                 named: Mapping[str, str] | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         """Remember how to reach Cinder; nothing is asked yet.
 
         :param page_size: volumes per request
         :param client: makes the client for each read
+        :param named: the driver of backends as an operator tells it, by name
+            of the backend; what is not there is asked of Cinder
+        :param clock: seconds, never going back
         """
         self._client = client
         self._page_size = page_size
+        self._named = dict(named or {})
+        self._clock = clock
         self._own = threading.local()
+        #: expectation and when it is asked for again, by backend
+        self._expected: dict[str, tuple[drivers.Expectation, float]] = {}
 
     @property
     def spent(self) -> dict[str, int]:
@@ -126,6 +147,38 @@ class CinderReader:
                     for member in backend.members
                     for volume in self._pages(client, member.host)}
 
+    def expectation(self, backend: model.Backend) -> drivers.Expectation:
+        """Tell what to expect of a backend's driver.
+
+        Cinder asks the backend's cinder-volume; nobody's recovery depends on
+        the answer, so whatever goes wrong is the same as not to know.
+        """
+        named = self._named.get(backend.name)
+        if named is not None:
+            return drivers.recognise(None, None, named)
+        known, until = self._expected.get(backend.name,
+                                          (drivers.UNKNOWN, -math.inf))
+        if self._clock() < until:
+            return known
+        live = next((m.host for m in backend.members if m.up), None)
+        if live is None:
+            return known
+        found = self._ask_driver(live)
+        self._expected[backend.name] = (found or known, self._clock() + (
+            EXPECTED_FOR if found else UNKNOWN_FOR))
+        return found or known
+
+    def _ask_driver(self, host: str) -> drivers.Expectation | None:
+        try:
+            with _translated():
+                found = self._timed(self._client().capabilities.get,
+                                    host=host)
+        except exception.CinderUnavailable as exc:
+            LOG.info('The driver of %s is not known: %s', host, exc)
+            return None
+        return drivers.recognise(getattr(found, 'vendor_name', None),
+                                 getattr(found, 'storage_protocol', None))
+
     def _members(self) -> list[model.Member]:
         with _translated():
             services = self._timed(
@@ -145,14 +198,14 @@ class CinderReader:
             marker = page[-1].id
 
     def _timed(self, call: Callable[..., Any], **values: Any) -> Any:
-        began = time.monotonic()
+        began = self._clock()
         try:
             return call(**values)
         finally:
             own = self._own
             own.requests = getattr(own, 'requests', 0) + 1
             own.seconds = (getattr(own, 'seconds', 0.0)
-                           + time.monotonic() - began)
+                           + self._clock() - began)
 
 
 class _translated:

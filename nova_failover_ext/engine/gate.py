@@ -19,9 +19,25 @@ of a connection may depend on the row. So both are looked at.
 
 from collections.abc import Iterable
 import dataclasses
+import enum
 
 from nova_failover_ext.engine import model
 from nova_failover_ext import truth
+
+
+class Kind(str, enum.Enum):
+    """What keeps a gate closed."""
+
+    #: No service of the backend is up.
+    MEMBERS = 'members'
+    #: A failover is in progress.
+    MOVING = 'moving'
+    #: A failover has failed in Cinder.
+    FAILED = 'failed'
+    #: The members of a cluster name different active backends.
+    DISAGREE = 'disagree'
+    #: Records of volumes do not tell of the failover yet.
+    ROWS = 'rows'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,11 +48,18 @@ class Decision:
     :ivar reason: why it may not, '' if it may
     :ivar partial: True if it may act once the volume records that are not
         written have been waited for long enough
+    :ivar kind: what keeps it closed, None if nothing does
     """
 
     open: bool
     reason: str = ''
     partial: bool = False
+    kind: Kind | None = None
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether Cinder is about to settle what keeps it closed."""
+        return self.kind in (Kind.MOVING, Kind.ROWS)
 
 
 def is_replicated(backend: model.Backend) -> bool:
@@ -52,11 +75,13 @@ def decide(backend: model.Backend,
     :param backend: its services
     :param volumes: the backend's volumes
     """
-    reason = _members_reason(backend)
-    if reason:
-        return Decision(open=False, reason=reason)
+    closed = _by_members(backend)
+    if closed:
+        return closed
     reason = _rows_reason(backend, list(volumes))
-    return Decision(open=not reason, reason=reason, partial=bool(reason))
+    if reason:
+        return Decision(False, reason, partial=True, kind=Kind.ROWS)
+    return Decision(open=True)
 
 
 def unwritten(backend: model.Backend,
@@ -82,20 +107,28 @@ def unwritten(backend: model.Backend,
         not (first and v.created_at and v.created_at > first))
 
 
-def _members_reason(backend: model.Backend) -> str:
+def _by_members(backend: model.Backend) -> Decision | None:
     live = [member for member in backend.members if member.up]
-    if not live:
-        return 'cinder-volume of %s is down' % backend.name
     moving = [m.host for m in live
               if m.replication_status == truth.FAILING_OVER]
-    if moving:
-        return 'the failover of %s is in progress' % ', '.join(moving)
     failed = [m.host for m in live if m.replication_status in truth.FAILED]
+    if not live:
+        return _closed(Kind.MEMBERS,
+                       'cinder-volume of %s is down' % backend.name)
+    if moving:
+        return _closed(Kind.MOVING, 'the failover of %s is in progress'
+                       % ', '.join(moving))
     if failed:
-        return 'the failover of %s failed in Cinder' % ', '.join(failed)
+        return _closed(Kind.FAILED, 'the failover of %s failed in Cinder'
+                       % ', '.join(failed))
     if len({m.active_backend_id or '' for m in live}) > 1:
-        return 'the members of the cluster name different active backends'
-    return ''
+        return _closed(Kind.DISAGREE, 'the members of the cluster name '
+                       'different active backends')
+    return None
+
+
+def _closed(kind: Kind, reason: str) -> Decision:
+    return Decision(open=False, reason=reason, kind=kind)
 
 
 def _rows_reason(backend: model.Backend, volumes: list[model.Volume]) -> str:

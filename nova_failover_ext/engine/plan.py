@@ -10,38 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The plan: a verdict for every server and volume before anything moves.
+"""The plan: a verdict for every server and volume before anything moves."""
 
-The rules are tables, tried from the top; the first that applies decides.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 import dataclasses
 import enum
 
 from nova.compute import vm_states
 
+from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine import rules
 from nova_failover_ext import policy as policies
 from nova_failover_ext import truth
 
 Policy = policies.Policy
+Verdict = rules.Verdict
 PRIORITY_KEY = 'failover:priority'
 #: The first to be recovered has 1, the last 5.
 PRIORITIES = range(1, 6)
 DEFAULT_PRIORITY = 3
 
-
-class Verdict(str, enum.Enum):
-    """What is to be done with a server or a volume."""
-
-    #: Ask Cinder, and act if the connection is stale.
-    RECOVER = 'recover'
-    #: Not now; look again later.
-    DEFER = 'defer'
-    #: Nothing to do.
-    SKIP = 'skip'
+_BUSY = rules.Ruling(
+    Verdict.DEFER, 'another backend of it is failing over; it is recovered '
+    'once for both', 'the failover of its other backend is over')
+_KNOWN_PRIORITIES = {str(number): number for number in PRIORITIES}
 
 
 class PowerCycle(str, enum.Enum):
@@ -60,6 +54,8 @@ class VolumePlan:
     """The verdict on one volume of a server.
 
     :ivar stamp: for its mapping, once that is the truth
+    :ivar until: what a deferral waits for, '' for nothing that is known
+    :ivar blocked: a refresh cannot heal it; the verdict is DEFER
     """
 
     volume_id: str
@@ -69,6 +65,8 @@ class VolumePlan:
     root: bool = False
     attachment_id: str | None = None
     stamp: str = ''
+    until: str = ''
+    blocked: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,83 +101,65 @@ class Ask:
 
     :ivar late: volumes whose rows do not tell of the failover
     :ivar servers: ids of servers whose stamps do not count
-    :ivar busy_servers: ids of servers with a volume on another backend that
-        is failing over right now, as that backend's records tell; they wait,
-        to be recovered once for all their backends
-    :ivar busy_volumes: volumes of such backends: a server waits as well if
-        one of the mappings to judge names one of these
+    :ivar busy_volumes: volumes of other backends that are failing over right
+        now: a server waits if one of the mappings to judge names one of them
+    :ivar busy_servers: ids of the servers with volumes on such backends, as
+        the records of these tell; they wait as well, to be recovered once
+        for all their backends
+    :ivar rehearsal: take every volume for one that has moved
     """
 
     late: bool = False
     servers: frozenset[str] = frozenset()
-    busy_servers: frozenset[str] = frozenset()
     busy_volumes: frozenset[str] = frozenset()
-
-
-_Rule = tuple[Callable[[model.Server], bool], Verdict, str]
-
-_DEFERRED_STATES = {
-    vm_states.PAUSED: 'the server is paused',
-    vm_states.SUSPENDED: 'the server is suspended',
-    vm_states.RESCUED: 'the server is in rescue mode',
-    vm_states.RESIZED: 'a resize waits to be confirmed or reverted',
-    vm_states.BUILDING: 'the server is being built',
-}
-_RECOVERED_STATES = {
-    vm_states.ACTIVE: 'the connection may be stale; Cinder is asked first',
-    vm_states.STOPPED: 'the connection may be stale; Cinder is asked first',
-    vm_states.SHELVED: 'the connection may be stale; Cinder is asked first',
-    vm_states.ERROR: 'the server is in ERROR; it is recovered if it has no '
-                     'running guest',
-}
-
-SERVER_RULES: tuple[_Rule, ...] = (
-    (lambda s: s.deleted or s.vm_state in (vm_states.DELETED,
-                                           vm_states.SOFT_DELETED),
-     Verdict.SKIP, 'the server is deleted'),
-    (lambda s: (s.policy is Policy.NONE
-                and s.task_state != truth.TASK_STATE),
-     Verdict.SKIP, 'its policy is none'),
-    (lambda s: s.vm_state == vm_states.SHELVED_OFFLOADED,
-     Verdict.SKIP, 'it is shelved and offloaded: unshelve reconnects it'),
-    (lambda s: s.task_state not in (None, '', truth.TASK_STATE),
-     Verdict.DEFER, 'the task %(task_state)s is in progress'),
-    (lambda s: s.vm_state in _DEFERRED_STATES, Verdict.DEFER, '%(state)s'),
-    (lambda s: not s.host, Verdict.DEFER, 'the server has no host'),
-    (lambda s: not s.compute_up,
-     Verdict.DEFER, 'nova-compute on %(host)s is down'),
-    (lambda s: s.vm_state in _RECOVERED_STATES,
-     Verdict.RECOVER, '%(state)s'),
-    (lambda s: True,
-     Verdict.DEFER, 'the state %(vm_state)s is not handled'),
-)
+    busy_servers: frozenset[str] = frozenset()
+    rehearsal: bool = False
 
 
 def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
-          attachments: Iterable[model.Attachment],
-          ask: Ask = Ask()) -> list[ServerPlan]:
+          attachments: Iterable[model.Attachment], ask: Ask = Ask(),
+          expected: drivers.Expectation = drivers.UNKNOWN
+          ) -> list[ServerPlan]:
     """Return a verdict for every server with a volume of the backend.
 
     :param backend: the backend, settled or not
     :param volumes: all its volumes by id
-    :param attachments: the block device mappings that name these volumes
+    :param attachments: the block device mappings that name these volumes;
+        those that name others only tell whose servers wait for them
     :param ask: what to ask about in spite of the records
+    :param expected: what to expect of the backend's driver
     :returns: in the order in which servers are to be recovered
     """
     late = (frozenset() if ask.late
             else gate.unwritten(backend, volumes.values()))
-    grouped: dict[str, list[tuple[model.Attachment, VolumePlan]]] = {}
+    busy = set(ask.busy_servers)
+    grouped: dict[str, tuple[model.Server, list[VolumePlan]]] = {}
     for attachment in attachments:
-        volume = volumes[attachment.volume_id]
-        stamp = stamp_for(backend, volume)
-        verdict, reason = volume_verdict(
-            volume, _stamp_of(attachment, ask), stamp, volume.id in late)
-        grouped.setdefault(attachment.server.id, []).append(
-            (attachment, VolumePlan(
-                volume.id, verdict, reason, attachment.device_name,
-                attachment.root, attachment.attachment_id, stamp)))
-    plans = [_server_plan(pairs) for pairs in grouped.values()]
+        if attachment.volume_id in ask.busy_volumes:
+            busy.add(attachment.server.id)
+        volume = volumes.get(attachment.volume_id)
+        if volume is None:
+            continue
+        facts = _facts(attachment, volume, stamp_for(backend, volume), ask,
+                       volume.id in late, expected)
+        grouped.setdefault(
+            attachment.server.id, (attachment.server, []))[1].append(
+            _volume_plan(attachment, facts))
+    plans = [_server_plan(server, own, server.id in busy, expected)
+             for server, own in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
+
+
+def rehearse(backend: model.Backend, volumes: Mapping[str, model.Volume],
+             attachments: Iterable[model.Attachment],
+             expected: drivers.Expectation = drivers.UNKNOWN
+             ) -> list[ServerPlan]:
+    """Return what would be done if all replicated volumes moved now.
+
+    Parameters and result are those of :func:`build`.
+    """
+    return build(backend, volumes, attachments,
+                 Ask(late=True, rehearsal=True), expected)
 
 
 def stamp_for(backend: model.Backend, volume: model.Volume) -> str:
@@ -189,82 +169,68 @@ def stamp_for(backend: model.Backend, volume: model.Volume) -> str:
         volume.replication_status, volume.group_id)
 
 
-def _stamp_of(attachment: model.Attachment, ask: Ask) -> str | None:
-    # Somebody has to finish what a crash has cut off, even where the stamp
-    # was the last thing to be written before it.
-    if (attachment.server.task_state == truth.TASK_STATE
-            or attachment.server.id in ask.servers):
-        return None
-    return attachment.stamp
-
-
-def volume_verdict(volume: model.Volume, stamp: str | None, wanted: str,
-                   late: bool) -> tuple[Verdict, str]:
-    """Decide on one volume from its row and the mapping's stamp.
-
-    :param volume: Cinder's row
-    :param stamp: the mapping's stamp, None if it was never stamped
-    :param wanted: the stamp that it would get now
-    :param late: whether the row does not tell of the failover yet
-    :returns: the verdict and the reason
-    """
-    status = volume.replication_status
-    if status not in truth.REPLICATED:
-        return Verdict.SKIP, 'the volume is not replicated'
-    if status in truth.FAILED:
-        return Verdict.DEFER, 'its replication status is %s' % status
-    if status == truth.FAILING_OVER or late:
-        return (Verdict.DEFER, 'its record in Cinder does not tell of the '
-                'failover yet (%s)' % status)
-    saved = {} if stamp is None else {truth.STAMP: stamp}
-    if not truth.needs_question(saved, wanted):
-        return (Verdict.SKIP, 'its connection is that of %s'
-                % (wanted or 'the primary'))
-    if volume.status.startswith('error'):
-        return (Verdict.DEFER, 'the volume is in the state %s: Cinder '
-                'refuses to update its attachment' % volume.status)
-    return Verdict.RECOVER, 'its connection may be stale'
-
-
-def server_verdict(server: model.Server) -> tuple[Verdict, str]:
-    """Decide on a server that has a volume to recover.
-
-    :returns: the verdict and the reason
-    """
-    verdict, text = next((verdict, text)
-                         for applies, verdict, text in SERVER_RULES
-                         if applies(server))
-    states = {**_DEFERRED_STATES, **_RECOVERED_STATES}
-    return verdict, text % {
-        'task_state': server.task_state, 'host': server.host,
-        'vm_state': server.vm_state,
-        'state': states.get(server.vm_state or '', '')}
-
-
 def priority_of(server: model.Server) -> int:
     """Return the server's priority; what makes no sense is the default."""
     raw = dict(server.metadata).get(PRIORITY_KEY, '').strip()
-    known = {str(number): number for number in PRIORITIES}
-    return known.get(raw, DEFAULT_PRIORITY)
+    return _KNOWN_PRIORITIES.get(raw, DEFAULT_PRIORITY)
 
 
-def _server_plan(
-        pairs: list[tuple[model.Attachment, VolumePlan]]) -> ServerPlan:
-    server = pairs[0][0].server
-    volumes = tuple(sorted((plan for _attachment, plan in pairs),
-                           key=lambda v: (not v.root, v.device_name or '')))
-    by_verdict = {v.verdict: v.reason for v in reversed(volumes)}
-    power_cycle = PowerCycle.NO
-    if Verdict.RECOVER in by_verdict:
-        verdict, reason = server_verdict(server)
-        if verdict is Verdict.RECOVER:
-            power_cycle = _power_cycle(server, volumes)
-    else:
-        verdict = (Verdict.DEFER if Verdict.DEFER in by_verdict
-                   else Verdict.SKIP)
-        reason = by_verdict[verdict]
-    return ServerPlan(server, verdict, reason, priority_of(server),
-                      power_cycle, volumes)
+def _facts(attachment: model.Attachment, volume: model.Volume, wanted: str,
+           ask: Ask, late: bool,
+           expected: drivers.Expectation) -> rules.Facts:
+    return rules.Facts(
+        volume, None if ask.rehearsal else attachment.stamp, wanted, late,
+        attached=attachment.attachment_id is not None,
+        # Somebody has to finish what a crash has cut off, even where the
+        # stamp was the last thing to be written before it.
+        asked=(attachment.server.task_state == truth.TASK_STATE
+               or attachment.server.id in ask.servers),
+        moved=bool(wanted) or ask.rehearsal, expected=expected)
+
+
+def _volume_plan(attachment: model.Attachment,
+                 facts: rules.Facts) -> VolumePlan:
+    ruling = rules.judge_volume(facts)
+    return VolumePlan(
+        facts.volume.id, ruling.verdict, ruling.reason,
+        attachment.device_name, attachment.root, attachment.attachment_id,
+        facts.wanted, ruling.until, ruling.blocked)
+
+
+def _server_plan(server: model.Server, own: list[VolumePlan], busy: bool,
+                 expected: drivers.Expectation) -> ServerPlan:
+    volumes = tuple(sorted(
+        own, key=lambda v: (not v.root, v.device_name or '')))
+    ruling = _ruling(server, volumes, busy)
+    cycle = (_power_cycle(server, volumes)
+             if ruling.verdict is Verdict.RECOVER else PowerCycle.NO)
+    return ServerPlan(
+        server, ruling.verdict, ruling.reason, priority_of(server), cycle,
+        volumes, ruling.until,
+        () if ruling.verdict is Verdict.SKIP else expected.doubts,
+        ruling.blocked)
+
+
+def _ruling(server: model.Server, volumes: tuple[VolumePlan, ...],
+            busy: bool) -> rules.Ruling:
+    blocked = next((v for v in volumes if v.blocked), None)
+    by_verdict = {v.verdict: v for v in reversed(volumes)}
+    if blocked or Verdict.RECOVER in by_verdict:
+        own = rules.judge_server(server)
+        # To unshelve asks for a connection, too, and gets the old one.
+        if not blocked or (own.verdict is Verdict.SKIP and server.vm_state
+                           != vm_states.SHELVED_OFFLOADED):
+            return _BUSY if _waits(server, own, busy) else own
+    decisive = (blocked or by_verdict.get(Verdict.DEFER)
+                or by_verdict[Verdict.SKIP])
+    return rules.Ruling(decisive.verdict, decisive.reason, decisive.until,
+                        decisive.blocked)
+
+
+def _waits(server: model.Server, own: rules.Ruling, busy: bool) -> bool:
+    # What has begun is not left half done.
+    return (busy and own.verdict is Verdict.RECOVER
+            and server.task_state != truth.TASK_STATE)
 
 
 def _power_cycle(server: model.Server,

@@ -15,6 +15,7 @@
 import dataclasses
 import typing
 
+from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import plan
@@ -34,6 +35,10 @@ class Cinder(typing.Protocol):
 
     def volumes(self, backend: model.Backend) -> dict[str, model.Volume]:
         """Return a backend's volumes by id."""
+        ...
+
+    def expectation(self, backend: model.Backend) -> drivers.Expectation:
+        """Tell what to expect of a backend's driver."""
         ...
 
 
@@ -60,12 +65,14 @@ class Survey:
     :ivar gate: whether recovery may act
     :ivar servers: a verdict for every server with a volume there
     :ivar problems: cells whose servers are missing in ``servers``
+    :ivar expected: what to expect of its driver
     """
 
     backend: model.Backend
     gate: gate.Decision
     servers: tuple[plan.ServerPlan, ...] = ()
     problems: tuple[model.CellProblem, ...] = ()
+    expected: drivers.Expectation = drivers.UNKNOWN
 
     def servers_to(self, verdict: plan.Verdict
                    ) -> tuple[plan.ServerPlan, ...]:
@@ -88,6 +95,7 @@ class Records:
     :ivar volumes: the backend's volumes by id
     :ivar attachments: the mappings that name them
     :ivar problems: cells whose mappings are missing
+    :ivar expected: what to expect of its driver
     """
 
     backend: model.Backend
@@ -95,6 +103,7 @@ class Records:
     volumes: dict[str, model.Volume]
     attachments: tuple[model.Attachment, ...]
     problems: tuple[model.CellProblem, ...]
+    expected: drivers.Expectation = drivers.UNKNOWN
 
     def servers_of(self, group_id: str) -> set[str]:
         """Return the ids of the servers with volumes of a group."""
@@ -106,9 +115,18 @@ class Records:
 
         :param ask: what to ask about in spite of the records
         """
-        servers = plan.build(self.backend, self.volumes, self.attachments,
-                             ask)
-        return Survey(self.backend, self.gate, tuple(servers), self.problems)
+        return self._survey(plan.build(
+            self.backend, self.volumes, self.attachments, ask,
+            self.expected))
+
+    def rehearse(self) -> Survey:
+        """Tell what would be done if all replicated volumes moved now."""
+        return self._survey(plan.rehearse(
+            self.backend, self.volumes, self.attachments, self.expected))
+
+    def _survey(self, servers: list[plan.ServerPlan]) -> Survey:
+        return Survey(self.backend, self.gate, tuple(servers), self.problems,
+                      self.expected)
 
 
 def take(cinder: Cinder, nova: Nova, name: str) -> Survey:
@@ -131,8 +149,11 @@ def read(cinder: Cinder, nova: Nova, name: str) -> Records:
     volumes = cinder.volumes(backend)
     decision = gate.decide(backend, volumes.values())
     attachments, problems = nova.attachments(volumes)
+    # A service that is at it may not answer.
+    expected = (cinder.expectation(backend)
+                if decision.open or decision.partial else drivers.UNKNOWN)
     return Records(backend, decision, volumes, tuple(attachments),
-                   tuple(problems))
+                   tuple(problems), expected)
 
 
 def reread(records: Records, nova: Nova,

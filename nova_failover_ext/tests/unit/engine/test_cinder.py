@@ -13,6 +13,7 @@
 """What is read of Cinder, and what is told when it cannot be."""
 
 import datetime
+import threading
 import types
 from unittest import mock
 
@@ -151,3 +152,101 @@ class CinderReaderTest(testtools.TestCase):
         context = cinderclient.call_args.args[0]
         self.assertTrue(context.is_admin)
         self.assertIsNone(context.auth_token)
+
+
+@ddt.ddt
+class ExpectationTest(testtools.TestCase):
+    """What Cinder says of a backend's driver."""
+
+    def setUp(self):
+        super().setUp()
+        self.client = mock.create_autospec(
+            cinder_client.Client('u', 'p'), instance=True)
+        self.get = self.client.capabilities.get
+        self.get.return_value = types.SimpleNamespace(
+            vendor_name='NetApp', storage_protocol='nfs')
+        self.now = 0.0
+        self.reader = cinder.CinderReader(2, lambda: self.client,
+                                          clock=lambda: self.now)
+
+    def _names(self, *members):
+        found = self.reader.expectation(fakes.backend(*members))
+        return [driver.name for driver in found.drivers]
+
+    def _at(self, seconds):
+        self.now = seconds
+
+    def test_recognised(self):
+        self.assertEqual(['netapp-nfs'], self._names())
+        self.get.assert_called_once_with(host=fakes.BACKEND)
+
+    def test_a_member_that_is_up_is_asked(self):
+        self._names(fakes.member(host='a@rbd', up=False),
+                    fakes.member(host='b@rbd'))
+        self.get.assert_called_once_with(host='b@rbd')
+
+    def test_nobody_is_asked_while_all_are_down(self):
+        self.assertEqual([], self._names(fakes.member(up=False)))
+        self.get.assert_not_called()
+
+    def test_what_was_known_counts_while_all_are_down(self):
+        self._names()
+        self._at(cinder.EXPECTED_FOR)
+        self.assertEqual(['netapp-nfs'],
+                         self._names(fakes.member(up=False)))
+
+    def test_it_is_remembered(self):
+        for seconds, calls in ((0.0, 1), (cinder.EXPECTED_FOR - 1, 1),
+                               (cinder.EXPECTED_FOR, 2)):
+            self._at(seconds)
+            self._names()
+            self.assertEqual(calls, self.get.call_count)
+
+    @ddt.data(cinder_exception.ClientException(500, 'timed out'),
+              cinder_exception.Forbidden(403),
+              ks_exception.ConnectFailure('no'))
+    def test_a_failure_is_the_same_as_not_to_know(self, error):
+        self.get.side_effect = error
+        self.assertEqual([], self._names())
+        self.assertEqual([], self._names())
+        self.assertEqual(1, self.get.call_count)
+        self._at(cinder.UNKNOWN_FOR)
+        self.get.side_effect = None
+        self.assertEqual(['netapp-nfs'], self._names())
+
+    def test_what_was_known_outlives_a_failure(self):
+        self._names()
+        self._at(cinder.EXPECTED_FOR)
+        self.get.side_effect = cinder_exception.ClientException(500)
+        self.assertEqual(['netapp-nfs'], self._names())
+
+    def test_capabilities_without_a_word(self):
+        self.get.return_value = types.SimpleNamespace()
+        self.assertEqual([], self._names())
+
+    def test_an_operator_has_named_it(self):
+        self.reader = cinder.CinderReader(
+            2, lambda: self.client, {fakes.BACKEND: 'pure-sync'})
+        self.assertEqual(['pure-sync'], self._names())
+        self.get.assert_not_called()
+
+
+class SpentTest(testtools.TestCase):
+    """What a look has cost."""
+
+    def test_requests_of_the_calling_thread(self):
+        client = mock.create_autospec(
+            cinder_client.Client('u', 'p'), instance=True)
+        client.services.list.return_value = [_service()]
+        client.volumes.list.side_effect = [[_row(1)], []]
+        reader = cinder.CinderReader(2, lambda: client)
+        self.assertEqual({'cinder': 0}, reader.spent)
+        reader.volumes(reader.backend(fakes.BACKEND))
+        self.assertEqual({'cinder': 3}, reader.spent)
+        self.assertGreaterEqual(reader.waited, 0.0)
+        other = threading.Thread(
+            target=lambda: seen.update(reader.spent))
+        seen: dict[str, int] = {}
+        other.start()
+        other.join()
+        self.assertEqual({'cinder': 0}, seen)

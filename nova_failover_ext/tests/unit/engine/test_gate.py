@@ -38,23 +38,27 @@ class DecideTest(testtools.TestCase):
         self.assertEqual(gate.Decision(open=True), decision)
 
     @ddt.data(
-        ({'up': False}, 'cinder-volume of node@rbd is down'),
-        ({'replication_status': 'failing-over'},
+        ({'up': False}, 'members', 'cinder-volume of node@rbd is down'),
+        ({'replication_status': 'failing-over'}, 'moving',
          'the failover of node@rbd is in progress'),
-        ({'replication_status': 'failover-error'},
+        ({'replication_status': 'failover-error'}, 'failed',
          'the failover of node@rbd failed in Cinder'),
-        ({'replication_status': 'error'},
+        ({'replication_status': 'error'}, 'failed',
          'the failover of node@rbd failed in Cinder'))
     @ddt.unpack
-    def test_the_service_says_no(self, values, reason):
+    def test_the_service_says_no(self, values, kind, reason):
         backend = fakes.backend(fakes.member(**values))
         decision = gate.decide(backend, [])
-        self.assertEqual(gate.Decision(False, reason), decision)
+        self.assertEqual(
+            gate.Decision(False, reason, kind=gate.Kind(kind)), decision)
+        self.assertEqual(kind == 'moving', decision.ends_soon)
 
     def test_members_that_disagree(self):
         backend = fakes.backend(
             fakes.member(), fakes.member(active_backend_id=None))
-        self.assertIn('different active', gate.decide(backend, []).reason)
+        decision = gate.decide(backend, [])
+        self.assertIn('different active', decision.reason)
+        self.assertIs(gate.Kind.DISAGREE, decision.kind)
 
     def test_a_member_that_is_down_has_no_say(self):
         backend = fakes.backend(
@@ -68,6 +72,8 @@ class DecideTest(testtools.TestCase):
         decision = gate.decide(fakes.backend(), rows)
         self.assertFalse(decision.open)
         self.assertTrue(decision.partial)
+        self.assertIs(gate.Kind.ROWS, decision.kind)
+        self.assertTrue(decision.ends_soon)
         self.assertIn('1 of 2 volume records', decision.reason)
 
     def test_a_row_that_failback_has_not_written(self):

@@ -10,11 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The plan's tables: volumes, servers, order."""
+"""The plan: volumes, servers, order."""
 
 import ddt
 import testtools
 
+from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import plan
 from nova_failover_ext import policy as policies
 from nova_failover_ext.tests.unit.engine import fakes
@@ -25,80 +26,8 @@ RECOVER, DEFER, SKIP = (plan.Verdict.RECOVER, plan.Verdict.DEFER,
 
 
 @ddt.ddt
-class VolumeVerdictTest(testtools.TestCase):
-    """One volume, from its row and the stamp."""
-
-    @ddt.data(
-        ({}, None, RECOVER, 'may be stale'),
-        ({}, '', RECOVER, 'may be stale'),
-        ({}, 'third', RECOVER, 'may be stale'),
-        ({}, 'second', SKIP, 'that of second'),
-        ({'replication_status': 'enabled'}, None, RECOVER, 'may be stale'),
-        ({'replication_status': None}, None, SKIP, 'not replicated'),
-        ({'replication_status': 'disabled'}, None, SKIP, 'not replicated'),
-        ({'replication_status': 'not-capable', 'status': 'error'}, None,
-         SKIP, 'not replicated'),
-        ({'replication_status': 'failover-error'}, None, DEFER,
-         'failover-error'),
-        ({'replication_status': 'error'}, None, DEFER, 'status is error'),
-        ({'replication_status': 'failing-over'}, None, DEFER, 'not tell'),
-        ({'status': 'error'}, None, DEFER, 'refuses'),
-        ({'status': 'error_extending'}, None, DEFER, 'refuses'),
-        ({'status': 'error'}, 'second', SKIP, 'that of second'))
-    @ddt.unpack
-    def test_table(self, values, stamp, verdict, reason):
-        volume = fakes.volume(**values)
-        found, text = plan.volume_verdict(volume, stamp, 'second', False)
-        self.assertEqual(verdict, found)
-        self.assertIn(reason, text)
-
-    @ddt.data((None, RECOVER), ('', SKIP), ('second', RECOVER))
-    @ddt.unpack
-    def test_on_the_primary(self, stamp, verdict):
-        volume = fakes.volume(replication_status='enabled')
-        self.assertEqual(
-            verdict, plan.volume_verdict(volume, stamp, '', False)[0])
-
-    @ddt.data(None, 'second')
-    def test_late_row(self, stamp):
-        found = plan.volume_verdict(fakes.volume(), stamp, 'second', True)
-        self.assertEqual(DEFER, found[0])
-
-
-@ddt.ddt
-class ServerVerdictTest(testtools.TestCase):
-    """One server that has a volume to recover."""
-
-    @ddt.data(
-        ({'vm_state': 'active'}, RECOVER, 'asked first'),
-        ({'vm_state': 'stopped'}, RECOVER, 'asked first'),
-        ({'vm_state': 'shelved'}, RECOVER, 'asked first'),
-        ({'vm_state': 'shelved_offloaded'}, SKIP, 'unshelve'),
-        ({'vm_state': 'shelved_offloaded', 'host': None}, SKIP, 'unshelve'),
-        ({'vm_state': 'soft-delete'}, SKIP, 'deleted'),
-        ({'vm_state': 'deleted'}, SKIP, 'deleted'),
-        ({'deleted': True, 'task_state': 'deleting'}, SKIP, 'deleted'),
-        ({'vm_state': 'paused'}, DEFER, 'paused'),
-        ({'vm_state': 'suspended'}, DEFER, 'suspended'),
-        ({'vm_state': 'rescued'}, DEFER, 'rescue'),
-        ({'vm_state': 'resized'}, DEFER, 'resize'),
-        ({'vm_state': 'error'}, RECOVER, 'no running guest'),
-        ({'vm_state': 'building'}, DEFER, 'being built'),
-        ({'vm_state': 'unheard-of'}, DEFER, 'unheard-of is not handled'),
-        ({'vm_state': None}, DEFER, 'None is not handled'),
-        ({'task_state': 'rebooting'}, DEFER, 'task rebooting'),
-        ({'task_state': 'recovering_volumes'}, RECOVER, ''),
-        ({'task_state': 'recovering_volumes',
-          'policy': Policy.NONE}, RECOVER, ''),
-        ({'host': None}, DEFER, 'no host'),
-        ({'compute_up': False}, DEFER, 'nova-compute on compute1 is down'),
-        ({'policy': Policy.NONE}, SKIP, 'policy is none'),
-        ({'policy': Policy.REFRESH}, RECOVER, ''))
-    @ddt.unpack
-    def test_table(self, values, verdict, reason):
-        found, text = plan.server_verdict(fakes.server(**values))
-        self.assertEqual(verdict, found)
-        self.assertIn(reason, text)
+class PriorityTest(testtools.TestCase):
+    """What an owner asks for."""
 
     @ddt.data((None, 3), ('1', 1), (' 5 ', 5), ('0', 3), ('6', 3),
               ('high', 3), ('', 3), ('²', 3))
@@ -200,6 +129,78 @@ class BuildTest(testtools.TestCase):
             root=fakes.volume(id='root'))[0]
         self.assertEqual(plan.PowerCycle.IF_HELD, server.power_cycle)
 
+    def _busy(self, **ask):
+        return plan.build(
+            fakes.backend(), {'vol': fakes.volume()},
+            [fakes.attachment(), fakes.attachment(volume_id='elsewhere')],
+            plan.Ask(**ask))[0]
+
+    @ddt.data(({'busy_servers': {'server'}}, DEFER),
+              ({'busy_volumes': {'elsewhere'}}, DEFER),
+              ({'busy_servers': {'other'}, 'busy_volumes': {'x'}}, RECOVER))
+    @ddt.unpack
+    def test_another_backend_of_it_is_failing_over(self, ask, verdict):
+        server = self._busy(**ask)
+        self.assertEqual(verdict, server.verdict)
+        self.assertEqual(1, len(server.volumes))
+        if verdict is DEFER:
+            self.assertIn('once for both', server.reason)
+            self.assertEqual(plan.PowerCycle.NO, server.power_cycle)
+
+    @ddt.data(({'task_state': 'recovering_volumes'}, RECOVER, 'asked'),
+              ({'vm_state': 'paused'}, DEFER, 'paused'),
+              ({'policy': Policy.NONE}, SKIP, 'policy'))
+    @ddt.unpack
+    def test_busy_is_not_all(self, values, verdict, reason):
+        server = plan.build(
+            fakes.backend(), {'vol': fakes.volume()},
+            [fakes.attachment(server=fakes.server(**values))],
+            plan.Ask(busy_servers=frozenset(('server',))))[0]
+        self.assertEqual(verdict, server.verdict)
+        self.assertIn(reason, server.reason)
+
+    def test_until(self):
+        server = self._build(fakes.attachment(
+            server=fakes.server(compute_up=False)))[0]
+        self.assertEqual('nova-compute on compute1 is up', server.until)
+
+    def test_until_of_a_volume(self):
+        server = self._build(
+            fakes.attachment(), vol=fakes.volume(status='error'))[0]
+        self.assertEqual('the state of the volume is reset', server.until)
+        self.assertEqual(server.until, server.volumes[0].until)
+
+    def _expecting(self, expected, asked=(), **values):
+        return plan.build(
+            fakes.backend(), {'vol': fakes.volume()},
+            [fakes.attachment(server=fakes.server(**values))],
+            plan.Ask(servers=frozenset(asked)), expected)[0]
+
+    @ddt.data(({}, True, DEFER), ({'vm_state': 'paused'}, True, DEFER),
+              ({'vm_state': 'shelved_offloaded'}, True, DEFER),
+              ({'deleted': True}, False, SKIP),
+              ({'policy': Policy.NONE}, False, SKIP),
+              ({'task_state': 'recovering_volumes'}, False, RECOVER))
+    @ddt.unpack
+    def test_blocked(self, values, blocked, verdict):
+        server = self._expecting(drivers.recognise('NetApp', 'nfs'),
+                                 **values)
+        self.assertEqual((verdict, blocked),
+                         (server.verdict, server.blocked))
+
+    def test_blocked_but_an_operator_asks(self):
+        server = self._expecting(
+            drivers.recognise('NetApp', 'nfs'), ['server'])
+        self.assertEqual((RECOVER, False), (server.verdict, server.blocked))
+
+    @ddt.data(('Pure Storage', 'iSCSI', True),
+              ('Open Source', 'ceph', False), ('Some', 'iSCSI', False))
+    @ddt.unpack
+    def test_notes(self, vendor, protocol, noted):
+        server = self._expecting(drivers.recognise(vendor, protocol))
+        self.assertEqual(noted, bool(server.notes))
+        self.assertEqual(RECOVER, server.verdict)
+
     def test_order(self):
         def one(name, priority):
             return fakes.attachment(server=fakes.server(
@@ -208,3 +209,37 @@ class BuildTest(testtools.TestCase):
                               one('c', 'odd'))
         self.assertEqual(['b', 'c', 'd', 'a'],
                          [s.server.id for s in servers])
+
+
+@ddt.ddt
+class RehearseTest(testtools.TestCase):
+    """What would be done if all moved now."""
+
+    def _rehearse(self, server, expected=drivers.UNKNOWN, **volume):
+        rows = {'vol': fakes.volume(replication_status='enabled', **volume)}
+        member = fakes.member(replication_status='enabled',
+                              active_backend_id=None)
+        return plan.rehearse(fakes.backend(member), rows,
+                             [fakes.attachment(stamp='', server=server)],
+                             expected)[0]
+
+    @ddt.data(({}, RECOVER, plan.PowerCycle.IF_HELD),
+              ({'policy': Policy.POWER_CYCLE}, RECOVER,
+               plan.PowerCycle.IF_STALE),
+              ({'vm_state': 'paused'}, DEFER, plan.PowerCycle.NO))
+    @ddt.unpack
+    def test_a_healthy_server(self, values, verdict, cycle):
+        server = self._rehearse(fakes.server(**values))
+        self.assertEqual((verdict, cycle),
+                         (server.verdict, server.power_cycle))
+
+    def test_what_is_not_replicated(self):
+        rows = {'vol': fakes.volume(replication_status=None)}
+        server = plan.rehearse(fakes.backend(), rows,
+                               [fakes.attachment()])[0]
+        self.assertEqual(SKIP, server.verdict)
+
+    def test_a_driver_that_a_refresh_does_not_heal(self):
+        server = self._rehearse(fakes.server(),
+                                drivers.recognise('NetApp', 'nfs'))
+        self.assertTrue(server.blocked)

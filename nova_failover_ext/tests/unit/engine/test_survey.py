@@ -18,9 +18,12 @@ from unittest import mock
 import ddt
 import testtools
 
+from nova_failover_ext.engine import cinder
+from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine import plan
 from nova_failover_ext.engine import survey
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -36,6 +39,52 @@ def _records(*attachments, **values):
         'backend': fakes.backend(), 'gate': gate.Decision(open=True),
         'volumes': {'vol': fakes.volume()}, 'attachments': attachments,
         'problems': (), **values})
+
+
+@ddt.ddt
+class ReadTest(testtools.TestCase):
+    """A whole look."""
+
+    def setUp(self):
+        super().setUp()
+        self.cinder = mock.create_autospec(cinder.CinderReader,
+                                           instance=True)
+        self.cinder.volumes.return_value = {'vol': fakes.volume()}
+        self.cinder.expectation.return_value = drivers.recognise(
+            'NetApp', 'nfs')
+        self.nova = mock.create_autospec(nova_db.NovaReader, instance=True)
+        self.nova.attachments.return_value = [fakes.attachment()], []
+
+    def _read(self, **member):
+        self.cinder.backend.return_value = fakes.backend(
+            fakes.member(**member))
+        return survey.read(self.cinder, self.nova, fakes.BACKEND)
+
+    def test_a_driver_that_a_refresh_does_not_heal(self):
+        found = self._read().judge(plan.Ask())
+        self.assertTrue(found.servers[0].blocked)
+        self.assertFalse(found.converged)
+        self.assertTrue(found.expected.certain)
+
+    def test_a_rehearsal(self):
+        self.cinder.volumes.return_value = {
+            'vol': fakes.volume(replication_status='enabled')}
+        found = self._read(replication_status='enabled',
+                           active_backend_id=None)
+        self.assertTrue(found.gate.open)
+        self.assertTrue(found.rehearse().servers[0].blocked)
+        self.assertFalse(found.judge(plan.Ask()).servers[0].blocked)
+
+    @ddt.data({'replication_status': 'failing-over'}, {'up': False})
+    def test_a_service_that_is_at_it_is_not_asked(self, member):
+        found = self._read(**member)
+        self.cinder.expectation.assert_not_called()
+        self.assertEqual(drivers.UNKNOWN, found.expected)
+
+    def test_rows_that_are_missing_may_be_given_up(self):
+        self.cinder.volumes.return_value['late'] = fakes.volume(
+            id='late', replication_status='enabled')
+        self.assertTrue(self._read().expected.certain)
 
 
 class RereadTest(testtools.TestCase):
