@@ -10,60 +10,92 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which backends are to be looked at, and when."""
 
+"""Which backends are to be looked at, when, and how closely."""
+
+from collections.abc import Iterable
 import dataclasses
+import enum
 import threading
 
 
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """A look that is due.
+class Kind(enum.IntEnum):
+    """How much a look reads."""
 
-    :ivar reconcile: whether servers that ran out of tries get another one
-    """
+    #: The services of the backend.
+    GLANCE = 1
+    #: Only the servers that are due.
+    PARTIAL = 2
+    #: Everything.
+    FULL = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """A look that is due."""
 
     backend: str
     due: float
-    reconcile: bool
+    kind: Kind = Kind.FULL
 
 
 class Agenda:
-    """At most one look is planned for a backend, and one under way."""
+    """One look of each kind is planned for a backend, and one under way."""
 
     def __init__(self) -> None:
         """Start empty."""
         self._lock = threading.Lock()
-        self._planned: dict[str, Look] = {}
-        self._under_way: set[str] = set()
+        self._planned: dict[str, dict[Kind, Look]] = {}
+        self._under_way: dict[str, Kind] = {}
 
-    def add(self, backend: str, due: float, reconcile: bool = False) -> None:
-        """Plan a look; of two for a backend, the earlier time counts.
+    def add(self, backend: str, due: float, kind: Kind = Kind.FULL) -> None:
+        """Plan a look; of two of a kind, the earlier time counts.
 
         :param due: time on the engine's clock in seconds
         """
         with self._lock:
-            planned = self._planned.get(backend)
-            if planned:
-                due = min(due, planned.due)
-                reconcile = reconcile or planned.reconcile
-            self._planned[backend] = Look(backend, due, reconcile)
+            planned = self._planned.setdefault(backend, {})
+            if kind in planned:
+                due = min(due, planned[kind].due)
+            planned[kind] = Look(backend, due, kind)
 
     def take_due(self, now: float) -> list[Look]:
         """Take the looks that are due, unless one is under way there.
 
+        A full look goes first; else the one that is due for longest.
+
         :returns: looks for each of which :meth:`done` has to be called
         """
         with self._lock:
-            due = [look for look in self._planned.values()
-                   if look.due <= now
-                   and look.backend not in self._under_way]
-            for look in due:
-                del self._planned[look.backend]
-                self._under_way.add(look.backend)
-            return due
+            chosen = []
+            for backend, planned in self._planned.items():
+                look = _first(planned.values(), now)
+                if look and backend not in self._under_way:
+                    chosen.append(look)
+            for look in chosen:
+                del self._planned[look.backend][look.kind]
+                self._under_way[look.backend] = look.kind
+            return chosen
 
     def done(self, backend: str) -> None:
         """Note that the look at a backend has ended."""
         with self._lock:
-            self._under_way.discard(backend)
+            self._under_way.pop(backend, None)
+
+    def expects(self, backend: str, now: float) -> bool:
+        """Tell whether a full look is under way, or due by now."""
+        with self._lock:
+            full = self._planned.get(backend, {}).get(Kind.FULL)
+            return (self._under_way.get(backend) is Kind.FULL
+                    or full is not None and full.due <= now)
+
+    def clear(self) -> None:
+        """Plan nothing any more; what is under way goes on."""
+        with self._lock:
+            self._planned = {}
+
+
+def _first(planned: Iterable[Look], now: float) -> Look | None:
+    return min((look for look in planned if look.due <= now),
+               key=lambda look: (look.kind is not Kind.FULL, look.due),
+               default=None)

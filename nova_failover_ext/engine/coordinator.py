@@ -10,15 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Looks at backends, and has done what a look shows is to be done.
 
-Every reason to look (a notification, the timer, an operator, a result) ends
-in the same look, which reads the truth and acts on nothing else.
+"""Plans the looks at backends, and has done what they show is to be done.
+
+Every reason to look (a notification, the timer, an operator, the end of a
+round) ends in the same look, which reads the truth and acts on nothing else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 import dataclasses
-import threading
 import time
 import traceback
 from typing import Any
@@ -27,37 +27,39 @@ import futurist
 from oslo_context import context as oslo_context
 from oslo_log import log as logging
 
-from nova_failover_ext.engine import agenda
+from nova_failover_ext.engine import agenda as agendas
 from nova_failover_ext.engine import attempts
 from nova_failover_ext.engine import backoff
-from nova_failover_ext.engine import dispatcher
+from nova_failover_ext.engine import dispatcher as dispatchers
+from nova_failover_ext.engine import events
 from nova_failover_ext.engine import gate
+from nova_failover_ext.engine import glances
+from nova_failover_ext.engine import heard
+from nova_failover_ext.engine import hosts
+from nova_failover_ext.engine import looks
 from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine import parts as own_parts
+from nova_failover_ext.engine import progress
+from nova_failover_ext.engine import requests
+from nova_failover_ext.engine import roster
+from nova_failover_ext.engine import settings as own_settings
 from nova_failover_ext.engine import state
 from nova_failover_ext.engine import survey
+from nova_failover_ext.engine import triage
+from nova_failover_ext.engine import watch
 from nova_failover_ext import exception
+from nova_failover_ext import load as loads
 from nova_failover_ext import results
 
 LOG = logging.getLogger(__name__)
 
 #: Stands for every replicated backend on the agenda; no host has this name.
 EVERY = 'every replicated backend'
+#: A backend whose servers still wait for their turn is left alone by this
+#: many reconciles: the end of the round looks.
+PATIENCE = 5
 
-
-@dataclasses.dataclass(frozen=True)
-class Hint:
-    """What somebody says of a backend; only a reason to look.
-
-    :ivar failover_id: of the failover they tell of
-    :ivar target: the active_backend_id they tell of, None if they do not
-    :ivar group_id: the replication group that has failed over, None for the
-        backend
-    """
-
-    failover_id: str | None
-    target: str | None
-    group_id: str | None = None
+Hint = roster.Hint
 
 
 class Coordinator:
@@ -65,143 +67,177 @@ class Coordinator:
 
     def __init__(self, cinder: survey.Cinder, nova: survey.Nova,
                  executor: futurist.ThreadPoolExecutor,
-                 waits: backoff.Backoff, limit: int, gate_timeout: float,
-                 interval: float,
+                 waits: backoff.Backoff, settings: own_settings.Settings,
+                 board: hosts.Board, observer: events.Observer,
                  clock: Callable[[], float] = time.monotonic) -> None:
         """Remember what to work with; :meth:`use` must follow.
 
         :param executor: runs the looks
         :param waits: how long to wait between tries and looks
-        :param limit: tries of one server
-        :param gate_timeout: seconds to look often at a closed gate
-        :param interval: seconds between two reconciles
+        :param board: which hosts can be asked
+        :param observer: told of what happens
         :param clock: seconds, never going back
         """
-        self._cinder = cinder
-        self._nova = nova
+        self.heard = heard.Heard()
         self._executor = executor
-        self._waits = waits
-        self._limit = limit
-        self._gate_timeout = gate_timeout
-        self._interval = interval
-        self._clock = clock
-        self._agenda = agenda.Agenda()
-        self._lock = threading.Lock()
-        self._states: dict[str, state.BackendState] = {}
-        #: what backends are called here, by their other names
-        self._names: dict[str, str] = {}
-        self._hints: dict[str, list[Hint]] = {}
-        self._dispatcher: dispatcher.Dispatcher
+        self._leading = False
+        self._every_errors = 0
+        self._parts = own_parts.Parts(
+            cinder, nova, roster.Roster(lambda: state.BackendState(
+                attempts.Attempts(waits, settings.attempts,
+                                  settings.given_up_interval))),
+            agendas.Agenda(), board, observer,
+            triage.Triage(settings, board, observer), settings, waits, clock)
+        self._looks = looks.Looks(self._parts)
+        self._glances = glances.Glances(self._parts)
+        self._watch: watch.HostWatch
 
-    def use(self, own: dispatcher.Dispatcher) -> None:
-        """Set the dispatcher, whose ``done`` is :meth:`done`."""
-        self._dispatcher = own
+    def use(self, dispatcher: dispatchers.Dispatcher,
+            client: watch.Client) -> None:
+        """Set what was made with the coordinator.
+
+        :param dispatcher: whose ``done`` is :meth:`done`
+        :param client: asks silent hosts
+        """
+        self._parts.dispatcher = dispatcher
+        self._watch = watch.HostWatch(self._parts, client, self._executor)
+
+    def lead(self) -> None:
+        """Begin to act; what was remembered of backends may be outdated."""
+        parts = self._parts
+        parts.roster.clear()
+        parts.agenda.clear()
+        parts.dispatcher.resume()
+        self._leading = True
+        parts.observer.leads(True)
+        parts.agenda.add(EVERY, parts.clock())
+        self.tick()
+
+    def follow(self) -> None:
+        """Start nothing any more; what is in flight goes on."""
+        self._leading = False
+        self._parts.agenda.clear()
+        self._parts.dispatcher.pause()
+        self._parts.observer.leads(False)
 
     def hint(self, backend: str, hint: Hint) -> None:
         """Look at a backend because of a notification."""
-        with self._lock:
-            backend = self._names.get(backend, backend)
-            known = self._hints.setdefault(backend, [])
-            # The latest of the backend, and of each group.
-            known[:] = [one for one in known
-                        if one.group_id != hint.group_id] + [hint]
-        self._agenda.add(backend, self._clock())
+        self.heard.note_backend(backend)
+        name = self._parts.roster.add_hint(backend, hint)
+        self._plan_full(name)
         self.tick()
 
-    def recover(self, backend: str, failover_id: str | None) -> str:
-        """Look at a backend because an operator asks; forget all waits.
+    def recover(self, request: requests.Request) -> str:
+        """Look at a backend because an operator asks.
 
-        For one round, every server is asked about, whatever the stamps say:
-        a connection may have changed without a failover.
+        The waits of the servers that the request is about are forgotten.
 
-        :param failover_id: the request id to record, None for any
         :returns: the request id that is recorded
         """
-        backend = self._name(backend)
-        own = self._state(backend)
-        own.tries.forget()
-        chosen = (failover_id if failover_id
-                  and state.valid_failover_id(failover_id)
-                  else oslo_context.generate_request_id())
-        own.asked_ids.append(chosen)
-        self._agenda.add(backend, self._clock(), reconcile=True)
+        name = self._parts.roster.name(request.backend)
+        own = self._parts.roster.get(name)
+        chosen = request.failover_id or ''
+        if not state.valid_failover_id(chosen):
+            chosen = oslo_context.generate_request_id()
+        with own.lock:
+            own.asked.append(dataclasses.replace(
+                request, backend=name, failover_id=chosen))
+        self._parts.agenda.add(name, self._parts.clock())
         self.tick()
         return chosen
 
-    def start(self) -> None:
-        """Plan the first look at every replicated backend."""
-        self._agenda.add(EVERY, self._clock(), reconcile=True)
-        self.tick()
+    def recover_backend(self, backend: str, failover_id: str | None) -> str:
+        """Ask about every server of a backend, whatever the stamps say.
+
+        :returns: the request id that is recorded
+        """
+        return self.recover(requests.Request(
+            backend, ignore_stamps=True, failover_id=failover_id))
 
     def tick(self) -> None:
         """Start the looks that are due."""
-        for look in self._agenda.take_due(self._clock()):
+        if not self._leading:
+            return
+        now = self._parts.clock()
+        for name, own in self._parts.roster.known():
+            self._plan_small(name, own, now)
+        self._watch.tick()
+        self._parts.dispatcher.start_more()
+        for look in self._parts.agenda.take_due(now):
             self._executor.submit(self._run, look)
 
-    def done(self, work: pace.Work, result: results.ServerResult) -> None:
-        """Note a result, and look again once nothing else is going on."""
-        own = self._state(work.backend)
-        now = self._clock()
-        attempt = own.tries.record(work.server_id, work.target,
-                                   result.outcome, result.reason, now)
-        own.answered(work.server_id, work.failover_id, result.outcome)
-        alone = self._busy(work.backend) <= {work.server_id}
-        # It has to be brought to the newer target now that it can be.
-        superseded = work.target != own.target
-        self._agenda.add(work.backend, now if alone or superseded
-                         else attempt.not_before)
+    def done(self, part: pace.Part, work: pace.Work,
+             result: results.ServerResult, load: loads.Load) -> None:
+        """Note a result for one of a server's backends."""
+        own = self._parts.roster.get(part.backend)
+        with own.lock:
+            self._parts.triage.ended(own, part, work, result,
+                                     self._parts.clock())
+        if self._leading:
+            self._parts.plan_partial(part.backend, own)
 
     def report(self, backend: str) -> dict[str, Any]:
         """Return what is known of a backend as plain data for the bus."""
-        backend = self._name(backend)
-        return {**self._state(backend).report(),
-                'in_flight': sorted(self._dispatcher.in_flight(backend)),
-                'waiting': sorted(self._dispatcher.waiting(backend))}
+        name = self._parts.roster.name(backend)
+        dispatcher = self._parts.dispatcher
+        return {**self._parts.roster.get(name).report(),
+                'in_flight': sorted(dispatcher.in_flight(name)),
+                'waiting': sorted(dispatcher.waiting(name))}
 
-    def look(self, look: agenda.Look) -> None:
-        """Read the truth about a backend, and act if it is settled.
+    def progress(self, backends: Sequence[str]
+                 ) -> dict[str, dict[str, Any]]:
+        """Return how far backends are, in a few numbers each.
 
-        :raises FailoverException: if the truth cannot be read
+        :param backends: their names, none for all that are known
         """
-        try:
-            read = survey.read(self._cinder, self._nova, look.backend)
-        except exception.BackendNotFound as exc:
-            LOG.warning('Nothing is done: %s', exc)
-            self._forget(look.backend)
-            return
-        if read.backend.name != look.backend:
-            self._rename(look.backend, read.backend.name)
-            self._agenda.add(read.backend.name, self._clock(), look.reconcile)
-            return
-        own = self._state(look.backend)
-        own.errors = 0
-        if self._may_act(look, own, read):
-            self._adopt(look.backend, own, read)
-            # The gate has given up waiting for the rows that are missing.
-            self._act(look, own, read.judge(
-                plan.Ask(read.gate.partial, frozenset(own.unasked))))
-        else:
-            # It was planned for what may be the target no longer.
-            self._dispatcher.replace(look.backend, [])
+        asked = [(name, self._parts.roster.name(name)) for name in backends
+                 ] or [(name, name) for name, _own
+                       in self._parts.roster.known()]
+        return {name: progress.of(self._parts, known)
+                for name, known in asked}
+
+    def health(self) -> dict[str, Any]:
+        """Return what was heard of as plain data for the bus."""
+        return self.heard.report()
 
     def reconcile(self) -> None:
         """Plan a look at every replicated backend, and the next reconcile.
 
         :raises CinderUnavailable: if Cinder cannot be asked
         """
-        now = self._clock()
-        for backend in self._cinder.backends():
-            if gate.is_replicated(backend):
-                self._agenda.add(backend.name, now, reconcile=True)
-        self._state(EVERY).errors = 0
-        self._agenda.add(EVERY, now + self._interval, reconcile=True)
+        parts = self._parts
+        for backend in parts.cinder.backends():
+            if gate.is_replicated(backend) and not self._busy(backend.name):
+                self._plan_full(backend.name)
+        self._every_errors = 0
+        parts.agenda.add(EVERY, parts.clock()
+                         + parts.settings.reconcile_interval)
 
-    def _run(self, look: agenda.Look) -> None:
+    def _busy(self, name: str) -> bool:
+        parts = self._parts
+        waiting, _in_flight = parts.dispatcher.counts(name)
+        since = parts.clock() - parts.roster.get(name).full_at
+        return bool(waiting) and (
+            since < PATIENCE * parts.settings.reconcile_interval)
+
+    def _plan_full(self, name: str) -> None:
+        own = self._parts.roster.get(name)
+        self._parts.agenda.add(name, max(self._parts.clock(),
+                                         own.full_after))
+
+    def _plan_small(self, name: str, own: state.BackendState,
+                    now: float) -> None:
+        counts = self._parts.dispatcher.counts(name)
+        if any(counts):
+            self._parts.agenda.add(name, max(now, own.glance_after),
+                                   agendas.Kind.GLANCE)
+        elif own.claims:
+            # The round is over: all that was said is looked at.
+            self._plan_full(name)
+
+    def _run(self, look: agendas.Look) -> None:
         try:
-            if look.backend == EVERY:
-                self.reconcile()
-            else:
-                self.look(look)
+            self._take(look)
         except exception.FailoverException as exc:
             self._put_off(look, str(exc))
         except Exception as exc:  # noqa: BLE001
@@ -212,139 +248,29 @@ class Coordinator:
                       ''.join(traceback.format_tb(exc.__traceback__)))
             self._put_off(look, 'an unexpected error, see the engine\'s log')
         finally:
-            self._agenda.done(look.backend)
+            self._parts.agenda.done(look.backend)
         self.tick()
 
-    def _put_off(self, look: agenda.Look, reason: str) -> None:
-        own = self._state(look.backend)
-        own.errors += 1
-        own.reason = reason
-        LOG.warning('Looking at %s is put off: %s', look.backend, reason)
-        self._agenda.add(look.backend, self._clock()
-                         + self._waits.seconds(own.errors), look.reconcile)
-
-    def _name(self, backend: str) -> str:
-        with self._lock:
-            return self._names.get(backend, backend)
-
-    def _rename(self, other: str, name: str) -> None:
-        # Each member of a cluster tells of it by its own name.
-        with self._lock:
-            self._names.pop(name, None)
-            self._names[other] = name
-            self._hints.setdefault(name, []).extend(
-                self._hints.pop(other, []))
-            old = self._states.pop(other, None)
-        if old and old.asked_ids:
-            own = self._state(name)
-            own.tries.forget()
-            own.asked_ids += old.asked_ids
-
-    def _forget(self, backend: str) -> None:
-        with self._lock:
-            self._names = {other: name for other, name in self._names.items()
-                           if name != backend}
-            self._hints.pop(backend, None)
-            self._states.pop(backend, None)
-
-    def _adopt(self, name: str, own: state.BackendState,
-               read: survey.Records) -> None:
-        with self._lock:
-            hints = self._hints.pop(name, [])
-        present = read.backend.active_backend_id
-        asked = own.adopt(present, _announced(name, present, hints))
-        for hint in hints:
-            if hint.group_id:
-                own.adopt_group(hint.failover_id,
-                                read.servers_of(hint.group_id))
-        if asked:
-            own.begin(asked, {a.server.id for a in read.attachments})
-
-    def _may_act(self, look: agenda.Look, own: state.BackendState,
-                 read: survey.Records) -> bool:
-        own.reason = read.gate.reason
-        if read.gate.open:
-            own.closed_since = None
-            return True
-        now = self._clock()
-        cause = (read.backend.active_backend_id, read.gate.partial)
-        if own.closed_for_seconds(cause, now) < self._gate_timeout:
-            LOG.info('Waiting: %s', read.gate.reason)
-            self._agenda.add(look.backend, now + self._waits.seconds(1),
-                             look.reconcile)
-            return False
-        return read.gate.partial
-
-    def _act(self, look: agenda.Look, own: state.BackendState,
-             found: survey.Survey) -> None:
-        now = self._clock()
-        target = found.backend.active_backend_id
-        own.tries.keep_only(found.servers)
-        if not found.problems:
-            own.unasked &= {s.server.id for s in found.servers
-                            if s.verdict is not plan.Verdict.SKIP}
-        # What we do to a server ourselves is no reason to defer it.
-        busy = self._dispatcher.in_flight(look.backend)
-        ready = {s.server.id for s in found.servers
-                 if s.server.id not in busy and own.tries.ready(
-                     s.server.id, target, now, look.reconcile)}
-        for server in found.servers_to(plan.Verdict.DEFER):
-            if server.server.id in ready:
-                own.tries.record(server.server.id, target,
-                                 results.Outcome.DEFERRED, server.reason, now)
-        self._dispatcher.replace(look.backend, [
-            _work(look.backend, own, server, target)
-            for server in found.servers_to(plan.Verdict.RECOVER)
-            if server.server.id in ready])
-        self._plan_next(look, own, found, now)
-
-    def _plan_next(self, look: agenda.Look, own: state.BackendState,
-                   found: survey.Survey, now: float) -> None:
-        busy = self._busy(look.backend)
-        due = own.tries.next_time(without=busy)
-        if found.problems:
-            own.errors += 1
-            own.reason = '; '.join('cell %s: %s' % (p.cell, p.reason)
-                                   for p in found.problems)
-            again = now + self._waits.seconds(own.errors)
-            due = min(due or again, again)
-        if due is not None:
-            self._agenda.add(look.backend, due)
-        counts = {v.value: len(found.servers_to(v)) for v in plan.Verdict}
-        LOG.info('%s is on %r: %s, busy %d', look.backend,
-                 found.backend.active_backend_id, counts, len(busy))
-
-    def _busy(self, backend: str) -> set[str]:
-        return (self._dispatcher.in_flight(backend)
-                | self._dispatcher.waiting(backend))
-
-    def _state(self, backend: str) -> state.BackendState:
-        with self._lock:
-            return self._states.setdefault(
-                backend, state.BackendState(
-                    attempts.Attempts(self._waits, self._limit)))
-
-
-def _announced(backend: str, present: str,
-               hints: Iterable[Hint]) -> str | None:
-    announced = None
-    for hint in hints:
-        if hint.group_id:
-            continue
-        if (hint.target or '') == present:
-            announced = hint.failover_id
+    def _take(self, look: agendas.Look) -> None:
+        if look.backend == EVERY:
+            self.reconcile()
+        elif look.kind is agendas.Kind.FULL:
+            self._looks.take(look.backend)
+        elif look.kind is agendas.Kind.PARTIAL:
+            self._glances.at_servers(look.backend)
         else:
-            LOG.info('A notification of failover %s says that %s is on %r, '
-                     'Cinder says %r: Cinder counts', hint.failover_id,
-                     backend, hint.target or '', present)
-    return announced
+            self._glances.at_services(look.backend)
 
-
-def _work(backend: str, own: state.BackendState, server: plan.ServerPlan,
-          target: str) -> pace.Work:
-    stale = server.volumes_to(plan.Verdict.RECOVER)
-    return pace.Work(
-        server_id=server.server.id, host=server.server.host or '',
-        cell=server.server.cell, backend=backend,
-        failover_id=own.id_for_work(), priority=server.priority,
-        target=target, volumes=tuple((v.volume_id, v.stamp) for v in stale))
+    def _put_off(self, look: agendas.Look, reason: str) -> None:
+        if look.backend == EVERY:
+            self._every_errors += 1
+            errors = self._every_errors
+        else:
+            own = self._parts.roster.get(look.backend)
+            own.errors += 1
+            own.reason, errors = reason, own.errors
+        LOG.warning('Looking at %s is put off: %s', look.backend, reason)
+        if self._leading:
+            self._parts.agenda.add(
+                look.backend, self._parts.clock()
+                + self._parts.waits.seconds(errors), look.kind)

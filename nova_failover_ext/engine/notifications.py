@@ -24,6 +24,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine import heard
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,9 @@ class Endpoint:
 
     def _receive(self, publisher_id: str, event_type: str,
                  payload: Any) -> None:
+        if event_type == heard.PROBE:
+            self._coordinator.heard.note_probe(payload)
+            return
         try:
             found = notifications.from_notification(payload)
         except hooks_exception.FailoverHooksException as exc:

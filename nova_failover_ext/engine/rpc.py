@@ -12,6 +12,7 @@
 
 """The engine's RPC endpoint, for the command line."""
 
+from collections.abc import Callable
 from typing import Any
 
 from nova import rpc
@@ -19,6 +20,7 @@ from oslo_config import cfg
 import oslo_messaging as messaging
 
 from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine import requests
 from nova_failover_ext import rpcapi
 
 
@@ -27,21 +29,43 @@ class Endpoint:
 
     target = messaging.Target(version=rpcapi.EngineAPI.VERSION)
 
-    def __init__(self, own: coordinator.Coordinator, host: str) -> None:
+    def __init__(self, own: coordinator.Coordinator, host: str,
+                 about: Callable[[], dict[str, Any]]) -> None:
         """Remember whom to ask.
 
         :param host: name of this controller, for :meth:`ping`
+        :param about: what else :meth:`health` tells
         """
         self._coordinator = own
         self._host = host
+        self._about = about
+
+    def recover(self, _context: Any, request: dict[str, Any]) -> str:
+        """Look at some servers of a backend now.
+
+        :returns: the request id that is recorded
+        :raises ValueError: if the request is nonsense
+        """
+        return self._coordinator.recover(
+            requests.Request.from_primitive(request))
+
+    def progress(self, _context: Any, backends: list[str]
+                 ) -> dict[str, dict[str, Any]]:
+        """Return how far backends are."""
+        return self._coordinator.progress(backends)
+
+    def health(self, _context: Any) -> dict[str, Any]:
+        """Tell how this engine fares."""
+        return {**self.ping(_context), **self._about(),
+                **self._coordinator.health()}
 
     def recover_backend(self, _context: Any, backend: str,
                         failover_id: str | None = None) -> str:
-        """Look at a backend now.
+        """Ask about every server of a backend now.
 
         :returns: the request id that is recorded
         """
-        return self._coordinator.recover(backend, failover_id)
+        return self._coordinator.recover_backend(backend, failover_id)
 
     def status(self, _context: Any, backend: str) -> dict[str, Any]:
         """Return what is remembered of a backend."""

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
 """The engine as an oslo.service service: starts, feeds and stops the parts.
 
 Everything is made in :meth:`EngineService.start`, which runs in the process
@@ -18,40 +19,48 @@ there.
 """
 
 from collections.abc import Callable
+import datetime
 import logging as std_logging
-import threading
+import os
 from typing import Any
 
 import futurist
 from futurist import periodics
-from kombu import exceptions as kombu_exception
 from nova import utils
 from oslo_config import cfg
 from oslo_log import log as logging
-import oslo_messaging as messaging
 from oslo_service import service
-import tenacity
+from oslo_utils import timeutils
 
+from nova_failover_ext.engine import announce
 from nova_failover_ext.engine import backoff
 from nova_failover_ext.engine import cinder
 from nova_failover_ext.engine import compute_client
+from nova_failover_ext.engine import coordination
 from nova_failover_ext.engine import coordinator
 from nova_failover_ext.engine import dispatcher
+from nova_failover_ext.engine import events
+from nova_failover_ext.engine import hosts
+from nova_failover_ext.engine import leadership
+from nova_failover_ext.engine import metrics
 from nova_failover_ext.engine import notifications
 from nova_failover_ext.engine import nova_db
 from nova_failover_ext.engine import pace
 from nova_failover_ext.engine import rpc
+from nova_failover_ext.engine import serving
+from nova_failover_ext.engine import settings
+from nova_failover_ext.engine import throttle
 from nova_failover_ext import policy
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at the agenda.
 TICK = 1.0
-#: Longest wait in seconds for a bus that refuses us.
-BUS_WAIT = 30
-
-_BUS_ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
-               OSError)
+#: The lock is looked at this many times within ``leader_timeout``.
+PROOFS = 4
+#: A host that was cut off in a recovery is waited for as long as this many
+#: heartbeats may take, before it is asked again.
+HEARTBEATS = 3
 
 
 class EngineService(service.Service):
@@ -64,80 +73,141 @@ class EngineService(service.Service):
         """
         super().__init__()
         self._conf = conf
-        self._servers: list[Any] = []
         self._executors: list[futurist.ThreadPoolExecutor] = []
+        self._stoppers: list[Callable[[], None]] = []
+        self._serving: serving.Serving | None = None
+        self._since: datetime.datetime | None = None
+        self._leadership: leadership.Leadership | None = None
+        self._coordinator: coordinator.Coordinator
         self._dispatcher: dispatcher.Dispatcher | None = None
         self._periodics: periodics.PeriodicWorker | None = None
 
     def start(self) -> None:
-        """Start to listen and to look.
+        """Start to act, or to wait until the acting engine is gone.
 
         Servers wait in threads of their own for a bus that is down, and
         looks are put off while Cinder or a database is: so it starts
         whatever the state of these.
         """
         super().start()
-        own = self._make_coordinator()
-        for make in (
-                lambda: notifications.listener(
-                    self._conf, notifications.Endpoint(own),
-                    executor_name()),
-                lambda: rpc.server(
-                    self._conf, rpc.Endpoint(own, self._conf.host))):
-            threading.Thread(target=self._serve, args=(make,),
-                             daemon=True).start()
-        self._periodics = _every(TICK, own.tick)
+        options = self._conf.failover_engine
+        self._coordinator = self._make_coordinator()
+        member = '%s.%d' % (self._conf.host, os.getpid())
+        self._leadership = leadership.Leadership(
+            lambda: coordination.make_lock(self._conf, member),
+            options.leader_timeout / PROOFS, options.leader_timeout,
+            self._lead, self._follow)
+        self._periodics = _every(TICK, self._tick)
         self.tg.add_thread(self._periodics.start)
-        own.start()
+        self._leadership.start()
         LOG.info('nova-failover-engine is started on %s', self._conf.host)
 
     def stop(self, graceful: bool = False) -> None:
-        """Start nothing new and stop to listen.
+        """Let another engine act, start nothing new and stop to listen.
 
         What is in flight goes on at its compute host, and the next engine
         finds what is left.
         """
+        if self._leadership:
+            self._leadership.stop()
         if self._periodics:
             self._periodics.stop()
         if self._dispatcher:
             self._dispatcher.stop()
-        for server in self._servers:
-            server.stop()
+        if self._serving:
+            self._serving.wait()
         for executor in self._executors:
             executor.shutdown(wait=False)
+        for stop in self._stoppers:
+            stop()
         LOG.info('nova-failover-engine is stopped on %s', self._conf.host)
         super().stop(graceful)
 
-    def _serve(self, make: Callable[[], Any]) -> None:
-        # Starting waits while the bus is down, and so would stopping.
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_BUS_ERRORS),
-            wait=tenacity.wait_random_exponential(max=BUS_WAIT),
-            before_sleep=tenacity.before_sleep_log(LOG, logging.WARNING))
-        self._servers.append(retrying(_started, make))
+    def _tick(self) -> None:
+        # A process that was stopped for a while does not know yet that
+        # another one leads.
+        if self._leadership and self._leadership.leading:
+            self._coordinator.tick()
+
+    def _lead(self) -> None:
+        own, conf = self._coordinator, self._conf
+        self._since = timeutils.utcnow()
+        self._serving = serving.Serving((
+            lambda: notifications.listener(
+                conf, notifications.Endpoint(own), executor_name()),
+            lambda: rpc.server(
+                conf, rpc.Endpoint(own, conf.host, self._about))))
+        self._serving.start()
+        own.lead()
+
+    def _follow(self) -> None:
+        self._coordinator.follow()
+        if self._serving:
+            self._serving.stop()
+
+    def _about(self) -> dict[str, Any]:
+        return {'leading_since': self._since and self._since.isoformat(),
+                'coordination': coordination.driver_name(self._conf),
+                'topics': list(
+                    self._conf.failover_engine.notification_topics)}
+
+    def _make_observer(self) -> events.Observer:
+        options = self._conf.failover_engine
+        announcer = announce.Announcer(self._conf.host)
+        observers: list[events.Observer] = [announcer]
+        self._stoppers.append(announcer.stop)
+        if options.metrics_port:
+            counters = metrics.Metrics()
+            self._stoppers.append(metrics.serve(
+                options.metrics_address, options.metrics_port,
+                counters.registry))
+            observers.append(counters)
+        return events.Fan(observers)
 
     def _make_coordinator(self) -> coordinator.Coordinator:
         options = self._conf.failover_engine
         lookers = futurist.ThreadPoolExecutor(options.survey_workers)
         callers = futurist.ThreadPoolExecutor(options.max_in_flight)
         self._executors = [lookers, callers]
+        observer = self._make_observer()
+        board = hosts.Board(options.host_probe_interval)
         own = coordinator.Coordinator(
             cinder.CinderReader(options.batch_size),
             nova_db.NovaReader(options.batch_size,
                                policy.chooser(self._conf)), lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
-            options.retry_attempts, options.gate_timeout,
-            options.reconcile_interval)
+            own_settings(self._conf), board, observer)
         client = compute_client.ComputeClient(
-            options.recovery_timeout, options.heartbeat_timeout)
+            options.recovery_timeout, options.heartbeat_timeout, board)
         self._dispatcher = dispatcher.Dispatcher(
             pace.Caps(options.max_in_flight,
                       options.max_in_flight_per_backend,
                       options.max_in_flight_per_host),
-            client.recover, own.done, callers)
-        own.use(self._dispatcher)
+            client.recover, own.done, callers,
+            throttle.Limits(options.max_in_flight_per_backend,
+                            options.slow_factor, options.slow_seconds,
+                            options.retry_interval_min), board, observer)
+        own.use(self._dispatcher, client)
         return own
+
+
+def own_settings(conf: cfg.ConfigOpts) -> settings.Settings:
+    """Return what the coordinator paces itself by.
+
+    :param conf: with the options of this package
+    """
+    options = conf.failover_engine
+    return settings.Settings(
+        attempts=options.retry_attempts,
+        given_up_interval=options.given_up_interval,
+        gate_timeout=options.gate_timeout,
+        reconcile_interval=options.reconcile_interval,
+        probe_interval=options.host_probe_interval,
+        ping_timeout=min(options.heartbeat_timeout, 10),
+        patience=min(options.recovery_timeout,
+                     HEARTBEATS * options.heartbeat_timeout),
+        automatic=options.automatic)
 
 
 def executor_name() -> str:
@@ -148,13 +218,6 @@ def executor_name() -> str:
     threading_mode = getattr(utils, 'concurrency_mode_threading', None)
     return ('threading' if threading_mode and threading_mode()
             else 'eventlet')
-
-
-def _started(make: Callable[[], Any]) -> Any:
-    # One that could not be started cannot be started again.
-    server = make()
-    server.start()
-    return server
 
 
 def _every(seconds: float, call: Any) -> periodics.PeriodicWorker:

@@ -26,6 +26,7 @@ import testtools
 
 from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine import heard
 from nova_failover_ext.engine import notifications
 
 SAMPLES = (pathlib.Path(cinder_failover_hooks.__file__).parents[1]
@@ -72,6 +73,31 @@ class EndpointTest(testtools.TestCase):
             {}, 'volume.x', 'backend.failover.end', payload, {}))
         self.coordinator.hint.assert_not_called()
         self.assertEqual(1, self.log.output.count('is ignored'))
+
+    def test_a_probe(self):
+        own = heard.Heard()
+        self.coordinator.heard = own
+        self.endpoint.info({}, 'volume.nova-failover', 'backend.probe',
+                           {'nonce': 'n1'}, {})
+        self.assertEqual({'heard': {}, 'nonces': ['n1']}, own.report())
+        self.coordinator.hint.assert_not_called()
+        self.assertEqual('', self.log.output)
+
+    @ddt.data(None, 5, [], {}, {'nonce': 5}, {'nonce': 'x' * 65})
+    def test_a_malformed_probe(self, payload):
+        own = heard.Heard()
+        own.note_probe(payload)
+        self.assertEqual([], own.report()['nonces'])
+
+    def test_what_is_remembered_is_bounded(self):
+        own = heard.Heard()
+        for number in range(2 * heard.BACKENDS):
+            own.note_probe({'nonce': str(number)})
+            own.note_backend(str(number))
+        report = own.report()
+        self.assertEqual((heard.PROBES, heard.BACKENDS),
+                         (len(report['nonces']), len(report['heard'])))
+        self.assertIn(str(number), report['heard'])
 
     @ddt.data(('compute.x', 'backend.failover.end'),
               ('volume.x', 'volume.create.end'))

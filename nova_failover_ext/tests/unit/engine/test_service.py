@@ -21,11 +21,14 @@ from oslo_config import cfg
 import testtools
 
 from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.engine import coordination
 from nova_failover_ext.engine import coordinator
 from nova_failover_ext.engine import dispatcher
 from nova_failover_ext.engine import notifications
+from nova_failover_ext.engine import requests
 from nova_failover_ext.engine import rpc
 from nova_failover_ext.engine import service
+from nova_failover_ext.engine import serving
 from nova_failover_ext import rpcapi
 
 
@@ -47,6 +50,27 @@ class FakeServer:
     def stop(self):
         self.stopped.set()
 
+    def wait(self):
+        """Nothing is left to wait for."""
+
+
+class FakeLock:
+    """A lock that the test gives away."""
+
+    def __init__(self):
+        self.free = threading.Event()
+        self.released = threading.Event()
+
+    def acquire(self, blocking=True):
+        return self.free.is_set()
+
+    def is_still_owner(self):
+        return self.free.is_set()
+
+    def release(self):
+        self.released.set()
+        return True
+
 
 class ServiceTest(testtools.TestCase):
     """Start and stop."""
@@ -56,17 +80,26 @@ class ServiceTest(testtools.TestCase):
         conf = cfg.ConfigOpts()
         engine_conf.register_opts(conf)
         conf.register_opt(cfg.StrOpt('host', default='ctl'))
+        conf.register_opt(cfg.StrOpt('connection'), group='api_database')
         conf([], default_config_files=[])
         self.server = FakeServer()
         self.listener = FakeServer()
+        self.lock = FakeLock()
         self.make_server = self._patch(rpc, 'server')
         self.make_server.return_value = self.server
         self._patch(notifications,
                     'listener').return_value = self.listener
         self._patch(nova_rpc, 'ClientRouter')
         self._patch(nova_rpc, 'get_client')
-        self.begun = self._patch(coordinator.Coordinator, 'start')
-        self._patch(coordinator.Coordinator, 'tick')
+        self._patch(nova_rpc, 'get_versioned_notifier')
+        self._patch(coordination, 'make_lock').return_value = self.lock
+        self.leads = threading.Event()
+        self.follows = threading.Event()
+        self._patch(coordinator.Coordinator, 'lead').side_effect = (
+            lambda own: self.leads.set())
+        self._patch(coordinator.Coordinator, 'follow').side_effect = (
+            lambda own: self.follows.set())
+        self.ticks = self._patch(coordinator.Coordinator, 'tick')
         self.dispatcher = self._patch(dispatcher, 'Dispatcher')
         self.service = service.EngineService(conf)
 
@@ -75,37 +108,63 @@ class ServiceTest(testtools.TestCase):
         self.addCleanup(patcher.stop)
         return patcher.start()
 
-    def test_start_and_stop(self):
-        self.server.may_start.set()
-        self.listener.may_start.set()
+    def _start(self, servers=True):
+        self.lock.free.set()
+        if servers:
+            self.server.may_start.set()
+            self.listener.may_start.set()
         self.service.start()
+        self.addCleanup(self.service.stop)
+        self.assertTrue(self.leads.wait(10))
+
+    def test_start_and_stop(self):
+        self._start()
         self.assertTrue(self.server.started.wait(10))
         self.assertTrue(self.listener.started.wait(10))
-        self.begun.assert_called_once()
         self.dispatcher.return_value.stop.assert_not_called()
         self.service.stop()
         self.service.wait()
         self.assertTrue(self.server.stopped.wait(10))
         self.dispatcher.return_value.stop.assert_called_once_with()
 
-    def test_a_bus_that_is_down_holds_up_neither_start_nor_stop(self):
+    def test_another_may_lead_once_this_one_is_told_to_stop(self):
+        self._start()
+        self.service.stop()
+        self.assertTrue(self.follows.is_set())
+        self.assertTrue(self.lock.released.is_set())
+
+    def test_who_does_not_lead_hears_and_does_nothing(self):
         self.service.start()
-        self.begun.assert_called_once()
+        self.addCleanup(self.service.stop)
+        self.service._tick()
+        self.ticks.assert_not_called()
+        self.make_server.assert_not_called()
+        self.assertFalse(self.leads.is_set())
+
+    def test_who_is_asked_about_it(self):
+        self._start()
+        about = self.service._about()
+        self.assertIsNotNone(about.pop('leading_since'))
+        self.assertEqual({'coordination': coordination.ALONE,
+                          'topics': ['failover_notifications']}, about)
+
+    def test_a_bus_that_is_down_holds_up_neither_start_nor_stop(self):
+        self._start(servers=False)
         self.service.stop()
         self.service.wait()
         self.assertFalse(self.server.stopped.is_set())
         self.server.may_start.set()
+        # It was not to be started any more by then.
+        self.assertTrue(self.server.stopped.wait(10))
         self.listener.may_start.set()
 
     def test_a_bus_that_refuses_is_tried_again(self):
-        self.listener.may_start.set()
-        self.server.may_start.set()
-        self._patch(service.tenacity.nap.time, 'sleep')
+        wait = self._patch(serving.tenacity, 'wait_random_exponential')
+        wait.return_value = serving.tenacity.wait_none()
         self.make_server.side_effect = [
             FakeServer(kombu_exception.OperationalError('refused')),
             self.server]
-        self.service.start()
-        self.addCleanup(self.service.stop)
+        self._start()
         self.assertTrue(self.server.started.wait(10))
 
     def test_stop_before_start(self):
@@ -119,13 +178,36 @@ class EndpointTest(testtools.TestCase):
         super().setUp()
         self.coordinator = mock.create_autospec(
             coordinator.Coordinator, instance=True)
-        self.endpoint = rpc.Endpoint(self.coordinator, 'ctl')
+        self.endpoint = rpc.Endpoint(
+            self.coordinator, 'ctl', lambda: {'topics': ['t']})
 
     def test_recover(self):
         self.coordinator.recover.return_value = 'req-1'
+        request = requests.Request('b', projects=('p',), limit=3)
+        self.assertEqual('req-1', self.endpoint.recover(
+            {}, request=request.to_primitive()))
+        self.coordinator.recover.assert_called_once_with(request)
+
+    def test_recover_nonsense(self):
+        self.assertRaises(ValueError, self.endpoint.recover, {},
+                          request={'backend': 'b', 'limit': 0})
+
+    def test_recover_as_older_commands_ask(self):
+        self.coordinator.recover_backend.return_value = 'req-1'
         self.assertEqual('req-1', self.endpoint.recover_backend(
             {}, backend='b', failover_id=None))
-        self.coordinator.recover.assert_called_once_with('b', None)
+        self.coordinator.recover_backend.assert_called_once_with('b', None)
+
+    def test_progress(self):
+        self.coordinator.progress.return_value = {'b': {'done': True}}
+        self.assertEqual({'b': {'done': True}},
+                         self.endpoint.progress({}, backends=['b']))
+
+    def test_health(self):
+        self.coordinator.health.return_value = {'nonces': ['n']}
+        self.assertEqual(
+            {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
+             'topics': ['t'], 'nonces': ['n']}, self.endpoint.health({}))
 
     def test_status(self):
         self.coordinator.report.return_value = {'reason': ''}
