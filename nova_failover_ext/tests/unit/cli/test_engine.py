@@ -21,6 +21,8 @@ import oslo_messaging as messaging
 import testtools
 
 from nova_failover_ext.cli import engine
+from nova_failover_ext.cli import errors
+from nova_failover_ext.engine import requests
 from nova_failover_ext import exception
 from nova_failover_ext import rpcapi
 
@@ -33,9 +35,10 @@ class EngineClientTest(testtools.TestCase):
         super().setUp()
         self._patch(rpc, 'get_client')
         self.reach = self._patch(rpcapi.EngineAPI, 'reach_bus')
-        self.recover = self._patch(rpcapi.EngineAPI, 'recover_backend')
+        self.recover = self._patch(rpcapi.EngineAPI, 'recover')
         self.status = self._patch(rpcapi.EngineAPI, 'status')
         self.client = engine.EngineClient(7)
+        self.request = requests.Request('b', limit=3)
 
     def _patch(self, owner, name):
         patcher = mock.patch.object(owner, name, autospec=True)
@@ -44,25 +47,34 @@ class EngineClientTest(testtools.TestCase):
 
     def test_recover(self):
         self.recover.return_value = 'req-1'
-        self.assertEqual('req-1', self.client.recover('b'))
-        _api, context, backend, failover_id, timeout = (
-            self.recover.call_args.args)
-        self.assertEqual(('b', context.request_id, 7),
-                         (backend, failover_id, timeout))
+        self.assertEqual('req-1', self.client.recover(self.request))
+        _api, context, request, timeout = self.recover.call_args.args
+        self.assertEqual((self.request.to_primitive(), 7),
+                         (request, timeout))
+        self.assertEqual(self.client.failover_id, context.request_id)
+
+    def test_progress_and_health(self):
+        progress = self._patch(rpcapi.EngineAPI, 'progress')
+        progress.return_value = {'b': {}}
+        self.assertEqual({'b': {}}, self.client.progress(['b']))
+        self.assertEqual((['b'], 7), progress.call_args.args[2:])
+        health = self._patch(rpcapi.EngineAPI, 'health')
+        health.return_value = {'host': 'ctl'}
+        self.assertEqual({'host': 'ctl'}, self.client.health())
+
+    @ddt.data(
+        messaging.UnsupportedVersion('1.1'),
+        messaging.RemoteError('UnsupportedVersion', 'x'),
+        messaging.RemoteError('NoSuchMethod', 'x'))
+    def test_an_older_engine(self, raised):
+        self.recover.side_effect = raised
+        error = self.assertRaises(errors.EngineOlder, self.client.recover,
+                                  self.request)
+        self.assertIn('older than this command', str(error))
 
     def test_status(self):
         self.status.return_value = {'reason': ''}
         self.assertEqual({'reason': ''}, self.client.status('b'))
-
-    @ddt.data(
-        ({'begun': ['req-0', 'req-1'], 'unasked': []}, True),
-        ({'begun': ['req-1'], 'unasked': ['server']}, False),
-        ({'begun': ['req-0'], 'unasked': []}, False),
-        ({}, False))
-    @ddt.unpack
-    def test_has_asked(self, known, expected):
-        self.status.return_value = known
-        self.assertEqual(expected, self.client.has_asked('b', 'req-1'))
 
     @ddt.data(
         (messaging.MessagingTimeout(), exception.EngineUnavailable,
@@ -72,7 +84,7 @@ class EngineClientTest(testtools.TestCase):
     @ddt.unpack
     def test_no_answer(self, raised, kind, text):
         self.recover.side_effect = raised
-        error = self.assertRaises(kind, self.client.recover, 'b')
+        error = self.assertRaises(kind, self.client.recover, self.request)
         self.assertIn(text, str(error))
         self.assertNotIn('CANARY', str(error))
 
@@ -83,6 +95,6 @@ class EngineClientTest(testtools.TestCase):
     def test_no_bus(self, raised):
         self.reach.side_effect = raised
         error = self.assertRaises(
-            exception.BrokerUnavailable, self.client.recover, 'b')
+            exception.BrokerUnavailable, self.client.recover, self.request)
         self.assertIn('refused', str(error))
         self.recover.assert_not_called()

@@ -10,15 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How progress is shown."""
+"""How progress is shown, and when it has come to its end."""
 
 import io
 
+import ddt
 import testtools
 
 from nova_failover_ext.cli import progress
-from nova_failover_ext.engine import plan
-from nova_failover_ext.tests.unit.engine import fakes
 
 
 class Terminal(io.StringIO):
@@ -28,24 +27,50 @@ class Terminal(io.StringIO):
         return True
 
 
+def _counts(**counts):
+    return {'b': {'counts': counts, 'gate': {'open': True}}}
+
+
+@ddt.ddt
 class ProgressTest(testtools.TestCase):
     """Lines and bars."""
 
-    def setUp(self):
-        super().setUp()
-        self.start = fakes.found(fakes.server_plan())
-        self.end = fakes.found(fakes.server_plan(verdict=plan.Verdict.SKIP))
-
     def _show(self, stream):
+        start, end = _counts(converged=1, recovering=2), _counts(converged=3)
         with progress.Progress(stream) as display:
-            for found in (self.start, self.start, self.end):
-                display.show(found)
+            for counts in (start, start, end):
+                display.show(counts)
         return stream.getvalue()
 
     def test_lines_only_when_something_changed(self):
         self.assertEqual(
-            '0 of 1 servers converged\n1 of 1 servers converged\n',
-            self._show(io.StringIO()))
+            '1 of 3 servers converged, 2 recovering\n'
+            '3 of 3 servers converged\n', self._show(io.StringIO()))
 
     def test_bar(self):
-        self.assertIn('1/1', self._show(Terminal()))
+        self.assertIn('3/3', self._show(Terminal()))
+
+    @ddt.data(
+        ({}, '0 of 0 servers converged'),
+        ({'b': {}}, '0 of 0 servers converged'),
+        ({**_counts(converged=1), 'c': {'counts': {
+            'converged': 2, 'given up': 1, 'deferred': 3}, 'unasked': 4}},
+         '3 of 7 servers converged, 3 deferred, 1 given up, '
+         '4 to be asked about'),
+        ({**_counts(converged=1), 'c': {'gate': {
+            'open': False, 'reason': 'not yet'}}}, 'waiting: not yet'),
+        ({'c': {'gate': {'open': True, 'reason': 'was closed'}}},
+         '0 of 0 servers converged'))
+    @ddt.unpack
+    def test_text(self, counts, expected):
+        self.assertEqual(expected, progress.describe(counts))
+
+    @ddt.data(
+        ({}, True), ({'begun': []}, False), ({'done': False}, False),
+        ({'unasked': 1}, False), ({'begun': ['req-0', 'req-1']}, True))
+    @ddt.unpack
+    def test_ended(self, values, expected):
+        known = {'begun': ['req-1'], 'done': True, 'unasked': 0, **values}
+        self.assertEqual(expected, progress.ended({'b': known}, 'req-1'))
+        self.assertFalse(progress.ended({'b': known, 'c': {}}, 'req-1'))
+        self.assertFalse(progress.ended({}, 'req-1'))

@@ -17,7 +17,6 @@ import datetime
 import ddt
 import testtools
 
-from nova_failover_ext.cli import progress
 from nova_failover_ext.cli import rows
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
@@ -49,7 +48,13 @@ class PlanRowsTest(testtools.TestCase):
              'Host': 'compute1', 'Status': 'ACTIVE (rebooting)',
              'Priority': 3, 'Policy': 'reattach', 'Verdict': 'recover',
              'Power Cycle': 'no', 'Volumes': '/dev/vdb',
-             'Reason': 'stale?'}, row)
+             'Reason': 'stale?', 'Until': '', 'Notes': ''}, row)
+
+    def test_until_when_and_what_else(self):
+        server = fakes.server_plan(until='at noon', notes=('a', 'b'))
+        row = dict(zip(rows.PLAN_COLUMNS, rows.plan_rows([server])[0],
+                       strict=True))
+        self.assertEqual(('at noon', 'a; b'), (row['Until'], row['Notes']))
 
     def test_per_volume(self):
         done = plan.VolumePlan('root', SKIP, 'same', '/dev/vda', True)
@@ -78,11 +83,24 @@ class StatusRowsTest(testtools.TestCase):
          'deferred'),
         (plan.Verdict.RECOVER, _recovery(result='Success'), {}, 'unsure'),
         (plan.Verdict.RECOVER, _recovery(),
-         {'servers': {'server': {'outcome': 'deferred'}}}, 'deferred'))
+         {'servers': {'server': {'outcome': 'deferred'}}}, 'deferred'),
+        (plan.Verdict.RECOVER, _recovery(),
+         {'servers': {'server': {'standing': 'given up'}}}, 'given up'),
+        (plan.Verdict.RECOVER, None,
+         {'servers': {'server': {'standing': 'converged'}}}, 'unsure'),
+        (plan.Verdict.RECOVER, None,
+         {'servers': {'server': {'standing': 'of a newer engine'}}},
+         'unsure'),
+        (plan.Verdict.RECOVER, _recovery(), {'waiting': ['server']},
+         'waiting'))
     @ddt.unpack
     def test_state(self, verdict, latest, remembered, expected):
         self.assertEqual(expected, rows.state_of(
             fakes.server_plan(verdict=verdict), latest, remembered).value)
+
+    def test_blocked(self):
+        server = fakes.server_plan(verdict=DEFER, blocked=True)
+        self.assertEqual('blocked', rows.state_of(server, None, {}).value)
 
     def _row(self, server, recoveries, remembered):
         return dict(zip(rows.STATUS_COLUMNS, rows.status_rows(
@@ -124,14 +142,21 @@ class SummaryTest(testtools.TestCase):
     def test_waiting(self):
         found = fakes.found(gate=gate.Decision(False, 'not yet'))
         self.assertIn('; waiting: not yet', rows.summary(found))
-        self.assertEqual('waiting: not yet', progress.describe(found))
 
-    def test_progress(self):
+    def test_of_a_backend(self):
+        found = fakes.found(fakes.server_plan(),
+                            fakes.server_plan(verdict=SKIP))
         self.assertEqual(
-            '1 of 3 servers converged, 1 deferred',
-            progress.describe(fakes.found(
-                fakes.server_plan(), fakes.server_plan(verdict=SKIP),
-                fakes.server_plan(verdict=DEFER))))
+            (fakes.BACKEND, 'second', 'failed-over', 2, 1, 1, '', '', '', ''),
+            rows.backend_row(found, {}))
+        row = dict(zip(rows.BACKEND_COLUMNS, rows.backend_row(found, {
+            'in_flight': 3, 'failover_id': 'req', 'looked_at': 'now',
+            'gate': {'open': False, 'reason': 'rows'}}), strict=True))
+        self.assertEqual((3, 'rows', 'req', 'now'), (
+            row['In Flight'], row['Waiting For'], row['Failover'],
+            row['Looked At']))
+        closed = fakes.found(gate=gate.Decision(False, 'not yet'))
+        self.assertEqual('not yet', rows.backend_row(closed, {})[7])
 
     def test_converged(self):
         done = fakes.server_plan(verdict=SKIP)
