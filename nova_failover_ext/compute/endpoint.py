@@ -12,13 +12,19 @@
 
 """The RPC endpoint inside nova-compute, thin: context in, result out."""
 
+from collections.abc import Iterator
+import contextlib
+import threading
 from typing import Any
 
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
+from nova_failover_ext.compute import load
 from nova_failover_ext.compute import recovery
+from nova_failover_ext import load as loads
 from nova_failover_ext import policy as policies
+from nova_failover_ext import results
 from nova_failover_ext import rpcapi
 
 LOG = logging.getLogger(__name__)
@@ -31,14 +37,19 @@ class FailoverEndpoint:
         namespace=rpcapi.COMPUTE_NAMESPACE,
         version=rpcapi.ComputeFailoverAPI.VERSION)
 
-    def __init__(self, host_name: str, work: recovery.Recovery) -> None:
+    def __init__(self, host_name: str, work: recovery.Recovery,
+                 cinder: load.MeasuredCinder) -> None:
         """Remember who does the work.
 
         :param host_name: this compute host
         :param work: the recovery
+        :param cinder: what ``work`` asks of Cinder, it asks of this
         """
         self._host_name = host_name
         self._work = work
+        self._cinder = cinder
+        self._lock = threading.Lock()
+        self._at_work: set[str] = set()
 
     def ping(self, context: Any) -> dict[str, str]:
         """Tell that this nova-compute is extended."""
@@ -51,14 +62,35 @@ class FailoverEndpoint:
                        policy: str | None = None) -> dict[str, Any]:
         """See ``ComputeFailoverAPI.recover_server``.
 
-        :returns: a ServerResult as plain data
+        A server that is being recovered for another call is deferred at
+        once: an engine that has taken over, or that has lost patience, asks
+        again, and would keep others from a slot while it waits.
+
+        :returns: a ServerResult as plain data, with the load on Cinder
         :raises ValueError: if there is no such policy
         """
         context.request_id = failover_id
-        result = self._work.recover(
-            context, server_id, volumes, policies.Policy(policy)
-            if policy else None)
+        chosen = policies.Policy(policy) if policy else None
+        with self._alone(server_id) as alone, self._cinder.measured() as meter:
+            result = (
+                self._work.recover(context, server_id, volumes, chosen)
+                if alone else results.ServerResult(
+                    server_id, results.Outcome.DEFERRED,
+                    'it is being recovered already'))
         LOG.info('Recovery of server %(server)s: %(outcome)s %(reason)s',
                  {'server': server_id, 'outcome': result.outcome.value,
                   'reason': result.reason})
-        return result.to_primitive()
+        return {**result.to_primitive(),
+                loads.KEY: meter.load.to_primitive()}
+
+    @contextlib.contextmanager
+    def _alone(self, server_id: str) -> Iterator[bool]:
+        with self._lock:
+            alone = server_id not in self._at_work
+            self._at_work.add(server_id)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._lock:
+                    self._at_work.discard(server_id)

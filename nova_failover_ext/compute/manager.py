@@ -21,8 +21,8 @@ from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
 
-from nova_failover_ext.compute import cinder
 from nova_failover_ext.compute import endpoint
+from nova_failover_ext.compute import load
 from nova_failover_ext.compute import parts
 from nova_failover_ext.compute import recovery
 from nova_failover_ext.compute import selfrecovery
@@ -49,15 +49,15 @@ class FailoverComputeManager(manager.ComputeManager):
         conf = nova.conf.CONF
         policy_conf.register_opts(conf)
         compute_conf.register_opts(conf)
+        cinder = load.MeasuredCinder(self.volume_api)
         own = parts.Parts(
             conf, upstream.Host(self),
             loading.load_virt_host(conf.compute_driver, self.driver,
-                                   self.volume_api),
-            cinder.CinderAPI(self.volume_api))
+                                   self.volume_api), cinder)
         self._recovery = recovery.Recovery(own)
         self._self_recovery = selfrecovery.SelfRecovery(own, self._recovery)
         self.additional_endpoints.append(
-            endpoint.FailoverEndpoint(self.host, self._recovery))
+            endpoint.FailoverEndpoint(self.host, self._recovery, cinder))
 
     def post_start_hook(self) -> None:
         """Recover the servers that were not resumed."""

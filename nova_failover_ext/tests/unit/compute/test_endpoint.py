@@ -12,13 +12,17 @@
 
 """The thin edge: context in, plain data out."""
 
+import threading
 from unittest import mock
 
 from nova import context as nova_context
+from nova.volume import cinder as nova_cinder
 from oslotest import base
 
 from nova_failover_ext.compute import endpoint
+from nova_failover_ext.compute import load
 from nova_failover_ext.compute import recovery
+from nova_failover_ext import load as loads
 from nova_failover_ext import policy
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi
@@ -29,7 +33,10 @@ class Endpoint(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.work = mock.create_autospec(recovery.Recovery, instance=True)
-        self.endpoint = endpoint.FailoverEndpoint('here', self.work)
+        self.cinder = load.MeasuredCinder(mock.create_autospec(
+            nova_cinder.API, instance=True))
+        self.endpoint = endpoint.FailoverEndpoint(
+            'here', self.work, self.cinder)
         self.context = nova_context.get_admin_context()
 
     def test_ping(self):
@@ -39,10 +46,13 @@ class Endpoint(base.BaseTestCase):
     def test_recover_server(self):
         result = results.ServerResult('s', results.Outcome.UNCHANGED)
         self.work.recover.return_value = result
-        self.assertEqual(
-            result.to_primitive(), self.endpoint.recover_server(
-                self.context, server_id='s', failover_id='req-f',
-                volumes={'v': 'b'}))
+        answer = self.endpoint.recover_server(
+            self.context, server_id='s', failover_id='req-f',
+            volumes={'v': 'b'})
+        # An older engine reads it as well.
+        self.assertEqual(result, results.ServerResult.from_primitive(answer))
+        del answer[loads.KEY]
+        self.assertEqual(result.to_primitive(), answer)
         self.work.recover.assert_called_once_with(
             self.context, 's', {'v': 'b'}, None)
         self.assertEqual('req-f', self.context.request_id)
@@ -66,3 +76,64 @@ class Endpoint(base.BaseTestCase):
             ValueError, self.endpoint.recover_server, self.context,
             server_id='s', failover_id='req-f', volumes={}, policy='x')
         self.work.recover.assert_not_called()
+
+    def _recover(self, server_id='s'):
+        return self.endpoint.recover_server(
+            self.context, server_id=server_id, failover_id='req-f',
+            volumes={})
+
+    def test_load(self):
+        def recover(*_args):
+            self.cinder.complete(self.context, 'a')
+            self.cinder.delete(self.context, 'a')
+            return results.ServerResult('s', results.Outcome.RECOVERED)
+
+        self.work.recover.side_effect = recover
+        for _ in range(2):
+            answer = self._recover()
+            self.assertEqual(2, loads.Load.from_primitive(
+                answer[loads.KEY]).calls)
+
+    def _beside(self, call):
+        """Call while a recovery of 's' goes on, and end that."""
+        at_work, end = threading.Event(), threading.Event()
+
+        def recover(context, server_id, *_args):
+            if server_id == 's':
+                at_work.set()
+                self.assertTrue(end.wait(60))
+            return results.ServerResult(server_id, results.Outcome.RECOVERED)
+
+        self.work.recover.side_effect = recover
+        worker = threading.Thread(target=self._recover)
+        worker.start()
+        try:
+            self.assertTrue(at_work.wait(60))
+            return call()
+        finally:
+            end.set()
+            worker.join(60)
+
+    def test_a_server_at_work_is_deferred_at_once(self):
+        answer = self._beside(self._recover)
+        self.assertEqual(results.ServerResult(
+            's', results.Outcome.DEFERRED, 'it is being recovered already'),
+            results.ServerResult.from_primitive(answer))
+        self.work.recover.assert_called_once()
+        self.work.recover.side_effect = None
+        self.work.recover.return_value = results.ServerResult(
+            's', results.Outcome.UNCHANGED)
+        self.assertEqual('unchanged', self._recover()['outcome'])
+
+    def test_it_stays_at_work_however_often_it_is_asked_for(self):
+        answers = self._beside(lambda: [self._recover() for _ in range(3)])
+        self.assertEqual(['deferred'] * 3, [a['outcome'] for a in answers])
+
+    def test_another_server_is_not_deferred(self):
+        answer = self._beside(lambda: self._recover('other'))
+        self.assertEqual('recovered', answer['outcome'])
+
+    def test_an_error_ends_the_work(self):
+        self.work.recover.side_effect = RuntimeError
+        for _ in range(2):
+            self.assertRaises(RuntimeError, self._recover)
