@@ -25,7 +25,6 @@ from nova_failover_ext.engine import compute_client
 from nova_failover_ext.engine import coordinator
 from nova_failover_ext.engine import dispatcher
 from nova_failover_ext.engine import drivers
-from nova_failover_ext.engine import drivers
 from nova_failover_ext.engine import events
 from nova_failover_ext.engine import hosts
 from nova_failover_ext.engine import nova_db

@@ -27,7 +27,7 @@ class AgendaTest(testtools.TestCase):
     def test_not_due(self):
         self.agenda.add('b', 2.0)
         self.assertEqual([], self.agenda.take_due(1.9))
-        self.assertEqual([agenda.Look('b', 2.0, False)],
+        self.assertEqual([agenda.Look('b', 2.0)],
                          self.agenda.take_due(2.0))
 
     def test_taken_once(self):
@@ -36,10 +36,10 @@ class AgendaTest(testtools.TestCase):
         self.assertEqual([], self.agenda.take_due(9.0))
 
     def test_the_earlier_time_counts(self):
-        self.agenda.add('b', 5.0, reconcile=True)
+        self.agenda.add('b', 5.0)
         self.agenda.add('b', 1.0)
         self.agenda.add('b', 3.0)
-        self.assertEqual([agenda.Look('b', 1.0, True)],
+        self.assertEqual([agenda.Look('b', 1.0)],
                          self.agenda.take_due(5.0))
 
     def test_never_two_at_once(self):
@@ -57,3 +57,34 @@ class AgendaTest(testtools.TestCase):
         self.agenda.add('b', 0.0)
         self.assertEqual(['b'],
                          [look.backend for look in self.agenda.take_due(0.0)])
+
+    def _taken(self, now):
+        look, = self.agenda.take_due(now)
+        self.agenda.done(look.backend)
+        return look.kind
+
+    def test_a_whole_look_goes_first_then_what_is_due_for_longest(self):
+        self.agenda.add('b', 2.0, agenda.Kind.PARTIAL)
+        self.agenda.add('b', 1.0, agenda.Kind.GLANCE)
+        self.agenda.add('b', 3.0)
+        self.assertEqual(agenda.Kind.GLANCE, self._taken(1.5))
+        self.agenda.add('b', 1.0, agenda.Kind.GLANCE)
+        self.assertEqual(
+            [agenda.Kind.FULL, agenda.Kind.GLANCE, agenda.Kind.PARTIAL],
+            [self._taken(3.0) for _ in range(3)])
+
+    def test_what_is_expected(self):
+        self.assertFalse(self.agenda.expects('b', 9.0))
+        self.agenda.add('b', 2.0)
+        self.assertFalse(self.agenda.expects('b', 1.0))
+        self.assertTrue(self.agenda.expects('b', 2.0))
+        self.agenda.take_due(2.0)
+        self.assertTrue(self.agenda.expects('b', 0.0))
+        self.agenda.done('b')
+        self.agenda.add('b', 0.0, agenda.Kind.GLANCE)
+        self.assertFalse(self.agenda.expects('b', 9.0))
+
+    def test_clear(self):
+        self.agenda.add('b', 0.0)
+        self.agenda.clear()
+        self.assertEqual([], self.agenda.take_due(9.0))

@@ -19,9 +19,7 @@ import testtools
 
 from nova_failover_ext.engine import attempts
 from nova_failover_ext.engine import backoff
-from nova_failover_ext.engine import plan
 from nova_failover_ext import results
-from nova_failover_ext.tests.unit.engine import fakes
 
 FAILED = results.Outcome.FAILED
 
@@ -49,50 +47,100 @@ class AttemptsTest(testtools.TestCase):
         super().setUp()
         waits = mock.create_autospec(backoff.Backoff, instance=True)
         waits.seconds.side_effect = lambda count: 10.0 * count
-        self.tries = attempts.Attempts(waits, limit=2)
+        self.tries = attempts.Attempts(waits, 2, 500.0)
 
-    def _record(self, now=0.0, target='second'):
-        return self.tries.record('server', target, FAILED, 'why', now)
+    def _record(self, now=0.0, target='second', again=True, **values):
+        return self.tries.record('server', attempts.Try(
+            target, FAILED, 'why', **values), now, again)
 
     def test_never_tried(self):
-        self.assertTrue(self.tries.ready('server', 'second', 0.0, False))
+        self.assertTrue(self.tries.ready('server', 'second', 0.0))
         self.assertIsNone(self.tries.next_time())
 
     def test_waits_after_a_try(self):
-        attempt = self._record()
         self.assertEqual(
-            attempts.Attempt('second', 1, 10.0, FAILED, 'why'), attempt)
-        self.assertFalse(self.tries.ready('server', 'second', 9.9, True))
-        self.assertTrue(self.tries.ready('server', 'second', 10.0, False))
+            attempts.Attempt('second', 1, 10.0, FAILED, 'why'),
+            self._record())
+        self.assertFalse(self.tries.ready('server', 'second', 9.9))
+        self.assertTrue(self.tries.ready('server', 'second', 10.0))
         self.assertEqual(10.0, self.tries.next_time())
 
-    def test_runs_out_of_tries(self):
+    def test_due_once(self):
         self._record()
-        self.assertEqual(2, self._record().count)
-        self.assertFalse(self.tries.ready('server', 'second', 99.0, False))
-        self.assertTrue(self.tries.ready('server', 'second', 99.0, True))
+        self.assertEqual([], self.tries.take_due(9.9))
+        self.assertEqual(['server'], self.tries.take_due(10.0))
+        self.assertEqual([], self.tries.take_due(99.0))
         self.assertIsNone(self.tries.next_time())
+        self.tries.schedule('server')
+        self.assertEqual(['server'], self.tries.take_due(99.0))
+
+    def test_the_latest_wait_counts(self):
+        self._record()
+        self._record(now=5.0, wait=100.0)
+        self.assertEqual([], self.tries.take_due(99.0))
+        self.assertEqual(105.0, self.tries.next_time())
+
+    def test_woken(self):
+        self._record()
+        self.tries.wake(['server', 'unheard of'], 1.0)
+        self.assertTrue(self.tries.ready('server', 'second', 1.0))
+        self.assertEqual(['server', 'unheard of'],
+                         self.tries.take_due(1.0))
+
+    def test_postponed(self):
+        self._record()
+        self.tries.postpone(['server'], 40.0)
+        self.assertEqual([], self.tries.take_due(39.0))
+        self.assertEqual(['server'], self.tries.take_due(40.0))
+
+    def test_not_by_itself(self):
+        self._record(again=False)
+        self.assertIsNone(self.tries.next_time())
+
+    def test_given_up_which_is_news_once(self):
+        self.assertFalse(self._record().given_up)
+        second, third = self._record(), self._record()
+        self.assertEqual((True, True), (second.given_up, second.news))
+        self.assertEqual((True, False), (third.given_up, third.news))
+        self.assertEqual(500.0, self.tries.next_time())
+
+    def test_what_is_free_is_not_counted(self):
+        for _ in range(9):
+            last = self._record(free=True)
+        self.assertEqual((0, False, 10.0),
+                         (last.count, last.given_up, last.not_before))
+
+    def test_since_when_a_host_is_silent(self):
+        self._record(now=1.0, silent=True, free=True)
+        self._record(now=2.0, silent=True, free=True)
+        self.assertEqual(1.0, self._record(free=True).silent_since)
+        self.assertIsNone(self._record().silent_since)
+
+    def test_a_changed_record_starts_anew_once_given_up(self):
+        self._record()
+        self.tries.mark('server', 'second', ('a',))
+        self.tries.mark('server', 'second', ('b',))
+        self._record()
+        self.tries.mark('server', 'second', ('c',))
+        self.tries.mark('server', 'second', ('c',))
+        self.assertTrue(self.tries.get('server', 'second').given_up)
+        self.tries.mark('server', 'second', ('d',))
+        self.assertIsNone(self.tries.get('server', 'second'))
 
     def test_another_target_starts_anew(self):
         self._record()
-        self.assertTrue(self.tries.ready('server', '', 0.0, False))
+        self.assertTrue(self.tries.ready('server', '', 0.0))
         self.assertEqual(1, self._record(target='').count)
-
-    def test_busy_servers_have_no_next_time(self):
-        self._record()
-        self.assertIsNone(self.tries.next_time(without={'server'}))
 
     def test_keeps_only_what_is_open(self):
         self._record()
-        self.tries.keep_only([fakes.server_plan()])
+        self.tries.keep_only(['server', 'other'])
         self.assertIn('server', self.tries.all())
-        self.tries.keep_only(
-            [fakes.server_plan(verdict=plan.Verdict.DEFER)])
-        self.assertIn('server', self.tries.all())
-        self.tries.keep_only([fakes.server_plan(verdict=plan.Verdict.SKIP)])
+        self.tries.keep_only(['other'])
         self.assertEqual({}, self.tries.all())
+        self.assertIsNone(self.tries.next_time())
 
     def test_forget(self):
         self._record()
-        self.tries.forget()
-        self.assertTrue(self.tries.ready('server', 'second', 0.0, False))
+        self.tries.forget(['server'])
+        self.assertTrue(self.tries.ready('server', 'second', 0.0))

@@ -140,7 +140,8 @@ class ClusterTest(coordinated.CoordinatorTestCase):
     def test_told_by_another_member(self):
         self._hint_by('other@rbd')
         self.assertEqual([fakes.work()], self.sent)
-        self.assertEqual([fakes.BACKEND], sorted(self.coordinator.progress([])))
+        self.assertEqual([fakes.BACKEND],
+                         sorted(self.coordinator.progress([])))
 
     def test_known_by_then(self):
         self._hint_by('other@rbd')

@@ -12,6 +12,7 @@
 
 """What is remembered of a backend."""
 
+import datetime
 from unittest import mock
 
 import ddt
@@ -19,6 +20,7 @@ import testtools
 
 from nova_failover_ext.engine import attempts
 from nova_failover_ext.engine import backoff
+from nova_failover_ext.engine import requests
 from nova_failover_ext.engine import state
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes
@@ -32,7 +34,7 @@ class StateTest(testtools.TestCase):
         super().setUp()
         waits = mock.create_autospec(backoff.Backoff, instance=True)
         waits.seconds.return_value = 1.0
-        self.state = state.BackendState(attempts.Attempts(waits, 2))
+        self.state = state.BackendState(attempts.Attempts(waits, 2, 900.0))
 
     @ddt.data((fakes.FAILOVER_ID, True), (None, False), ('', False),
               ('req-', False), ('req-1', False), (fakes.FAILOVER_ID[4:],
@@ -61,9 +63,39 @@ class StateTest(testtools.TestCase):
     def test_report(self):
         self.state.adopt('second', fakes.FAILOVER_ID)
         self.state.tries.record(
-            'server', 'second', results.Outcome.FAILED, 'why', 0.0)
+            'server', attempts.Try('second', results.Outcome.FAILED, 'why'),
+            0.0)
         report = self.state.report()
         self.assertEqual(fakes.FAILOVER_ID, report['failover_id'])
         self.assertEqual(
             {'server': {'tries': 1, 'outcome': 'failed', 'reason': 'why'}},
             report['servers'])
+
+    def test_a_request_for_some_has_an_id_of_its_own(self):
+        self.state.adopt('second', fakes.FAILOVER_ID)
+        made = 'req-' + fakes.CELL
+        self.state.begin(requests.Request(
+            'b', servers=('one',), policy='refresh', failover_id=made),
+            {'one'})
+        self.assertEqual(
+            (made, fakes.FAILOVER_ID),
+            (self.state.id_for_work('one'), self.state.id_for_work('two')))
+        self.assertEqual({'one': 'refresh'}, self.state.policies)
+        self.state.begin(requests.Request('b', failover_id=made),
+                         {'one', 'two'})
+        self.assertEqual(made, self.state.id_for_work('two'))
+        self.assertEqual({}, self.state.policies)
+
+    def test_how_long_the_gate_is_closed(self):
+        self.assertFalse(self.state.gate()['open'])
+        self.state.adopt('second', None)
+        self.assertTrue(self.state.gate()['open'])
+        self.assertEqual(0.0, self.state.closed(('a', False), 5.0, 60.0))
+        self.assertEqual(9.0, self.state.closed(('a', False), 14.0, 60.0))
+        gate = self.state.gate()
+        self.assertEqual(60.0, (
+            datetime.datetime.fromisoformat(gate['until'])
+            - datetime.datetime.fromisoformat(gate['since'])
+        ).total_seconds())
+        self.assertFalse(gate['open'])
+        self.assertEqual(0.0, self.state.closed(('a', True), 20.0, 60.0))
