@@ -176,6 +176,11 @@ class CinderReader:
         except exception.CinderUnavailable as exc:
             LOG.info('The driver of %s is not known: %s', host, exc)
             return None
+        except Exception as exc:  # noqa: BLE001
+            # No look may fail for want of what nobody waits for.
+            LOG.info('The driver of %s is not known: %s', host,
+                     type(exc).__name__)
+            return None
         return drivers.recognise(getattr(found, 'vendor_name', None),
                                  getattr(found, 'storage_protocol', None))
 
