@@ -89,7 +89,7 @@ class Check(command.FailoverCommand):
             return [], [findings.failure(
                 storage.BACKEND, '', 'none takes part in replication')]
         return records, [finding for one in records for finding in (
-            storage.service(one), storage.driver(reader, one.backend),
+            storage.service(one), storage.driver(one),
             *storage.rehearsal(one))]
 
     def _engine(self, backends: list[str]) -> list[Any]:

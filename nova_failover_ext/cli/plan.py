@@ -13,7 +13,6 @@
 """``nova-failover plan``: what would be done, and why. Changes nothing."""
 
 import argparse
-import dataclasses
 from typing import Any
 
 from nova_failover_ext.cli import command
@@ -61,10 +60,6 @@ class Plan(command.FailoverCommand):
     def _planned(self, backend: str, rehearse: bool) -> Any:
         if not rehearse:
             return self.survey(backend)
-        from nova_failover_ext.engine import plan
-        records = self.records(backend)
-        survey = records.judge(plan.Ask())
         self.tell('This is a rehearsal: every replicated volume is taken '
                   'for stale.')
-        return dataclasses.replace(survey, servers=tuple(plan.rehearse(
-            records.backend, records.volumes, records.attachments)))
+        return self.records(backend).rehearse()

@@ -13,14 +13,12 @@
 """Cinder's backends: are they up, in order, and fit to be recovered from?"""
 
 from collections.abc import Sequence
-from typing import Any
 
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import plan
 from nova_failover_ext.engine import survey
-from nova_failover_ext import exception
 from nova_failover_ext import truth
 
 BACKEND = 'backend'
@@ -54,15 +52,9 @@ def service(found: survey.Records) -> findings.Finding:
         backend.present.replication_status))
 
 
-def driver(reader: Any, backend: model.Backend) -> findings.Finding:
-    """Tell what its driver makes of a failover.
-
-    :param reader: a :class:`nova_failover_ext.engine.cinder.CinderReader`
-    """
-    try:
-        expected = reader.expectation(backend)
-    except exception.CinderUnavailable as exc:
-        return findings.warning(DRIVER, backend.name, str(exc))
+def driver(found: survey.Records) -> findings.Finding:
+    """Tell what its driver makes of a failover."""
+    backend, expected = found.backend, found.expected
     if expected.blocks:
         return findings.failure(DRIVER, backend.name, expected.blocks)
     names = ' or '.join(known.title for known in expected.drivers)
@@ -75,7 +67,7 @@ def driver(reader: Any, backend: model.Backend) -> findings.Finding:
 def rehearsal(found: survey.Records) -> list[findings.Finding]:
     """Tell how the servers would be recovered, were it to fail over now."""
     name = found.backend.name
-    servers = plan.rehearse(found.backend, found.volumes, found.attachments)
+    servers = found.rehearse().servers
     detail = _recovered(servers)
     deferred = [s for s in servers if s.verdict is plan.Verdict.DEFER]
     if not deferred:

@@ -30,7 +30,6 @@ from nova_failover_ext.cli.checks import hosts
 from nova_failover_ext.cli.checks import pace
 from nova_failover_ext.cli.checks import storage
 from nova_failover_ext.cli import errors
-from nova_failover_ext.engine import cinder
 from nova_failover_ext.engine import compute_client
 from nova_failover_ext.engine import gate
 from nova_failover_ext.engine import model
@@ -47,6 +46,8 @@ EXPECTED = types.SimpleNamespace(
 HEALTH = {'host': 'ctl', 'version': '1.1', 'leading_since': 'noon',
           'coordination': 'mysql', 'topics': ['t'], 'heard': {},
           'nonces': ['n']}
+OF_TWO = ('of 2 servers, 2 would be recovered (2 while they run); 0 left '
+          'alone')
 CELL = types.SimpleNamespace(uuid=fakes.CELL, name='cell1')
 
 
@@ -78,8 +79,6 @@ class CheckTest(test_commands.CommandsTestCase):
         self.cells.return_value = [CELL]
         self.attachments = self._patch(nova_db.NovaReader, 'attachments')
         self.attachments.return_value = ([], [])
-        self._patch(cinder.CinderReader, 'expectation').return_value = (
-            EXPECTED)
         self._patch(databases, 'buses').return_value = {
             CELL.uuid: findings.good('message bus', 'cell cell1')}
         self.engine.health.return_value = HEALTH
@@ -171,10 +170,8 @@ class StorageTest(testtools.TestCase):
         self.assertIn(text, finding.detail)
 
     def _driver(self, **values):
-        reader = mock.create_autospec(cinder.CinderReader, instance=True)
-        reader.expectation.return_value = types.SimpleNamespace(
-            **{**vars(EXPECTED), **values})
-        return storage.driver(reader, fakes.backend())
+        return storage.driver(records(expected=types.SimpleNamespace(
+            **{**vars(EXPECTED), **values})))
 
     def test_driver(self):
         self.assertEqual(
@@ -190,18 +187,10 @@ class StorageTest(testtools.TestCase):
         self.assertEqual(('fail', 'it cannot'),
                          self._driver(blocks='it cannot').row[2:])
 
-    def test_a_driver_that_cannot_be_asked(self):
-        reader = mock.create_autospec(cinder.CinderReader, instance=True)
-        reader.expectation.side_effect = exception.CinderUnavailable(
-            reason='x')
-        self.assertEqual('warn', storage.driver(
-            reader, fakes.backend()).result.value)
-
     def test_rehearsal(self):
         (finding,) = storage.rehearsal(records('second', None))
         self.assertEqual(
-            ('ok', 'of 2 servers, 2 would be recovered (2 while they run); 0 '
-             'left alone'), finding.row[2:])
+            ('ok', OF_TWO), finding.row[2:])
 
     def test_a_rehearsal_with_servers_that_wait(self):
         paused = fakes.attachment(server=fakes.server(vm_state='paused'))

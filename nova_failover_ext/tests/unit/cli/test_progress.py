@@ -27,6 +27,10 @@ class Terminal(io.StringIO):
         return True
 
 
+MANY = ('3 of 7 servers converged, 3 deferred, 1 given up, 4 to be asked '
+        'about')
+
+
 def _counts(**counts):
     return {'b': {'counts': counts, 'gate': {'open': True}}}
 
@@ -55,8 +59,7 @@ class ProgressTest(testtools.TestCase):
         ({'b': {}}, '0 of 0 servers converged'),
         ({**_counts(converged=1), 'c': {'counts': {
             'converged': 2, 'given up': 1, 'deferred': 3}, 'unasked': 4}},
-         '3 of 7 servers converged, 3 deferred, 1 given up, '
-         '4 to be asked about'),
+         MANY),
         ({**_counts(converged=1), 'c': {'gate': {
             'open': False, 'reason': 'not yet'}}}, 'waiting: not yet'),
         ({'c': {'gate': {'open': True, 'reason': 'was closed'}}},
