@@ -13,7 +13,9 @@
 
 """Fills the template of the page."""
 
+import dataclasses
 import datetime
+import enum
 from typing import Any
 
 import jinja2
@@ -29,6 +31,8 @@ _TEMPLATE = 'report.html.j2'
 
 def render(data: reports.ReportData) -> str:
     """Return the page."""
+    # Before anything is quoted or cut, which could hide a secret from it.
+    data = _scrubbed(data)
     seconds = [s for entry in data.entries
                if (s := data.seconds(entry)) is not None]
     sentence, style = views.headline(data.entries)
@@ -50,6 +54,20 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         moment=_moment, clock=_clock, duration=figures.duration)
     return environment
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value
+    if isinstance(value, str):
+        return strutils.mask_password(value)
+    if isinstance(value, tuple):
+        return tuple(_scrubbed(one) for one in value)
+    if dataclasses.is_dataclass(value):
+        return dataclasses.replace(value, **{
+            field.name: _scrubbed(getattr(value, field.name))
+            for field in dataclasses.fields(value)})
+    return value
 
 
 def _scrub(value: Any) -> Any:

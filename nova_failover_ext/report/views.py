@@ -121,7 +121,10 @@ def pictures(seconds: list[float]) -> dict[str, Any] | None:
         'beyond_count': bins.beyond,
         'end': figures.duration(bins.end),
         'top': top, 'most': most, 'line': line, 'area': area,
-        'axis': svg.axis(bins.end, right), 'curve_axis': svg.axis(bins.end),
+        # The label of the last bar needs a place, too.
+        'axis': [one for one in svg.axis(bins.end, right)
+                 if one[0] < 82 or not bins.beyond],
+        'curve_axis': svg.axis(bins.end),
         'marks': [(name, round(svg.place(value, bins.end) * right / 100, 2),
                    figures.duration(value))
                   for name, value in (
@@ -238,7 +241,9 @@ def _row(entry: reports.Entry, data: reports.ReportData,
         'entry': entry, 'style': class_of(entry.standing),
         'took': (figures.duration(took) if took is not None
                  else word(entry.standing)),
-        'bars': [_bar(one, axis) for one in entry.tries] if axis else []}
+        'bars': [_bar(one, axis) for one in entry.tries] if axis else [],
+        'back': (axis.place(entry.recovered_at)
+                 if axis and entry.recovered_at else None)}
 
 
 def _bar(one: past.Try, axis: Scale) -> dict[str, Any]:

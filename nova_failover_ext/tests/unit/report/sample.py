@@ -37,10 +37,9 @@ BACKEND = 'controller1@rbd-primary'
 
 _NAMES = ('web', 'db', 'api', 'cache', 'queue', 'mail', 'build', 'search')
 _FAILURES = (
-    'Recovery failed in step power_on: Timeout while waiting for the network '
-    'interfaces of the guest.',
-    'Volume 3f0c5a3c-3b52-4e0e-8b43-5b2e1f0f7a01: the storage it moved to '
-    'cannot be reached from this host: 10.20.0.11:6789: timed out.',
+    'Recovery failed in step power_on: no network interface came up in 300 s.',
+    'Volume %s: the storage it moved to cannot be reached from this host: '
+    '10.20.0.11:6789: timed out.' % '3f0c5a3c-3b52-4e0e-8b43-5b2e1f0f7a01',
     'Recovery failed in step release: Device vdb is still held by the guest.',
 )
 _DEFERRALS = (
@@ -135,8 +134,8 @@ def data(count=500):
             sample.plan(sample.id(), sample.server(number),
                         'the driver does not tell of the other side',
                         blocked=True,
-                        notes=('NetApp NFS: the share is known by its old '
-                               'address only.',))
+                        notes=('NetApp NFS: mounts stay on the old address',
+                               ))
         else:
             sample.recovered(number)
     for number in range(12):
