@@ -17,8 +17,9 @@ import re
 
 #: What an operator has to put in, such as ``HOST@BACKEND``.
 _PLACEHOLDER = re.compile(r'(?<![\w.@/<-])[A-Z]{3,}(?:@[A-Z]+)?(?![\w.])')
-#: A command within a sentence. Line breaks in it are the text's.
-_INLINE = re.compile(r'``((?:nova-failover|cinder|openstack)\s[^`]+)``')
+#: A command within a sentence, not only its name. Line breaks in it are the
+#: text's.
+_INLINE = re.compile(r'``((?:nova-failover|cinder|openstack)\s\S+\s[^`]+)``')
 _UNDERLINE = re.compile(r'([=\-~])\1{2,}$')
 _PROMPT = re.compile(r'[$#] ')
 
