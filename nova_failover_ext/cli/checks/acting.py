@@ -28,6 +28,8 @@ from nova_failover_ext import exception
 ENGINE = 'engine'
 NOTIFICATIONS = 'notifications'
 
+#: What an engine that cannot agree with others names as its means.
+ALONE = 'none'
 #: What the listener of the engine lets through.
 PUBLISHER = 'volume.nova-failover'
 EVENT = 'backend.probe'
@@ -128,7 +130,7 @@ def _engine(said: Mapping[str, Any]) -> findings.Finding:
     host = str(said.get('host') or '')
     text = 'acts since %s, RPC %s' % (said.get('leading_since') or 'its start',
                                       said.get('version'))
-    if not said.get('coordination'):
+    if said.get('coordination') in (None, '', ALONE):
         return findings.warning(
             ENGINE, host, '%s; it cannot agree with others: run no other'
             % text)

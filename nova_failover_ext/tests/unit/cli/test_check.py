@@ -282,8 +282,9 @@ class ActingTest(testtools.TestCase):
         self.assertEqual(('engine', 'ctl', 'ok'), rows[-1].row[:3])
         self.assertIn('noon', rows[-1].detail)
 
-    def test_an_engine_that_is_alone(self):
-        self.client.health.return_value = {**HEALTH, 'coordination': ''}
+    @ddt.data('', 'none', None)
+    def test_an_engine_that_is_alone(self, driver):
+        self.client.health.return_value = {**HEALTH, 'coordination': driver}
         rows, _said = acting.health(self.client)
         self.assertEqual('warn', rows[-1].result.value)
 
