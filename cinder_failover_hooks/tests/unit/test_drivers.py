@@ -65,15 +65,36 @@ class TestDrivers(base.TestCase):
         """With what may surprise."""
         page = ' '.join(PAGE.read_text().split())
         answers = {True: 'yes', False: 'no', None: 'does not say'}
-        self.assertIn('* - %s - %s - %s - %s - %s ' % (
+        self.assertIn('* - %s - %s - %s - %s - %s - %s ' % (
             driver.title, answers[driver.active_active],
             ', '.join(driver.modes),
             ', '.join('``%s``' % key for key in driver.changes) or 'nothing',
-            driver.old_side.value), page)
+            driver.old_side.value,
+            ', '.join(sorted(driver.protocols))), page)
         for mine in driver.landmines:
             before, found, _after = page.partition(mine.value[1:])
             self.assertTrue(found, mine)
             self.assertIn(driver.title, before[-200:])
+
+    @ddt.data(('iSCSI', 'iscsi'), ('fibre_channel', 'fc'), ('FC', 'fc'),
+              ('NVMe-RoCE', 'nvme'), ('NFS', 'nfs'), (' ceph', 'ceph'),
+              ('', ''))
+    @ddt.unpack
+    def test_protocols_have_variants(self, name: str, plain: str) -> None:
+        """One name stands for them."""
+        self.assertEqual(plain, drivers.plain_protocol(name))
+
+    def test_what_is_told_of_protocols_is_plain(self) -> None:
+        """Else nothing would be recognised by them."""
+        for driver in drivers.KNOWN:
+            self.assertTrue(driver.protocols)
+            for name in driver.protocols:
+                self.assertEqual(name, drivers.plain_protocol(name))
+
+    def test_only_the_driver_to_test_with_is_proven(self) -> None:
+        """Nobody here has an array."""
+        self.assertEqual([drivers.TESTING],
+                         [d for d in drivers.KNOWN if d.proven])
 
     def test_updates(self) -> None:
         """Only what is written."""
