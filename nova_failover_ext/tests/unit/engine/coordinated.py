@@ -54,11 +54,11 @@ class CoordinatorTestCase(testtools.TestCase):
         self.executor = futurist.SynchronousExecutor()
         self.cinder = self._make_cinder()
         self.nova = self._make_nova()
+        self.observer = mock.create_autospec(events.Observer, instance=True)
+        self.board = hosts.Board(10.0, lambda: self.now)
         self.dispatcher = self._make_dispatcher()
         self.client = mock.create_autospec(compute_client.ComputeClient,
                                            instance=True)
-        self.observer = mock.create_autospec(events.Observer, instance=True)
-        self.board = hosts.Board(10.0, lambda: self.now)
         waits = mock.create_autospec(backoff.Backoff, instance=True)
         waits.seconds.side_effect = lambda count: 5.0 * count
         self.coordinator = coordinator.Coordinator(
