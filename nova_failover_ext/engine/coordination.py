@@ -137,8 +137,7 @@ def make_lock(conf: cfg.ConfigOpts, member: str) -> locking.Lock | None:
         return None
     timeout = conf.failover_engine.leader_timeout
     return session_lock.SessionLock(
-        lock_name(conf), database, max(1, timeout // _ANSWERS),
-        _IDLE * timeout)
+        lock_name(conf), database, timeout // _ANSWERS, _IDLE * timeout)
 
 
 def _warn(reason: str) -> None:

@@ -162,7 +162,6 @@ class Leadership:
         # A lost session is no loss of leadership yet: a new one gets the
         # lock, unless another engine was faster.
         if self._owned():
-            self._failures = 0
             return
         self._drop()
         taken = self._taken()

@@ -191,6 +191,15 @@ class LeadershipTest(testtools.TestCase):
         self.keeper.now += 5.1
         self.assertFalse(one.leading)
 
+    def test_later_answer_likewise(self):
+        one = self.engine()
+        one.step()
+        self.keeper.slow = 15.0
+        one.step()
+        self.assertTrue(one.leading)
+        self.keeper.now += 5.1
+        self.assertFalse(one.leading)
+
     def test_hung_keeper(self):
         one = self.engine()
         one.step()
