@@ -41,11 +41,18 @@ def look(hosts: Mapping[tuple[str, str], bool], ping: Ping,
     :param ping: see ``engine.compute_client.ComputeClient.ping``
     :param timeout: seconds to wait for each
     """
-    with futurist.ThreadPoolExecutor(WORKERS) as executor:
-        return list(executor.map(
-            lambda place: (_asked(*place, ping, timeout) if hosts[place]
-                           else _down(place[1])),
-            sorted(hosts, key=lambda place: (place[1], place[0]))))
+    def asked(place: tuple[str, str]) -> findings.Finding:
+        cell, host = place
+        return (_asked(cell, host, ping, timeout) if hosts[place]
+                else _down(host))
+
+    executor = futurist.ThreadPoolExecutor(WORKERS)
+    try:
+        return list(executor.map(asked, sorted(
+            hosts, key=lambda place: (place[1], place[0]))))
+    finally:
+        # Everything is answered; its threads would take a second to notice.
+        executor.shutdown(wait=False)
 
 
 def _down(host: str) -> findings.Finding:

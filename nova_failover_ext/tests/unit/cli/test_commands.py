@@ -67,6 +67,7 @@ class CommandsTestCase(testtools.TestCase):
         self._patch(startup, 'choose_threads')
         self.configure = self._patch(startup, 'configure')
         self.configure.return_value.failover_engine.batch_size = 5
+        self.configure.return_value.failover_engine.drivers = {}
         self.read = self._patch(survey, 'read')
         self.read.return_value = records(None)
         self._patch(nova_db.NovaReader, 'recoveries').return_value = {}
