@@ -41,6 +41,8 @@ LOG = logging.getLogger(__name__)
 
 _NOT_EXTENDED = ('nova-compute on %s does not know of recovery; is '
                  'nova-compute-failover started there?')
+_TOO_OLD = ('nova-compute on %s is too old to be told a policy, or '
+            'nova-compute-failover is not started there')
 _SILENT = ('nova-compute on %s gave no sign of life; whether it has acted '
            'shows at the next look')
 
@@ -75,7 +77,7 @@ class ComputeClient:
         except messaging.MessagingTimeout:
             return _unknown(work, _SILENT % work.host)
         except (messaging.UnsupportedVersion, messaging.NoSuchMethod):
-            return _unknown(work, _NOT_EXTENDED % work.host)
+            return _unknown(work, _unsupported(work))
         except messaging.RemoteError as exc:
             return _unknown(work, _remote_reason(work, exc))
         except (messaging.MessagingException, db_exception.DBError,
@@ -129,9 +131,13 @@ class ComputeClient:
         self._board.note_answer(cell, host)
 
 
+def _unsupported(work: pace.Work) -> str:
+    return (_TOO_OLD if work.policy else _NOT_EXTENDED) % work.host
+
+
 def _remote_reason(work: pace.Work, exc: messaging.RemoteError) -> str:
     if exc.exc_type in ('UnsupportedVersion', 'NoSuchMethod'):
-        return _NOT_EXTENDED % work.host
+        return _unsupported(work)
     # The text of an unexpected error may hold anything.
     return ('nova-compute on %s raised %s; its log says more'
             % (work.host, exc.exc_type))

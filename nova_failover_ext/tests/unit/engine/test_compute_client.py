@@ -102,6 +102,13 @@ class ComputeClientTest(testtools.TestCase):
         self.client.recover(fakes.work(policy='hot-plug'))
         self.assertEqual('hot-plug', self.recover.call_args.args[-1])
 
+    @ddt.data(messaging.UnsupportedVersion('1.1'),
+              messaging.RemoteError('UnsupportedVersion', 'x'))
+    def test_a_host_that_knows_no_policy(self, error):
+        self.recover.side_effect = error
+        result, _load = self.client.recover(fakes.work(policy='detach'))
+        self.assertIn('compute1 is too old', result.reason)
+
     def test_all_backends_volumes_in_one_call(self):
         self.client.recover(fakes.work(parts=(
             fakes.part(failover_id='req-b'),
