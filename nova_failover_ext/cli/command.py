@@ -83,9 +83,11 @@ class FailoverCommand(lister.Lister):
         """Return the reader of Cinder and that of Nova's databases."""
         from nova_failover_ext.engine import cinder
         from nova_failover_ext.engine import nova_db
-        size = self.conf.failover_engine.batch_size
-        return cinder.CinderReader(size), nova_db.NovaReader(
-            size, policy.chooser(self.conf))
+        options = self.conf.failover_engine
+        return (cinder.CinderReader(options.batch_size,
+                                    named=options.drivers),
+                nova_db.NovaReader(options.batch_size,
+                                   policy.chooser(self.conf)))
 
     def replicated(self) -> list[Any]:
         """Return the backends that take part in replication, by name.

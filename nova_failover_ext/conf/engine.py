@@ -341,6 +341,25 @@ _READ_OPTS = [
 Number of volumes or servers that one request to Cinder or one database query
 is about. Queries grow with batches, never with volumes.
 """),
+    cfg.DictOpt(
+        'drivers',
+        default={},
+        help="""
+Drivers of backends, where Cinder does not tell them apart.
+
+Several drivers of a vendor say the same of themselves, such as those of Pure
+FlashArray with and without ActiveCluster. The plan then asks Cinder about
+every volume and notes the doubt. A name here takes the place of what Cinder
+says.
+
+Possible values:
+
+* Empty (default): what Cinder says of a driver counts
+* Backends, ``host@backend``, and names of drivers in
+  ``cinder_failover_hooks.drivers``, such as
+  ``node@pure:pure-sync,node@nfs:none``; a name that is not there says that
+  nothing is known of the driver
+"""),
     cfg.IntOpt(
         'survey_workers',
         default=4,

@@ -172,7 +172,7 @@ class EngineService(service.Service):
         observer = self._make_observer()
         board = hosts.Board(options.host_probe_interval)
         own = coordinator.Coordinator(
-            cinder.CinderReader(options.batch_size),
+            cinder.CinderReader(options.batch_size, named=options.drivers),
             nova_db.NovaReader(options.batch_size,
                                policy.chooser(self._conf)), lookers,
             backoff.Backoff(options.retry_interval_min,
