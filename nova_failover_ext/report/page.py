@@ -63,7 +63,7 @@ def _scrubbed(value: Any) -> Any:
         return strutils.mask_password(value)
     if isinstance(value, tuple):
         return tuple(_scrubbed(one) for one in value)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.replace(value, **{
             field.name: _scrubbed(getattr(value, field.name))
             for field in dataclasses.fields(value)})

@@ -43,10 +43,10 @@ _FAILURES = (
     'Recovery failed in step release: Device vdb is still held by the guest.',
 )
 _DEFERRALS = (
-    ('the server is paused', 'its owner unpauses it'),
+    ('the server is paused', 'it is unpaused'),
     ('nova-compute on compute-07 is down', 'the service is up again'),
-    ('the task migrating is in progress', 'the task has ended'),
-    ('the server is in rescue mode', 'its owner leaves it'),
+    ('the task migrating is in progress', 'the task migrating is over'),
+    ('the server is in rescue mode', 'it is unrescued'),
 )
 
 
