@@ -182,7 +182,8 @@ class Api(Method):
             self._wait_volume(data, 'in-use')
         with self.step('reboot'):
             compute.reboot_server(server, 'HARD')
-            self._wait_status(server, 'ACTIVE')
+            # Its root volume is still that of the lost site.
+            self.world.wait_settled(server)
 
     def _wait_volume(self, volume: str, status: str) -> None:
         """Wait for a volume's status."""

@@ -106,7 +106,12 @@ class Bench:
         self.stage.empty()
         try:
             self._make()
-            return [self._try(kind(self.world)) for kind in methods.ALL]
+            outcomes = []
+            for kind in methods.ALL:
+                if outcomes:
+                    self._home()
+                outcomes.append(self._try(kind(self.world)))
+            return outcomes
         finally:
             self._service(plugin=True)
             self.stage.tidy()
@@ -134,7 +139,7 @@ class Bench:
         return found
 
     def _try(self, method: methods.Method) -> Outcome:
-        """Fail over, recover by a method, and go home."""
+        """Fail over, and recover by a method."""
         LOG.info('%s', method.name)
         servers = self._servers()
         self._service(method.plugin)
@@ -149,7 +154,6 @@ class Bench:
         outcome = self._outcome(method, servers)
         LOG.info('%s: %d of %d after %.1f s', method.name, outcome.healed,
                  len(servers), outcome.seconds)
-        self._home()
         return outcome
 
     def _noticed(self, server: str) -> bool:
