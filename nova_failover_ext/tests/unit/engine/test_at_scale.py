@@ -66,12 +66,11 @@ class Base(coordinated.CoordinatorTestCase):
 
     def _make_dispatcher(self):
         self.calls = LazyExecutor()
-        made = dispatcher.Dispatcher(
+        return dispatcher.Dispatcher(
             pace.Caps(self.SLOTS, self.SLOTS, 4), self._recover,
             lambda *args: self.coordinator.done(*args), self.calls,
             throttle.Limits(self.SLOTS, clock=lambda: self.now), self.board,
             self.observer, lambda: self.now)
-        return made
 
     def _recover(self, work):
         name = work.server_id
@@ -100,7 +99,8 @@ class ThousandsTest(Base):
         while not self._progress()['done'] and steps < 300:
             self._step()
             steps += 1
-        self.assertEqual({'converged': self.SERVERS}, self._progress()['counts'])
+        self.assertEqual({'converged': self.SERVERS},
+                         self._progress()['counts'])
         self.assertLessEqual(self._looks(), 3)
         # A glance takes five seconds' place, beside those of whole looks.
         self.assertLessEqual(self.cinder.backend.call_count, steps / 5 + 4)
@@ -139,7 +139,8 @@ class HundredsTest(Base):
         self.coordinator.lead()
         for _ in range(60):
             self._step()
-        self.assertEqual({'converged': self.SERVERS}, self._progress()['counts'])
+        self.assertEqual({'converged': self.SERVERS},
+                         self._progress()['counts'])
         self.assertEqual(2, max(self.asked.values()))
 
     def test_what_waits_never_starts_once_it_is_superseded(self):
