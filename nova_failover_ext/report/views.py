@@ -29,7 +29,10 @@ Standing = verdicts.Standing
 
 #: The longest reason that a try shows.
 _LONGEST = 160
-_OPEN_PROJECTS = 40
+#: Servers up to which all projects are unfolded.
+_UNFOLDED = 40
+#: Between two labels of an axis, in percent.
+_APART = 14
 _CLASSES = {
     Standing.CONVERGED: 'good', Standing.SUPERSEDED: 'other',
     Standing.FAILED: 'bad', Standing.GIVEN_UP: 'bad',
@@ -180,8 +183,12 @@ class Scale:
         marks = ([end * part for part in (.01, .05, .15, .35, .65)]
                  if self.squeezed else figures.ticks(end)[1:])
         marks = [_readable(mark) for mark in marks]
-        return [(0.0, '0'), *((self._percent(mark), figures.duration(mark))
-                              for mark in sorted(set(marks)) if mark <= end)]
+        shown = [(0.0, '0')]
+        for mark in sorted(set(marks)):
+            # On a phone a label is that wide.
+            if mark <= end and self._percent(mark) >= shown[-1][0] + _APART:
+                shown.append((self._percent(mark), figures.duration(mark)))
+        return shown
 
     def _percent(self, seconds: float) -> float:
         part = min(1.0, seconds / self.seconds)
@@ -215,7 +222,7 @@ def projects(data: reports.ReportData,
              for project, entries in by_project.items()]
     found.sort(key=lambda p: (p['done'] == p['total'], p['id']))
     for project in found:
-        project['open'] = len(data.entries) <= _OPEN_PROJECTS
+        project['open'] = len(data.entries) <= _UNFOLDED
     return found
 
 
