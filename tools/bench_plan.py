@@ -51,6 +51,7 @@ _CONF = """
 [DEFAULT]
 transport_url = fake://
 log_file = {folder}/log
+service_down_time = 86400
 [api_database]
 connection = sqlite:///{folder}/api.sqlite
 [database]
@@ -321,7 +322,8 @@ def run(volumes: int) -> int:
            '--volumes', str(volumes)]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        make_databases(folder, volumes)
+        # A process begins with the peak memory of the one that starts it.
+        subprocess.run([*own, '--make', name], check=True)
         with subprocess.Popen([*own, '--serve'], stdout=subprocess.PIPE,
                               text=True) as server:
             try:
@@ -354,17 +356,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--volumes', type=int, default=100000,
                         help='how many, two for each server (%(default)s)')
+    parser.add_argument('--make', metavar='FOLDER', type=pathlib.Path,
+                        help='make the databases in this process')
     parser.add_argument('--serve', action='store_true',
                         help='stand in for Cinder in this process')
     parser.add_argument('--survey', metavar='CONF',
                         help='take a survey in this process, and print JSON')
     args = parser.parse_args()
-    if args.serve:
+    if args.make:
+        make_databases(args.make, args.volumes)
+    elif args.serve:
         serve(args.volumes)
-    if args.survey:
+    elif args.survey:
         print(json.dumps(survey(args.survey)))
-        return 0
-    return run(args.volumes)
+    else:
+        return run(args.volumes)
+    return 0
 
 
 if __name__ == '__main__':

@@ -108,6 +108,17 @@ class CinderReaderTest(testtools.TestCase):
                 datetime.datetime(2026, 11, 23, 4, tzinfo=datetime.UTC))},
             self.reader.volumes(fakes.backend()))
 
+    @ddt.data('2026-11-23T04:00:00.000000', '2026-11-23T04:00:00',
+              '2026-11-23T04:00:00Z', '2026-11-23T06:00:00+02:00')
+    def test_times(self, text):
+        row = _row(1)
+        row.updated_at = text
+        self.client.volumes.list.side_effect = [[row], []]
+        volume = self.reader.volumes(fakes.backend())['vol1']
+        self.assertEqual(
+            datetime.datetime(2026, 11, 23, 4, tzinfo=datetime.UTC),
+            volume.updated_at)
+
     @ddt.data(
         (cinder_exception.Unauthorized(401), 'authentication failed'),
         (ks_exception.Unauthorized(), 'authentication failed'),
