@@ -13,7 +13,9 @@
 
 """Where a bench lives, and the nova.conf of its processes."""
 
+import os
 import pathlib
+import sys
 
 from cloud import settings
 
@@ -23,6 +25,10 @@ CELLS = ('nova', 'nova_cell2')
 #: Logs in to the databases for the simulated hosts, so that the statements
 #: of the engine are counted apart.
 HOSTS_USER = 'hosts'
+
+#: Of every process: Nova on native threads, and the same packages as here.
+ENVIRONMENT = {'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+               'PYTHONPATH': os.pathsep.join(filter(None, sys.path))}
 
 _TEXT = """\
 [DEFAULT]
@@ -82,3 +88,8 @@ def write(conf: settings.Settings, host: str,
                           for key, value in options.items())))
     file.chmod(0o640)
     return file
+
+
+def names(count: int) -> list[str]:
+    """Return the names of the simulated hosts."""
+    return ['host-%d' % number for number in range(count)]

@@ -107,7 +107,7 @@ class Data:
         manage = pathlib.Path(sys.executable).parent / 'nova-manage'
         for words in (('api_db', 'sync'), ('db', 'sync', '--local_cell')):
             processes.run([manage, '--config-file', file, *words],
-                          timeout=900)
+                          bench_conf.ENVIRONMENT, timeout=900)
 
     def _copy_tables(self, source: str, target: str) -> None:
         # Much faster than all migrations again.

@@ -15,7 +15,6 @@
 
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -34,9 +33,6 @@ _ENGINE = ('import sys; sys.argv[0] = "nova-failover-engine"; '
 _PROFILE = ('import sys; sys.argv[0] = "nova-failover-engine"; '
             'from bench import profiling; sys.exit(profiling.main())')
 _MEBI = 1 << 20
-#: Nova runs on native threads, as it does by default.
-_ENVIRONMENT = {'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
-                'PYTHONPATH': os.pathsep.join(sys.path)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +73,7 @@ class Engine:
                  _PROFILE if profile else _ENGINE,
                  '--config-file', str(self._file)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env=processes.environment(_ENVIRONMENT))
+                env=processes.environment(bench_conf.ENVIRONMENT))
         self._process = psutil.Process(started.pid)
 
     def used(self) -> Used:
@@ -124,11 +120,11 @@ class Hosts:
         self._lock = threading.Lock()
         with (conf.log / 'hosts.out').open('ab') as output:
             self._process = subprocess.Popen(
-                [sys.executable, '-W', 'ignore', '-m', 'bench.hosts', file,
-                 str(conf.port('mariadb')), conf.password, str(count),
-                 str(latency), str(asked)],
+                [sys.executable, '-W', 'ignore', '-m', 'bench.host_process',
+                 str(file), str(conf.port('mariadb')), conf.password,
+                 str(count), str(latency), str(asked)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
-                text=True, env=processes.environment(_ENVIRONMENT))
+                text=True, env=processes.environment(bench_conf.ENVIRONMENT))
         if self._answer() != 'ready':
             raise processes.DaemonError('the simulated hosts do not start')
 

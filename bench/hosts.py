@@ -31,6 +31,7 @@ import threading
 import time
 from typing import Any
 
+from nova import rpc
 import oslo_messaging as messaging
 import pymysql
 
@@ -210,25 +211,17 @@ class Endpoint:
         return results.Outcome.RECOVERED
 
 
-def names(count: int) -> list[str]:
-    """Return the names of the hosts."""
-    return ['host-%d' % number for number in range(count)]
-
-
-def main() -> None:
+def serve(words: list[str]) -> None:
     """Serve until the standard input ends.
 
-    The words of the command: nova.conf, port and password of the database,
-    number of hosts, latency, and the connections that a volume costs.
+    :param words: nova.conf, port and password of the database, number of
+        hosts, latency, and the connections that a volume costs
     """
-    file, port, password, count, latency, asked = sys.argv[1:]
-    startup.choose_threads()
+    file, port, password, count, latency, asked = words
     startup.configure(['bench', '--config-file', file], {})
-    from nova import rpc
-
     shared = Shared(array.Array(float(latency)), int(asked))
     cells = [Records(int(port), password, name) for name in bench_conf.CELLS]
-    for number, host in enumerate(names(int(count))):
+    for number, host in enumerate(bench_conf.names(int(count))):
         messaging.get_rpc_server(
             rpc.TRANSPORT, messaging.Target(topic=rpcapi.COMPUTE_TOPIC,
                                             server=host),
@@ -238,7 +231,3 @@ def main() -> None:
     print(json.dumps('ready'), flush=True)
     for _line in sys.stdin:
         print(json.dumps(shared.take()), flush=True)
-
-
-if __name__ == '__main__':
-    main()

@@ -25,7 +25,6 @@ from bench import cinder
 from bench import conf as bench_conf
 from bench import data
 from bench import engines
-from bench import hosts
 from cloud import bootstrap
 from cloud import broker
 from cloud import database
@@ -74,7 +73,7 @@ class World:
 
     def fill(self, servers: int) -> list[str]:
         """Have that many servers, with two volumes each."""
-        volumes = self.data.fill(servers, hosts.names(self.size.hosts))
+        volumes = self.data.fill(servers, bench_conf.names(self.size.hosts))
         self.cinder.fill(volumes)
         return volumes
 
@@ -109,7 +108,6 @@ class _Client:
     def __init__(self, conf: settings.Settings) -> None:
         from nova_failover_ext import rpcapi
         from nova_failover_ext import startup
-        startup.choose_threads()
         file = bench_conf.write(conf, 'client')
         self._conf = startup.configure(
             ['bench', '--config-file', str(file)], {})
@@ -174,7 +172,7 @@ def running(root: pathlib.Path, port_base: int,
         bus.start()
         own = data.Data(conf, server)
         own.prepare()
-        own.fill(0, hosts.names(size.hosts))
+        own.fill(0, bench_conf.names(size.hosts))
         answers = cinder.Cinder()
         web = cinder.serve(answers, conf.port('cinder'))
         stack.callback(web.shutdown)
