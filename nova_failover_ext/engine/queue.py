@@ -30,6 +30,7 @@ from nova_failover_ext.engine import pace
 
 Host = tuple[str, str]
 Key = tuple[Host, frozenset[str]]
+Rank = tuple[int, int, int]
 
 
 @dataclasses.dataclass(order=True, slots=True)
@@ -125,14 +126,18 @@ class Queue:
         """
         if len(self._running) >= self._caps.total:
             return None
-        found: tuple[tuple[int, int, int], str, _Entry] | None = None
-        for backend in list(self._orders):
+        found: tuple[Rank, str, _Entry] | None = None
+        # None of a backend comes before what its order begins with.
+        for bound, backend in sorted(
+                (self._rank(backend, *order[0][:2]), backend)
+                for backend, order in self._orders.items()):
+            if found and found[0] < bound:
+                break
             entry = self._first(backend)
             if entry:
-                rank = (entry.priority, self._served.get(backend, -1),
-                        entry.number)
-                if found is None or rank < found[0]:
-                    found = rank, backend, entry
+                rank = self._rank(backend, entry.priority, entry.number)
+                found = min(found or (rank, backend, entry),
+                            (rank, backend, entry))
         if found is None:
             return None
         _rank, backend, entry = found
@@ -223,6 +228,9 @@ class Queue:
             heapq.heappop(lane.entries)
         self._lanes.pop((lane.host, lane.backends), None)
         return None
+
+    def _rank(self, backend: str, priority: int, number: int) -> Rank:
+        return priority, self._served.get(backend, -1), number
 
     def _first(self, backend: str) -> _Entry | None:
         # A lane stands here under a head that it has, or that it had.
