@@ -124,7 +124,7 @@ class Glances:
         found = asks.overruled(read, own.policies).judge(ask)
         at = triage.Situation(
             name, found.backend.active_backend_id, began,
-            self._parts.clock(), (), bool(ask.busy_volumes))
+            self._parts.clock(), (), bool(ask.busy_servers))
         works = [self._parts.triage.consider(own, server, at)
                  for server in found.servers]
         return [work for work in works if work]

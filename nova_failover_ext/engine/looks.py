@@ -121,7 +121,7 @@ class Looks:
         self._note_problems(name, own, found, now)
         at = triage.Situation(
             name, found.backend.active_backend_id, began, now,
-            parts.dispatcher.in_flight(name), bool(ask.busy_volumes))
+            parts.dispatcher.in_flight(name), bool(ask.busy_servers))
         works = [parts.triage.consider(own, server, at)
                  for server in found.servers]
         counts = {v.value: len(found.servers_to(v)) for v in plan.Verdict}
@@ -152,8 +152,9 @@ class Looks:
                             settings.gate_timeout)
         if closed < settings.gate_timeout:
             LOG.info('Waiting: %s', decision.reason)
-            own.moving = (frozenset(read.volumes) if decision.ends_soon
-                          else frozenset())
+            own.moving = frozenset(
+                attachment.server.id for attachment in read.attachments
+                if decision.ends_soon)
             self._look_again(read.backend.name, own, decision)
             return False
         own.moving = frozenset()

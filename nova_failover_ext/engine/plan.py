@@ -101,17 +101,14 @@ class Ask:
 
     :ivar late: volumes whose rows do not tell of the failover
     :ivar servers: ids of servers whose stamps do not count
-    :ivar busy_volumes: volumes of other backends that are failing over right
-        now: a server waits if one of the mappings to judge names one of them
-    :ivar busy_servers: ids of the servers with volumes on such backends, as
-        the records of these tell; they wait as well, to be recovered once
-        for all their backends
+    :ivar busy_servers: ids of the servers with volumes on other backends that
+        are failing over right now; they wait, to be recovered once for all
+        their backends
     :ivar rehearsal: take every volume for one that has moved
     """
 
     late: bool = False
     servers: frozenset[str] = frozenset()
-    busy_volumes: frozenset[str] = frozenset()
     busy_servers: frozenset[str] = frozenset()
     rehearsal: bool = False
 
@@ -124,28 +121,22 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
 
     :param backend: the backend, settled or not
     :param volumes: all its volumes by id
-    :param attachments: the block device mappings that name these volumes;
-        those that name others only tell whose servers wait for them
+    :param attachments: the block device mappings that name these volumes
     :param ask: what to ask about in spite of the records
     :param expected: what to expect of the backend's driver
     :returns: in the order in which servers are to be recovered
     """
     late = (frozenset() if ask.late
             else gate.unwritten(backend, volumes.values()))
-    busy = set(ask.busy_servers)
     grouped: dict[str, tuple[model.Server, list[VolumePlan]]] = {}
     for attachment in attachments:
-        if attachment.volume_id in ask.busy_volumes:
-            busy.add(attachment.server.id)
-        volume = volumes.get(attachment.volume_id)
-        if volume is None:
-            continue
+        volume = volumes[attachment.volume_id]
         facts = _facts(attachment, volume, stamp_for(backend, volume), ask,
                        volume.id in late, expected)
         grouped.setdefault(
             attachment.server.id, (attachment.server, []))[1].append(
             _volume_plan(attachment, facts))
-    plans = [_server_plan(server, own, server.id in busy, expected)
+    plans = [_server_plan(server, own, server.id in ask.busy_servers, expected)
              for server, own in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
 

@@ -114,7 +114,7 @@ class Roster:
             self._names, self._hints, self._states = {}, {}, {}
 
     def moving(self, but: str) -> frozenset[str]:
-        """Return the volumes of other backends that are failing over."""
+        """Return the servers of other backends that are failing over."""
         return frozenset().union(*(
             own.moving for name, own in self.known() if name != but))
 

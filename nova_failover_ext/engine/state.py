@@ -82,7 +82,7 @@ class BackendState:
     :ivar records: what the last whole look has read, without mappings
     :ivar cells: the cell of each server that has not converged
     :ivar held: ids of the servers that wait for their host, by host
-    :ivar moving: the backend's volumes, while Cinder fails it over
+    :ivar moving: ids of the backend's servers, while Cinder fails it over
     :ivar claims: results since the last whole look that it has to confirm
     :ivar began_at: when the recovery began, None if none goes on
     :ivar full_after: earliest time of the next whole look

@@ -132,12 +132,10 @@ class BuildTest(testtools.TestCase):
     def _busy(self, **ask):
         return plan.build(
             fakes.backend(), {'vol': fakes.volume()},
-            [fakes.attachment(), fakes.attachment(volume_id='elsewhere')],
-            plan.Ask(**ask))[0]
+            [fakes.attachment()], plan.Ask(**ask))[0]
 
     @ddt.data(({'busy_servers': {'server'}}, DEFER),
-              ({'busy_volumes': {'elsewhere'}}, DEFER),
-              ({'busy_servers': {'other'}, 'busy_volumes': {'x'}}, RECOVER))
+              ({'busy_servers': {'other'}}, RECOVER))
     @ddt.unpack
     def test_another_backend_of_it_is_failing_over(self, ask, verdict):
         server = self._busy(**ask)

@@ -191,12 +191,26 @@ class TwoBackendsTest(coordinated.CoordinatorTestCase):
         self.cinder.volumes.side_effect = lambda backend: (
             {'vol2': fakes.volume(id='vol2')}
             if backend.name == self.OTHER else self.volumes)
-        self.attachments = [fakes.attachment()]
+        self.attachments = [fakes.attachment(),
+                            fakes.attachment(volume_id='vol2')]
+        self.nova.attachments.side_effect = lambda ids: (
+            [a for a in self.attachments if a.volume_id in ids], [])
 
-    def test_the_volumes_of_the_other_are_known(self):
+    def test_a_server_waits_for_its_other_backend(self):
+        self.attachments.append(
+            fakes.attachment(server=fakes.server(id='web2')))
+        self.coordinator.hint(self.OTHER, coordinator.Hint(None, None))
+        self._hint()
+        self.assertEqual(['web2'], self._ids())
+        self.moving = fakes.member(host=self.OTHER)
+        self._later(60)
+        self._later(60)
+        self.assertIn('server', self._ids())
+
+    def test_the_servers_of_the_other_are_known(self):
         self.coordinator.hint(self.OTHER, coordinator.Hint(None, None))
         roster = self.coordinator._parts.roster
-        self.assertEqual({'vol2'}, roster.moving(fakes.BACKEND))
+        self.assertEqual({'server'}, roster.moving(fakes.BACKEND))
         self.assertEqual(set(), roster.moving(self.OTHER))
         for _ in range(14):
             self._later(5)
