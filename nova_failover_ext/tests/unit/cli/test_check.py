@@ -68,7 +68,7 @@ def options(**values):
             'drivers': {},
             'host_probe_interval': 10, 'notification_topics': ['t'],
             'notification_exchange': 'openstack', 'transport_url': None,
-            'reconcile_interval': 60, 'drivers': {}, **values}))
+            'reconcile_interval': 60, **values}))
 
 
 class CheckTest(test_commands.CommandsTestCase):
