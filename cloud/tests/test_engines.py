@@ -33,7 +33,7 @@ ROUNDS = 'FAILOVER_CLOUD_ENGINE_KILLS'
 ENGINES = (registry.ENGINE.name, registry.ENGINE_TWO.name)
 PATIENCE = 300
 #: What an undisturbed recovery takes here, for the short test.
-SPAN = 10
+SPAN = 6
 #: The lock's name; see nova_failover_ext.engine.coordination.
 LOCK = ('nova-failover-engine-'
         + hashlib.sha256(b'nova_api').hexdigest()[:24])
