@@ -144,6 +144,12 @@ class Announcer(events.Observer):
                 'a newer failover came first; servers left to it: %d'
                 % servers))
 
+    def leads(self, leading: bool) -> None:
+        """Leave to the next engine that acts what is not finished."""
+        with self._lock:
+            self._rounds = {key: own for key, own in self._rounds.items()
+                            if leading or own.due}
+
     def stop(self, timeout: float = 5.0) -> None:
         """Send what waits, as long as that does not take long.
 
@@ -195,7 +201,7 @@ class Announcer(events.Observer):
             if item:
                 self._send(*item)
             self._send_given_up()
-        self._send_given_up()
+        self._send_given_up(at_once=True)
 
     def _wait(self) -> float | None:
         if self._stopped.is_set():
@@ -204,13 +210,12 @@ class Announcer(events.Observer):
             due = [own.due for own in self._rounds.values() if own.due]
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def _send_given_up(self) -> None:
+    def _send_given_up(self, at_once: bool = False) -> None:
         now = self._clock()
         with self._lock:
             ready = [own.given_up(now, MOST_FAILURES)
                      for own in self._rounds.values()
-                     if own.due and (own.due <= now
-                                     or self._stopped.is_set())]
+                     if own.due and (own.due <= now or at_once)]
         for payload in ready:
             self._send(Phase.ERROR, payload)
 

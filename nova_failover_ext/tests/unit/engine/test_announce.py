@@ -194,6 +194,22 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertEqual(('end', None, 3.0),
                          (phase, data['started_at'], data['seconds']))
 
+    def test_another_engine_acts_meanwhile(self):
+        own = self.announcer(interval=60.0)
+        own.leads(True)
+        self.begin(own)
+        self.end(own, Outcome.RECOVERED)
+        own.leads(True)
+        own.leads(False)
+        own.leads(True)
+        self.begin(own)
+        self.give_up(own)
+        own.leads(False)
+        own.stop(WAIT)
+        self.assertEqual(['start', 'start', 'error'],
+                         [phase for phase, _data in self.sink.sent])
+        self.assertEqual({}, self.sink.sent[2][1]['counts'])
+
     def test_what_ends_late_counts_for_its_own_failover(self):
         own = self.announcer()
         self.begin(own)

@@ -13,6 +13,8 @@
 
 """What is heard can be fetched, and nothing that must not be."""
 
+import pathlib
+import re
 import socket
 import urllib.request
 
@@ -20,6 +22,7 @@ import ddt
 from oslotest import base
 import prometheus_client as prometheus
 
+import nova_failover_ext
 from nova_failover_ext.engine import events
 from nova_failover_ext.engine import metrics
 from nova_failover_ext.engine import verdicts
@@ -30,6 +33,8 @@ from nova_failover_ext.tests.unit.engine import fakes
 Outcome = results.Outcome
 Standing = verdicts.Standing
 OTHER = 'node@pure'
+DOCUMENT = (pathlib.Path(nova_failover_ext.__file__).parents[1]
+            / 'doc' / 'source' / 'reference' / 'metrics.rst')
 
 
 @ddt.ddt
@@ -170,6 +175,14 @@ class MetricsTest(base.BaseTestCase):
         self.assertIsNone(self.value('servers', standing='failed'))
         self.end()
         self.assertIsNone(self.value('rto_seconds_count'))
+
+    def test_the_documentation_names_them_all(self):
+        families = {'%s_total' % f.name if f.type == 'counter' else f.name
+                    for f in self.metrics.registry.collect()}
+        # Of each, the line that describes it.
+        described = re.findall(r'^   \* - ``(nova_failover_\w+)',
+                               DOCUMENT.read_text(), re.MULTILINE)
+        self.assertEqual(sorted(families), sorted(described))
 
     def test_no_server_nor_project_nor_reason(self):
         self.begin()
