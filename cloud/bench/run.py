@@ -106,7 +106,7 @@ class Bench:
         self.stage.empty()
         try:
             self._make()
-            outcomes = []
+            outcomes: list[Outcome] = []
             for kind in methods.ALL:
                 if outcomes:
                     self._home()

@@ -114,7 +114,8 @@ class RunbookTestCase(base.OwnServersTestCase):
         done = subprocess.run(
             ['/bin/bash', '-c', f'. {openrc}\n{line}'], text=True,
             capture_output=True, timeout=PATIENCE, check=False,
-            stdin=subprocess.DEVNULL, cwd=self.home,
+            # For what asks whether one is sure.
+            input='y\n', cwd=self.home,
             env=processes.environment({'HOME': str(self.home)}))
         seconds = time.monotonic() - began
         print(f'  {line}: {done.returncode} after {seconds:.1f} s',
