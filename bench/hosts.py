@@ -25,6 +25,7 @@ import collections
 import contextlib
 import dataclasses
 import json
+import queue
 import resource
 import sys
 import threading
@@ -52,23 +53,26 @@ _ACTION = ('INSERT INTO instance_actions (action, instance_uuid, request_id, '
 
 
 class Records:
-    """A cell's database, one connection for each thread."""
+    """A cell's database, with as many connections as are used at a time."""
 
     def __init__(self, port: int, password: str, cell: str) -> None:
         """Connect to nothing yet."""
         self._options = {
             'host': '127.0.0.1', 'port': port, 'password': password,
             'user': bench_conf.HOSTS_USER, 'database': cell}
-        self._own = threading.local()
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
 
     @contextlib.contextmanager
     def transaction(self) -> Any:
         """Return a cursor; what it has done is committed at the end."""
-        if not hasattr(self._own, 'connection'):
-            self._own.connection = pymysql.connect(**self._options)
-        with self._own.connection.cursor() as cursor:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = pymysql.connect(**self._options)
+        with connection.cursor() as cursor:
             yield cursor
-            self._own.connection.commit()
+        connection.commit()
+        self._idle.put(connection)
 
     def stamps(self, server_id: str) -> dict[str, str]:
         """Return a server's stamps by volume id."""

@@ -44,7 +44,7 @@ def _measure(bench: world.World, engine: engines.Engine,
              servers: int) -> table.Run:
     size = bench.size
     bench.leader()
-    bench.wait_until_looked()
+    bench.wait_until_rested()
     bench.total.begin()
     before = (engine.used().cpu, bench.data.statements(),
               bench.cinder.requests, bench.cinder.lists)
