@@ -68,7 +68,17 @@ def import_modules(package: str, everything: bool) -> None:
         path = pathlib.Path(str(importlib.import_module(name).__file__))
         if not path.is_relative_to(sys.prefix):
             sys.exit(f'{name} was imported from {path}')
+    if package == 'nova_failover_ext':
+        _render_report()
     print(f'{len(names)} modules')
+
+
+def _render_report() -> None:
+    # Its template is data, which a wheel may lack though all imports work.
+    from nova_failover_ext import report
+    page = report.render(report.collect('req-none', []))
+    if '</html>' not in page:
+        sys.exit('the report is not a page')
 
 
 def load_manager() -> None:
