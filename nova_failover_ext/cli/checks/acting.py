@@ -44,16 +44,16 @@ def health(client: engine.EngineClient) -> tuple[
 
     :returns: findings, and what it says, None if nothing
     """
+    bus = findings.good('message bus', 'API')
     try:
         said = client.health()
     except exception.BrokerUnavailable as exc:
         return [findings.failure('message bus', 'API', str(exc))], None
     except exception.EngineUnavailable as exc:
-        return [findings.failure(ENGINE, '', str(exc))], None
+        return [bus, findings.failure(ENGINE, '', str(exc))], None
     except errors.EngineOlder as exc:
-        return [findings.warning(ENGINE, '', str(exc))], None
-    found = [findings.good('message bus', 'API'), _engine(said)]
-    return found, said
+        return [bus, findings.warning(ENGINE, '', str(exc))], None
+    return [bus, _engine(said)], said
 
 
 def heard(said: Mapping[str, Any],
