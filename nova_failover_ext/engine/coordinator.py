@@ -256,10 +256,8 @@ class Coordinator:
             self.reconcile()
         elif look.kind is agendas.Kind.FULL:
             self._looks.take(look.backend)
-        elif look.kind is agendas.Kind.PARTIAL:
-            self._glances.at_servers(look.backend)
         else:
-            self._glances.at_services(look.backend)
+            self._glances.take(look)
 
     def _put_off(self, look: agendas.Look, reason: str) -> None:
         if look.backend == EVERY:

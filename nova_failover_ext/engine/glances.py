@@ -45,6 +45,19 @@ class Glances:
         """Remember what to work with."""
         self._parts = parts
 
+    def take(self, look: agendas.Look) -> None:
+        """Look at the services, or at the servers that are due.
+
+        :raises FailoverException: if the truth cannot be read
+        """
+        if look.kind is agendas.Kind.GLANCE:
+            self.at_services(look.backend)
+        else:
+            self.at_servers(look.backend)
+        own = self._parts.roster.get(look.backend)
+        if own.errors and own.wait is None:
+            own.errors, own.reason = 0, ''
+
     def at_services(self, name: str) -> None:
         """See whether Cinder still says what it said.
 

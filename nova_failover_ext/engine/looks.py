@@ -179,7 +179,7 @@ class Looks:
         parts.observer.standings(name, counts, in_flight,
                                  parts.dispatcher.limit(name),
                                  own.wait is None)
-        over = (own.wait is None and not read.problems
+        over = (own.wait is None and not read.problems and not own.claims
                 and not own.standings.open())
         if over and own.began_at is not None:
             seconds = parts.clock() - own.began_at
@@ -210,3 +210,5 @@ def _prune(own: state.BackendState, found: survey.Survey) -> None:
     own.unasked &= undone
     own.wanted &= undone
     own.retrying &= undone
+    own.held = {host: ids & undone for host, ids in own.held.items()
+                if ids & undone}

@@ -51,4 +51,5 @@ def _expects(parts: own_parts.Parts, name: str,
     # Who is deferred for a reason of its own may be so for ever.
     return bool(own.looked_at is None or own.wait or own.errors or own.asked
                 or own.claims or own.retrying
-                or parts.agenda.expects(name, own.full_after))
+                or parts.agenda.expects(name, max(parts.clock(),
+                                                  own.full_after)))

@@ -80,7 +80,7 @@ class Triage:
         """
         server_id = server.server.id
         own.cells[server_id] = server.server.cell
-        if server_id in at.busy:
+        if server_id in at.busy and not _ended_since(own, server_id, at):
             # What we do to a server ourselves is no reason to defer it.
             own.standings.set(server_id, Standing.WAITING)
             return None
@@ -91,10 +91,11 @@ class Triage:
             own.retrying.discard(server_id)
             own.standings.set(server_id, Standing.BLOCKED)
         elif not self._admitted(own, server_id):
+            own.retrying.discard(server_id)
             own.standings.set(server_id, Standing.UNSURE)
         elif not self._ready(own, server_id, at):
             own.tries.schedule(server_id)
-            self._stand(own, server_id, at.target)
+            _stand(own, server_id, at)
         elif server.verdict is plan.Verdict.DEFER:
             own.retrying.discard(server_id)
             self._defer(own, server, at)
@@ -200,11 +201,21 @@ class Triage:
             self._observer.gave_up(backend, own.id_for_work(server_id),
                                    server_id, attempt.reason)
 
-    def _stand(self, own: state.BackendState, server_id: str,
-               target: str) -> None:
-        last = own.tries.get(server_id, target)
-        own.standings.set(server_id, _standing(last) if last
-                          else Standing.UNSURE)
+
+def _ended_since(own: state.BackendState, server_id: str,
+                 at: Situation) -> bool:
+    last = own.tries.get(server_id, at.target)
+    return last is not None and last.at > at.began
+
+
+def _stand(own: state.BackendState, server_id: str, at: Situation) -> None:
+    last = own.tries.get(server_id, at.target)
+    standing = _standing(last) if last else Standing.UNSURE
+    if standing is Standing.CONVERGED and last and last.at <= at.began:
+        # So it was said, but the records do not.
+        standing = Standing.UNSURE
+        own.retrying.add(server_id)
+    own.standings.set(server_id, standing)
 
 
 def _standing(attempt: attempts.Attempt) -> Standing:

@@ -61,13 +61,19 @@ class HostWatch:
         now = self._parts.clock()
         for cell, host in self._parts.board.due_probes():
             self._executor.submit(self._ping, cell, host)
-        cells = {cell for _name, own in self._parts.roster.known()
-                 for cell, _host in list(own.held)}
-        cells |= {cell for cell, _host in self._parts.board.down()}
+        cells = {cell for cell, _host in self._awaited()}
         if cells and now >= self._next and not self._asking:
             self._asking = True
             self._next = now + self._parts.settings.probe_interval
             self._executor.submit(self._ask_nova, cells)
+
+    def _awaited(self) -> set[state.Host]:
+        known = self._parts.roster.known()
+        awaited = {host for _name, own in known for host in list(own.held)}
+        if any(self._parts.dispatcher.counts(name)[0] for name, _own in known):
+            # Some of those that wait may be theirs.
+            awaited |= set(self._parts.board.down())
+        return awaited
 
     def _ask_nova(self, cells: Iterable[str]) -> None:
         try:
@@ -77,8 +83,10 @@ class HostWatch:
             return
         finally:
             self._asking = False
+        awaited = self._awaited()
         for (cell, host), up in found.items():
-            self._parts.board.note_up(cell, host, up)
+            if (cell, host) in awaited:
+                self._parts.board.note_up(cell, host, up)
         self._wake(self._parts.board.may_send)
 
     def _ping(self, cell: str, host: str) -> None:

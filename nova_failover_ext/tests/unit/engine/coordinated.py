@@ -83,17 +83,20 @@ class CoordinatorTestCase(testtools.TestCase):
     def _make_nova(self):
         made = mock.create_autospec(nova_db.NovaReader, instance=True)
         made.spent = {}
-        made.attachments.side_effect = lambda ids: (
-            self.attachments, self.problems)
+        made.attachments.side_effect = self._all_attachments
         made.attachments_of.side_effect = self._attachments_of
         made.recoveries.return_value = {}
         made.hosts_up.return_value = {}
         return made
 
+    def _all_attachments(self, volume_ids):
+        return [a for a in self.attachments
+                if a.volume_id in volume_ids], self.problems
+
     def _attachments_of(self, servers, volume_ids):
         wanted = {server_id for _cell, server_id in servers}
-        return [a for a in self.attachments
-                if a.server.id in wanted], self.problems
+        found, problems = self._all_attachments(volume_ids)
+        return [a for a in found if a.server.id in wanted], problems
 
     def _make_dispatcher(self):
         made = mock.create_autospec(dispatcher.Dispatcher, instance=True)

@@ -118,6 +118,33 @@ class RetryTest(coordinated.CoordinatorTestCase):
         self.assertEqual(3, self._looks())
         self.assertTrue(self._progress()['done'])
 
+    def test_a_failure_in_the_middle_of_a_look_is_tried_again(self):
+        self._hint()
+
+        def attachments(ids):
+            self.now += 1
+            self._end(results.Outcome.FAILED)
+            self.now += 1
+            return self.attachments, []
+        self.nova.attachments.side_effect = attachments
+        # It counts as in flight until that is noted everywhere.
+        self.dispatcher.in_flight.return_value = {'server'}
+        self._hint()
+        self.dispatcher.in_flight.return_value = set()
+        self.assertEqual([], self.sent)
+        self._later(5)
+        self.assertEqual(['server'], self._ids())
+
+    def test_what_has_not_happened_is_not_told(self):
+        self._hint()
+        self._end(results.Outcome.RECOVERED)
+        self._later(1)
+        self.assertEqual(2, self._looks())
+        self.observer.converged.assert_not_called()
+        progress = self._progress()
+        self.assertEqual(({'unsure': 1}, False),
+                         (progress['counts'], progress['done']))
+
     def test_a_deferred_server_is_looked_at_again(self):
         self.attachments = [fakes.attachment(
             server=fakes.server(vm_state='paused'))]

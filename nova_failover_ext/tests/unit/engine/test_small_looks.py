@@ -88,7 +88,10 @@ class GlanceTest(coordinated.CoordinatorTestCase):
             reason='down')
         self._later(5)
         self.assertFalse(self._progress()['done'])
+        self.assertIn('down', self._report()['reason'])
         self.cinder.backend.side_effect = lambda name: self._backend()
+        self._later(5)
+        self.assertEqual('', self._report()['reason'])
         self.member = fakes.member(active_backend_id='third')
         self._later(5)
         self.assertEqual(['third'],
@@ -225,6 +228,17 @@ class HostTest(coordinated.CoordinatorTestCase):
 
     def test_nobody_is_asked_when_all_hosts_are_up(self):
         self._hint()
+        self._later(60)
+        self.nova.hosts_up.assert_not_called()
+
+    def test_other_hosts_that_are_down_are_not_watched(self):
+        self._down()
+        self._hint()
+        self._down(up=True)
+        self.nova.hosts_up.return_value[fakes.CELL, 'spare'] = False
+        self._later(10)
+        self.assertEqual([], self.board.down())
+        self.nova.hosts_up.reset_mock()
         self._later(60)
         self.nova.hosts_up.assert_not_called()
 
