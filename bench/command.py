@@ -65,9 +65,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _sizes(bench: world.World, args: argparse.Namespace) -> int:
-    runs = [run.measure(bench, volumes, args.profile)
-            for volumes in sorted(args.volumes)]
-    print(table.text(runs))
+    runs = []
+    for volumes in sorted(args.volumes):
+        runs.append(run.measure(bench, volumes, args.profile))
+        print(table.text(runs), flush=True)
     missed = table.missed(runs)
     for sentence in missed:
         print('Missed: %s.' % sentence)

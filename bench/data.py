@@ -18,6 +18,7 @@ import itertools
 import json
 import pathlib
 import sys
+from typing import Any
 import uuid
 
 from cloud import database
@@ -173,7 +174,8 @@ class Data:
              for server, volume, index in mappings])
         return [volume for _server, volume, _index in mappings]
 
-    def _insert(self, head: str, row: str, rows: list[tuple]) -> None:
+    def _insert(self, head: str, row: str,
+                rows: list[tuple[Any, ...]]) -> None:
         for batch in _batches(rows, _BATCH):
             self._server.execute(
                 head + ', '.join([row] * len(batch)), None,
@@ -194,6 +196,7 @@ def connection(volume_id: str, site: str) -> str:
         'failover_active_backend_id': site})
 
 
-def _batches(items: list[tuple], size: int) -> Iterator[list[tuple]]:
+def _batches(items: list[tuple[Any, ...]],
+             size: int) -> Iterator[list[tuple[Any, ...]]]:
     for begin in range(0, len(items), size):
         yield items[begin:begin + size]

@@ -57,7 +57,7 @@ class Records:
 
     def __init__(self, port: int, password: str, cell: str) -> None:
         """Connect to nothing yet."""
-        self._options = {
+        self._options: dict[str, Any] = {
             'host': '127.0.0.1', 'port': port, 'password': password,
             'user': bench_conf.HOSTS_USER, 'database': cell}
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
