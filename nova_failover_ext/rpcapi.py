@@ -210,10 +210,11 @@ class EngineAPI:
 
         :param timeout: seconds to wait for an engine
         :returns: ``reason``, ``failover_id``, ``looked_at``, ``servers``
-            (by id: ``tries``, ``outcome``, ``reason``), ``in_flight`` and
-            ``waiting`` (server ids), ``begun`` (ids of the requests whose
-            round has begun) and ``unasked`` (ids of the servers that the
-            latest round has still to ask about)
+            (by id: ``tries``, ``outcome``, ``reason`` and, since 1.1,
+            ``standing``, a value of :class:`.engine.verdicts.Standing`),
+            ``in_flight`` and ``waiting`` (server ids), ``begun`` (ids of the
+            requests whose round has begun) and ``unasked`` (ids of the
+            servers that the latest round has still to ask about)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
         return dict(self._client.prepare(timeout=timeout, version='1.0').call(

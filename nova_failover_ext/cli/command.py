@@ -13,10 +13,12 @@
 """What the commands share: configuration, readers, errors, exit codes."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from cliff import lister
 
+from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 from nova_failover_ext import policy
@@ -31,6 +33,8 @@ _IMPATIENT: dict[tuple[str, str], Any] = {
     ('cinder', 'http_retries'): 1,
     ('failover_engine', 'cinder_timeout'): 10,
 }
+#: Seconds to wait for an engine where a table is complete without one.
+_ENGINE_TIMEOUT = 3
 _BACKEND_HELP = ('the backend as "openstack volume service list" names its '
                  'host: HOST@BACKEND')
 
@@ -130,6 +134,21 @@ class FailoverCommand(lister.Lister):
         """Return the latest recovery of each server of a survey, by id."""
         _cinder, nova = self.readers()
         return nova.recoveries(s.server for s in found.servers)
+
+    def engine_knows(self, ask: Callable[[Any], dict[str, Any]]
+                     ) -> dict[str, Any]:
+        """Ask the engine for what it remembers, and do without if need be.
+
+        :param ask: given an :class:`.engine.EngineClient`
+        :returns: its answer, empty if no engine can be asked
+        """
+        from nova_failover_ext.cli import engine
+        try:
+            return ask(engine.EngineClient(_ENGINE_TIMEOUT))
+        except (exception.EngineUnavailable, exception.BrokerUnavailable,
+                errors.EngineOlder) as exc:
+            self.tell('Without what an engine knows: %s' % exc)
+            return {}
 
     def tell(self, sentence: str) -> None:
         """Write a line to stderr, apart from the table."""

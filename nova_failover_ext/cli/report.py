@@ -33,7 +33,8 @@ class Report(command.FailoverCommand):
 
     Changes nothing but FILE.
 
-    Needs Nova's databases; with --backend, Cinder as well.
+    Needs Nova's databases; with --backend, Cinder as well, and an engine
+    tells which servers it has given up.
     """
 
     exit_codes = (exitcodes.NOT_FOUND,)
@@ -71,14 +72,24 @@ class Report(command.FailoverCommand):
         history.warn(self, problems)
         if not histories:
             raise history.unknown(parsed_args.failover)
-        data = report.collect(parsed_args.failover, histories, found,
-                              problems, lost_at=parsed_args.since)
+        data = report.collect(
+            parsed_args.failover, histories, found, problems,
+            lost_at=parsed_args.since,
+            given_up=self._given_up(found) if found else None)
         _write(parsed_args.output, report.render(data))
         recovered = sum(e.standing.value == 'converged'
                         for e in data.entries)
         return COLUMNS, [(parsed_args.failover, len(data.entries), recovered,
                           len(data.entries) - recovered,
                           str(parsed_args.output))]
+
+    def _given_up(self, found: Any) -> dict[str, str]:
+        from nova_failover_ext.engine import verdicts
+        known = self.engine_knows(
+            lambda client: client.status(found.backend.name))
+        return {server_id: tried['reason']
+                for server_id, tried in known.get('servers', {}).items()
+                if tried.get('standing') == verdicts.Standing.GIVEN_UP.value}
 
 
 def _write(file: pathlib.Path, page: str) -> None:

@@ -13,16 +13,10 @@
 """``nova-failover status``: where every server stands, from the truth."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from nova_failover_ext.cli import command
-from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
-from nova_failover_ext import exception
-
-#: Seconds to wait for an engine; the table is complete without one.
-ENGINE_TIMEOUT = 3
 
 
 class Status(command.FailoverCommand):
@@ -64,7 +58,7 @@ class Status(command.FailoverCommand):
         from nova_failover_ext.cli import rows
         found = self.survey(backend)
         self.tell(rows.summary(found))
-        remembered = self._known(
+        remembered = self.engine_knows(
             lambda client: client.status(found.backend.name))
         if remembered.get('reason'):
             self.tell('The engine waits: %s' % remembered['reason'])
@@ -75,17 +69,8 @@ class Status(command.FailoverCommand):
         from nova_failover_ext.cli import rows
         surveys = [self.survey(backend.name)
                    for backend in self.replicated()]
-        counts = self._known(lambda client: client.progress(
+        counts = self.engine_knows(lambda client: client.progress(
             [found.backend.name for found in surveys]))
         return surveys, (rows.BACKEND_COLUMNS, [
             rows.backend_row(found, counts.get(found.backend.name, {}))
             for found in surveys])
-
-    def _known(self, ask: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        from nova_failover_ext.cli import engine
-        try:
-            return ask(engine.EngineClient(ENGINE_TIMEOUT))
-        except (exception.EngineUnavailable, exception.BrokerUnavailable,
-                errors.EngineOlder) as exc:
-            self.tell('Without what an engine knows: %s' % exc)
-            return {}

@@ -65,6 +65,8 @@ class Try:
     :ivar wait: seconds until the next, None for what the count says
     :ivar host: where it was, '' if nothing was sent
     :ivar silent: whether the host fell silent over it
+    :ivar patient: whether it is waited for without an end, as for a server
+        to leave its state: it is never given up
     """
 
     target: str
@@ -74,6 +76,7 @@ class Try:
     wait: float | None = None
     host: str = ''
     silent: bool = False
+    patient: bool = False
 
 
 class Attempts:
@@ -105,7 +108,7 @@ class Attempts:
         with self._lock:
             last = self._last(server_id, tried.target)
             count = (last.count if last else 0) + (not tried.free)
-            given_up = count >= self._limit
+            given_up = count >= self._limit and not tried.patient
             wait = self._wait(count, given_up) if (
                 tried.wait is None) else tried.wait
             attempt = Attempt(

@@ -215,6 +215,8 @@ class BackendState:
             'looked_at': self.looked_at and self.looked_at.isoformat(),
             'servers': {
                 server_id: {'tries': attempt.count,
+                            'standing': getattr(
+                                self.standings.get(server_id), 'value', None),
                             'outcome': attempt.outcome.value,
                             'reason': attempt.reason}
                 for server_id, attempt in self.tries.all().items()}}

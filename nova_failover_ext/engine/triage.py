@@ -151,7 +151,8 @@ class Triage:
         down = bool(server.server.host) and not server.server.compute_up
         self._note(own, at.backend, server.server.id, attempts.Try(
             at.target, Outcome.DEFERRED, server.reason,
-            free=down or at.others, wait=HELD if down else None), at.now)
+            free=down or at.others, wait=HELD if down else None,
+            patient=True), at.now)
         if down:
             self._board.note_up(*_hold(own, server), False)
 

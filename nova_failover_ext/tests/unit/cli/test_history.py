@@ -147,6 +147,25 @@ class ReportTest(HistoryTestCase):
                          (self._data().backend, self._data().lost_at))
         self.assertIn('server', [e.server_id for e in self._data().entries])
 
+    def test_servers_that_the_engine_has_given_up(self):
+        self.engine.status.return_value = {'servers': {
+            'server': {'standing': 'given up', 'reason': 'no path'},
+            'other': {'standing': 'deferred', 'reason': 'paused'}}}
+        self._run('report', 'req', '-o', str(self.file), '--backend', 'b')
+        entry, = [e for e in self._data().entries
+                  if e.server_id == 'server']
+        self.assertEqual(('given up', 'no path'),
+                         (entry.standing.value, entry.reason))
+
+    def test_without_an_engine(self):
+        self.engine.status.side_effect = exception.EngineUnavailable(
+            seconds='3')
+        code, _out, err = self._run('report', 'req', '-o', str(self.file),
+                                    '--backend', 'b')
+        self.assertEqual(0, code)
+        self.assertIn('Without what an engine knows', err)
+        self.assertTrue(self.file.exists())
+
     def test_a_file_that_cannot_be_written(self):
         code, out, err = self._run('report', 'req', '-o',
                                    str(self.file / 'x'))

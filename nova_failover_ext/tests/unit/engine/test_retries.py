@@ -52,7 +52,8 @@ class RetryTest(coordinated.CoordinatorTestCase):
         self._end(results.Outcome.DEFERRED, 'no path')
         report = self._report()
         self.assertEqual(
-            {'tries': 1, 'outcome': 'deferred', 'reason': 'no path'},
+            {'tries': 1, 'standing': 'deferred', 'outcome': 'deferred',
+             'reason': 'no path'},
             report['servers']['server'])
 
     def test_given_up_and_tried_now_and_then(self):
@@ -157,6 +158,15 @@ class RetryTest(coordinated.CoordinatorTestCase):
         self._later(5)
         self.assertEqual(['server'],
                          [w.server_id for w in self.sent])
+
+    def test_a_deferred_server_is_never_given_up(self):
+        self.attachments = [fakes.attachment(
+            server=fakes.server(vm_state='paused'))]
+        self._hint()
+        for _ in range(30):
+            self._later(20)
+        self.assertEqual({'deferred': 1}, self._progress()['counts'])
+        self.observer.gave_up.assert_not_called()
 
     def test_our_own_task_is_no_reason_to_defer(self):
         self._hint()
