@@ -124,6 +124,8 @@ class Leadership:
             LOG.warning('Nothing has proven for %s seconds that this engine '
                         'leads; it follows', self._timeout)
             self._step_down()
+            # tooz refuses a lock that it believes to be acquired already.
+            self._drop()
         if not self._leading:
             self._campaign()
         elif not self._alone:

@@ -52,15 +52,22 @@ class Keeper:
 
 
 class FakeLock:
-    """Held by itself until released, or until the keeper forgets it."""
+    """Held by itself until released, or until the keeper forgets it.
+
+    As those of tooz, it is not acquired twice, even if it was lost meanwhile.
+    """
 
     def __init__(self, keeper):
         self.keeper = keeper
         self.released = False
+        self.acquired = False
 
     def acquire(self, blocking=True):
         assert not blocking
         self.keeper.ask()
+        if self.acquired:
+            return False
+        self.acquired = self.keeper.holder is None
         if self.keeper.holder is None:
             self.keeper.holder = self
         return self.keeper.holder is self
