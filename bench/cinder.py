@@ -28,6 +28,13 @@ BACKEND = 'bench@array'
 _VERSIONS = {'versions': [{
     'id': 'v3.0', 'status': 'CURRENT', 'version': '3.71',
     'min_version': '3.0', 'links': [], 'media-types': []}]}
+#: No driver that is known, so that none of its doings is taken for granted.
+_CAPABILITIES = {
+    'vendor_name': 'Bench', 'storage_protocol': 'iSCSI', 'pool_name': None,
+    'driver_version': '1.0.0', 'volume_backend_name': 'array',
+    'display_name': 'array', 'description': None, 'visibility': None,
+    'namespace': 'OS::Storage::Capabilities::bench@array', 'properties': {},
+    'replication_targets': []}
 _MADE = '2026-01-01T00:00:00.000000'
 
 
@@ -84,6 +91,8 @@ class Cinder:
             return {'services': [self._service()]}
         if path.endswith('/volumes/detail'):
             return {'volumes': self._page(query)}
+        if '/capabilities/' in path:
+            return _CAPABILITIES
         return _VERSIONS if path == '/' else None
 
     def _page(self, query: dict[str, str]) -> list[dict[str, Any]]:

@@ -77,16 +77,17 @@ def _sizes(bench: world.World, args: argparse.Namespace) -> int:
 
 def _kills(bench: world.World, args: argparse.Namespace) -> int:
     print('seed %d, %d servers' % (args.seed, args.servers))
-    rounds = kills.Kills(bench, args.servers, args.seed).run(args.kills)
+    rounds = []
     shown = prettytable.PrettyTable([
         'round', 'killed', 'at', 'healed then', 'seconds', 'power cycles',
         'failover ids', 'twice'])
-    for one in rounds:
+    for one in kills.Kills(bench, args.servers, args.seed).run(args.kills):
+        rounds.append(one)
         shown.add_row([
             one.number, one.killed, f'{one.killed_at:.2f}', one.healed,
             f'{one.seconds:.1f}', one.power_cycles, one.failover_ids,
             one.twice])
-    print(shown)
+        print(shown, flush=True)
     bad = [one for one in rounds if not one.good(args.servers)]
     print('%d of %d rounds with one power cycle for each server'
           % (len(rounds) - len(bad), len(rounds)))

@@ -14,6 +14,7 @@
 """Two engines, and the acting one is killed at seeded moments."""
 
 import collections
+from collections.abc import Iterator
 import dataclasses
 import random
 import time
@@ -22,7 +23,7 @@ from bench import engines
 from bench import world
 
 _TARGETS = ('site-b', '')
-_PATIENCE = 240
+_PATIENCE = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +60,12 @@ class Kills:
         self._servers = servers
         self._random = random.Random(seed)
         bench.fill(servers)
-        options = {**bench.options(), 'leader_timeout': 4}
+        options = {**bench.options(), 'leader_timeout': 8}
         self._engines = {
             name: engines.Engine(bench.conf, name, **options)
             for name in ('engine-one', 'engine-two')}
 
-    def run(self, rounds: int) -> list[Round]:
+    def run(self, rounds: int) -> Iterator[Round]:
         """Kill that many times, after a failover without a kill."""
         try:
             for engine in self._engines.values():
@@ -72,8 +73,8 @@ class Kills:
             self._bench.leader()
             self._bench.wait_until_looked()
             span = self._undisturbed()
-            return [self._round(number, span)
-                    for number in range(1, rounds + 1)]
+            for number in range(1, rounds + 1):
+                yield self._round(number, span)
         finally:
             for engine in self._engines.values():
                 engine.stop()

@@ -89,7 +89,7 @@ class World:
         self._client.notify(target)
         return began
 
-    def leader(self, timeout: float = 120) -> str:
+    def leader(self, timeout: float = 300) -> str:
         """Return the name of the acting engine, once there is one."""
         return waiting.wait_for('an acting engine', self._client.leader,
                                 timeout)
