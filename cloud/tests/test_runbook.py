@@ -24,6 +24,7 @@ from cloud.scenario import runbook
 from cloud.scenario import world as worlds
 from cloud.services import registry
 from cloud.tests import base
+from cloud.tests import stage
 from cloud import waiting
 
 #: Seconds that a command may take; some of them wait for a recovery.
@@ -85,23 +86,21 @@ class CommandsTest(testtools.TestCase):
         self.assertRaises(KeyError, command.filled, {'HOST': 'a'})
 
 
-class RunbookTestCase(base.OwnServersTestCase):
+class ShellTestCase(testtools.TestCase):
     """A shell as an operator has it."""
 
     plugin = True
 
     def setUp(self) -> None:
-        """Make a server that boots from a volume, and a home directory."""
+        """Make a home directory."""
         super().setUp()
-        self.make(lambda: self.cast.make_one('boot', boot=True),
-                  lambda: self.cast.make_one('data'))
-        self.before = self.snapshot()
-        self.home = self.stage.conf.root / 'home'
+        self.conf = stage.get().conf
+        self.home = self.conf.root / 'home'
         (self.home / '.nova').mkdir(parents=True, exist_ok=True)
         file = self.home / '.nova' / 'nova.conf'
         file.unlink(missing_ok=True)
         # Where a controller has it in /etc/nova.
-        file.symlink_to(registry.ENGINE.file(self.stage.conf))
+        file.symlink_to(registry.ENGINE.file(self.conf))
 
     def type(self, line: str) -> subprocess.CompletedProcess:
         """Type a line into a shell, with the administrator's credentials.
@@ -110,7 +109,7 @@ class RunbookTestCase(base.OwnServersTestCase):
         :returns: the completed process
         """
         began = time.monotonic()
-        openrc = self.stage.conf.root / 'openrc-admin'
+        openrc = self.conf.root / 'openrc-admin'
         done = subprocess.run(
             ['/bin/bash', '-c', f'. {openrc}\n{line}'], text=True,
             capture_output=True, timeout=PATIENCE, check=False,
@@ -133,16 +132,23 @@ class RunbookTestCase(base.OwnServersTestCase):
         text = done.stdout + done.stderr
         self.assertIn(done.returncode, codes or (0,), f'{line}: {text}')
         self.assertNotIn('Traceback', text)
-        self.assertNotIn(self.stage.conf.canary, text)
+        self.assertNotIn(self.conf.canary, text)
         return done.stdout
 
 
-class RunbookTest(RunbookTestCase):
+class RunbookTest(ShellTestCase, base.OwnServersTestCase):
     """From the day before to the day after, with a report of it."""
+
+    def setUp(self) -> None:
+        """Make a server that boots from a volume, and another one."""
+        super().setUp()
+        self.make(lambda: self.cast.make_one('boot', boot=True),
+                  lambda: self.cast.make_one('data'))
+        self.before = self.snapshot()
 
     def test_word_by_word(self) -> None:
         """Each section at its time, around a failover and a failback."""
-        file = self.stage.conf.checkout / 'doc/source/admin/runbook.rst'
+        file = self.conf.checkout / 'doc/source/admin/runbook.rst'
         section = ''
         for command in runbook.commands(file.read_text()):
             if command.section != section:
@@ -158,7 +164,7 @@ class RunbookTest(RunbookTestCase):
         text = (self.home / 'failover.html').read_text()
         for each in self.cast.servers.values():
             self.assertIn(each, text)
-        for secret in (self.stage.conf.canary, self.stage.conf.password,
+        for secret in (self.conf.canary, self.conf.password,
                        'connection_info', 'device_path'):
             self.assertNotIn(secret, text)
 
@@ -201,7 +207,7 @@ class RunbookTest(RunbookTestCase):
         project = self.world.admin.compute.get_server(server).project_id
         return {'HOST@BACKEND': worlds.BACKEND, 'BACKEND': worlds.BACKEND,
                 'SERVER': server, 'REQUEST': failover, 'FAILOVER': failover,
-                'PROJECT': project, 'HOST': self.stage.conf.host}
+                'PROJECT': project, 'HOST': self.conf.host}
 
     def wait_all(self, site: str) -> None:
         """Wait until all servers use a site.
@@ -212,17 +218,14 @@ class RunbookTest(RunbookTestCase):
             self.wait_case_healed(case, then, site)
 
 
-class HelpTest(RunbookTestCase):
+class HelpTest(ShellTestCase):
     """Every command can be asked what it does."""
 
-    def setUp(self) -> None:
-        """No servers are needed."""
-        super(base.OwnServersTestCase, self).setUp()
-        self.home = self.stage.conf.root
+    core = True
 
     def test_help(self) -> None:
         """Each command and each program, and each has its page."""
-        checkout = self.stage.conf.checkout
+        checkout = self.conf.checkout
         project = tomllib.loads((checkout / 'pyproject.toml').read_text())
         names = project['project']['entry-points']['nova_failover.cli']
         pages = '\n'.join(file.read_text() for file in
