@@ -61,6 +61,8 @@ class ComputeClient:
         self._timeout = timeout
         self._heartbeat = heartbeat
         self._board = board
+        #: by uuid; Nova itself keeps a cell's addresses until it ends
+        self._cells: dict[str, Any] = {}
         self._router = rpc.ClientRouter(
             rpc.get_client(rpcapi.ComputeFailoverAPI.target()))
 
@@ -113,7 +115,10 @@ class ComputeClient:
     @contextlib.contextmanager
     def _api(self, cell_id: str, context: Any) -> collections.abc.Iterator[
             tuple[rpcapi.ComputeFailoverAPI, Any]]:
-        cell = objects.CellMapping.get_by_uuid(context, cell_id)
+        cell = self._cells.get(cell_id)
+        if cell is None:
+            cell = objects.CellMapping.get_by_uuid(context, cell_id)
+            self._cells[cell_id] = cell
         with nova.context.target_cell(context, cell) as cctxt:
             yield rpcapi.ComputeFailoverAPI(self._router.client(cctxt)), cctxt
 

@@ -73,6 +73,15 @@ class ComputeClientTest(testtools.TestCase):
         self.set_target.assert_called_once_with(context, self.cell)
         self.router.client.assert_called_once_with(context)
 
+    def test_cell_is_read_once(self):
+        self.recover.return_value = (
+            results.ServerResult('server', results.Outcome.RECOVERED),
+            load.Load())
+        for _server in range(3):
+            self.client.recover(fakes.work())
+        self.assertEqual(1, self.by_uuid.call_count)
+        self.assertEqual(3, self.set_target.call_count)
+
     @ddt.data(
         (messaging.MessagingTimeout(), 'no sign of life'),
         (messaging.UnsupportedVersion('1.0'), 'nova-compute-failover'),
