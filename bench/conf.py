@@ -39,6 +39,7 @@ state_path = {root}
 log_file = {root}/log/{host}.log
 service_down_time = 864000
 rpc_response_timeout = 60
+executor_thread_pool_size = {threads}
 [api_database]
 connection = {api}
 [database]
@@ -69,11 +70,12 @@ def load(root: pathlib.Path, port_base: int) -> settings.Settings:
                              cache=root.resolve() / 'cache')
 
 
-def write(conf: settings.Settings, host: str,
+def write(conf: settings.Settings, host: str, threads: int = 64,
           **options: object) -> pathlib.Path:
     """Write the nova.conf of a process.
 
     :param host: its name
+    :param threads: of each of its RPC servers
     :param options: of ``[failover_engine]``
     :returns: the file
     """
@@ -81,7 +83,7 @@ def write(conf: settings.Settings, host: str,
     for folder in (file.parent, conf.log, conf.root / 'lock'):
         folder.mkdir(parents=True, exist_ok=True)
     file.write_text(_TEXT.format(
-        host=host, root=conf.root, bus=conf.transport_url,
+        host=host, root=conf.root, threads=threads, bus=conf.transport_url,
         api=conf.database_url('nova_api'),
         cell0=conf.database_url('nova_cell0'), cinder=conf.url('cinder'),
         options='\n'.join(f'{key} = {value}'

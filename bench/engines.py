@@ -116,7 +116,8 @@ class Hosts:
         :param latency: of the array, in seconds
         :param asked: connections that a stale volume costs
         """
-        file = bench_conf.write(conf, 'hosts')
+        # Of 50 servers in one process; each keeps all that it has started.
+        file = bench_conf.write(conf, 'hosts', threads=8)
         self._lock = threading.Lock()
         with (conf.log / 'hosts.out').open('ab') as output:
             self._process = subprocess.Popen(
