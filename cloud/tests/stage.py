@@ -58,6 +58,7 @@ class Stage:
 
     def tidy(self) -> None:
         """All parts run, the sites are up, and the backend is at home."""
+        self.stack.database.start()
         for service in registry.all_of(self.conf):
             if not service.daemon(self.conf).process():
                 self.stack.start_one(service.name)

@@ -213,7 +213,7 @@ class LeadershipTest(testtools.TestCase):
         """
         acts = sorted((when, name) for name in self.engines
                       for what, when in self.events(name) if what == 'acts')
-        # Between the first and the last of a change to and fro.
+        # Between the first and the last of a change back and forth.
         turns = [now[0] for before, now in itertools.pairwise(acts)
                  if before[1] != now[1]]
         overlap = [later - earlier for earlier, later
