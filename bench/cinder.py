@@ -25,11 +25,11 @@ import urllib.parse
 from wsgiref import simple_server
 
 BACKEND = 'bench@array'
-_VERSIONS = {'versions': [{
+_VERSIONS: dict[str, Any] = {'versions': [{
     'id': 'v3.0', 'status': 'CURRENT', 'version': '3.71',
     'min_version': '3.0', 'links': [], 'media-types': []}]}
 #: No driver that is known, so that none of its doings is taken for granted.
-_CAPABILITIES = {
+_CAPABILITIES: dict[str, Any] = {
     'vendor_name': 'Bench', 'storage_protocol': 'iSCSI', 'pool_name': None,
     'driver_version': '1.0.0', 'volume_backend_name': 'array',
     'display_name': 'array', 'description': None, 'visibility': None,

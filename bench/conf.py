@@ -13,6 +13,7 @@
 
 """Where a bench lives, and the nova.conf of its processes."""
 
+from collections.abc import Mapping
 import os
 import pathlib
 import sys
@@ -70,13 +71,14 @@ def load(root: pathlib.Path, port_base: int) -> settings.Settings:
                              cache=root.resolve() / 'cache')
 
 
-def write(conf: settings.Settings, host: str, threads: int = 64,
-          **options: object) -> pathlib.Path:
+def write(conf: settings.Settings, host: str,
+          options: Mapping[str, object] | None = None,
+          threads: int = 64) -> pathlib.Path:
     """Write the nova.conf of a process.
 
     :param host: its name
-    :param threads: of each of its RPC servers
     :param options: of ``[failover_engine]``
+    :param threads: of each of its RPC servers
     :returns: the file
     """
     file = conf.etc / host / 'nova.conf'
@@ -87,7 +89,7 @@ def write(conf: settings.Settings, host: str, threads: int = 64,
         api=conf.database_url('nova_api'),
         cell0=conf.database_url('nova_cell0'), cinder=conf.url('cinder'),
         options='\n'.join(f'{key} = {value}'
-                          for key, value in options.items())))
+                          for key, value in (options or {}).items())))
     file.chmod(0o640)
     return file
 

@@ -58,7 +58,7 @@ class Engine:
         :param options: of ``[failover_engine]``
         """
         self.name = name
-        self._file = bench_conf.write(conf, name, **options)
+        self._file = bench_conf.write(conf, name, options)
         self._log = conf.log / f'{name}.out'
         self._process: psutil.Process | None = None
 
