@@ -32,6 +32,8 @@ class ProbeTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.conf = cfg.ConfigOpts()
+        # What is set in a group is set for all that register the same object.
+        self.conf.register_group(cfg.OptGroup('failover_engine'))
         own_conf.register_opts(self.conf)
         self.conf([], default_config_files=[], default_config_dirs=[])
         self.conf.set_override('transport_url', 'fake:/', 'failover_engine')

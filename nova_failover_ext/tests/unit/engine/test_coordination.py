@@ -37,13 +37,12 @@ SESSION_LOCK = 'nova_failover_ext.engine.session_lock'
 def configuration(connection=MYSQL, **values):
     """Return a configuration with what a test sets of it."""
     conf = cfg.ConfigOpts()
+    # What is set in a group is set for all that register the same object.
+    for name in ('api_database', 'failover_engine'):
+        conf.register_group(cfg.OptGroup(name))
     nova_conf.database.register_opts(conf)
     engine_conf.register_opts(conf)
     conf([], default_config_files=[])
-    # Groups are shared by all that register them, with what is set there.
-    conf.clear_override('coordination_url', 'failover_engine')
-    conf.clear_override('leader_timeout', 'failover_engine')
-    conf.clear_override('connection_parameters', 'api_database')
     conf.set_override('connection', connection, 'api_database')
     for name, value in values.items():
         group = ('api_database' if name == 'connection_parameters'

@@ -113,6 +113,8 @@ class ListenerTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.conf = cfg.ConfigOpts()
+        # What is set in a group is set for all that register the same object.
+        self.conf.register_group(cfg.OptGroup('failover_engine'))
         engine_conf.register_opts(self.conf)
         self.conf([], default_config_files=[])
         self.conf.set_override('transport_url', 'fake:///',

@@ -22,6 +22,7 @@ from nova_failover_ext.engine import attempts
 from nova_failover_ext.engine import backoff
 from nova_failover_ext.engine import requests
 from nova_failover_ext.engine import state
+from nova_failover_ext.engine import verdicts
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -68,8 +69,12 @@ class StateTest(testtools.TestCase):
         report = self.state.report()
         self.assertEqual(fakes.FAILOVER_ID, report['failover_id'])
         self.assertEqual(
-            {'server': {'tries': 1, 'outcome': 'failed', 'reason': 'why'}},
+            {'server': {'tries': 1, 'standing': None, 'outcome': 'failed',
+                        'reason': 'why'}},
             report['servers'])
+        self.state.standings.set('server', verdicts.Standing.GIVEN_UP)
+        self.assertEqual(
+            'given up', self.state.report()['servers']['server']['standing'])
 
     def test_a_request_for_some_has_an_id_of_its_own(self):
         self.state.adopt('second', fakes.FAILOVER_ID)
