@@ -46,7 +46,7 @@ def _measure(bench: world.World, engine: engines.Engine,
              servers: int) -> table.Run:
     size = bench.size
     bench.leader()
-    bench.wait_until_rested()
+    bench.wait_until_looked()
     bench.total.begin()
     before = (engine.used().cpu, bench.data.statements(),
               bench.cinder.requests, bench.cinder.lists)

@@ -31,8 +31,6 @@ from cloud import database
 from cloud import settings
 from cloud import waiting
 
-#: The engine rests for five times as long as a look has taken.
-_REST = 5
 _SAMPLE = 'doc/notification_samples/backend-failover-end.json'
 
 
@@ -102,12 +100,6 @@ class World:
     def wait_until_looked(self) -> None:
         """Wait until the engine has had its first look."""
         waiting.wait_for('a first look', self._client.progress, 300, 0.5)
-
-    def wait_until_rested(self) -> None:
-        """Wait until it may look again, as it may long after a look."""
-        began = time.monotonic()
-        self.wait_until_looked()
-        time.sleep(_REST * (time.monotonic() - began) + 1)
 
 
 class _Client:

@@ -124,6 +124,10 @@ class Coordinator:
         """Look at a backend because of a notification."""
         self.heard.note_backend(backend)
         name = self._parts.roster.add_hint(backend, hint)
+        now = self._parts.clock()
+        if self._parts.roster.get(name).full_after > now:
+            # The whole look has to rest, but a failover may not wait.
+            self._parts.agenda.add(name, now, agendas.Kind.GLANCE)
         self._plan_full(name)
         self.tick()
 

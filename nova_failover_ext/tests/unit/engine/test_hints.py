@@ -29,6 +29,20 @@ class HintTest(coordinated.CoordinatorTestCase):
         self._hint()
         self.assertEqual([fakes.work()], self.sent)
 
+    def test_a_failover_right_after_a_long_look(self):
+        """The rest after the look does not hold it up."""
+        def volumes(_backend):
+            self.now += 2
+            return self.volumes
+        self.cinder.volumes.side_effect = volumes
+        self.attachments = [fakes.attachment(stamp='second')]
+        self._hint()
+        self.assertEqual([], self.sent)
+        self.member = fakes.member(active_backend_id='third')
+        self._hint(coordinated.OTHER_ID, 'third')
+        self.assertEqual(['third'], [work.parts[0].target
+                                     for work in self.sent])
+
     def test_forged_target(self):
         self._hint(target='elsewhere')
         work = self.sent[0]
