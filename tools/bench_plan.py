@@ -244,9 +244,9 @@ def survey(conf: str) -> dict[str, Any]:
     """
     from nova_failover_ext import startup
     startup.choose_threads()
-    from nova_failover_ext.engine import cinder
-    from nova_failover_ext.engine import nova_db
-    from nova_failover_ext.engine import survey as surveys
+    from nova_failover_ext.engine.reading import cinder
+    from nova_failover_ext.engine.reading import nova_db
+    from nova_failover_ext.engine.reading import survey as surveys
     startup.configure(['bench', '--config-file', conf], {})
     statements = _counted()
     readers = cinder.CinderReader(BATCH), nova_db.NovaReader(BATCH)

@@ -27,8 +27,8 @@ from nova import conf as nova_conf
 from oslo_config import cfg
 
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine import coordination
-from nova_failover_ext.engine import leadership
+from nova_failover_ext.engine.leading import coordination
+from nova_failover_ext.engine.leading import leadership
 
 #: Seconds between two pieces of work of a leader.
 PACE = 0.02

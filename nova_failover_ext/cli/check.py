@@ -106,8 +106,8 @@ class Check(command.FailoverCommand):
                timeout: float) -> list[Any]:
         from nova_failover_ext.cli.checks import hosts
         from nova_failover_ext.cli.checks import storage
-        from nova_failover_ext.engine import compute_client
-        from nova_failover_ext.engine import hosts as boards
+        from nova_failover_ext.engine.pacing import compute_client
+        from nova_failover_ext.engine.pacing import hosts as boards
         options = self.conf.failover_engine
         client = compute_client.ComputeClient(
             timeout, timeout, boards.Board(options.host_probe_interval))

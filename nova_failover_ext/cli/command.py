@@ -85,8 +85,8 @@ class FailoverCommand(lister.Lister):
 
     def readers(self) -> tuple[Any, Any]:
         """Return the reader of Cinder and that of Nova's databases."""
-        from nova_failover_ext.engine import cinder
-        from nova_failover_ext.engine import nova_db
+        from nova_failover_ext.engine.reading import cinder
+        from nova_failover_ext.engine.reading import nova_db
         options = self.conf.failover_engine
         return (cinder.CinderReader(options.batch_size,
                                     named=options.drivers),
@@ -98,7 +98,7 @@ class FailoverCommand(lister.Lister):
 
         :raises CinderUnavailable: if Cinder cannot be asked
         """
-        from nova_failover_ext.engine import gate
+        from nova_failover_ext.engine.deciding import gate
         cinder, _nova = self.readers()
         return sorted(filter(gate.is_replicated, cinder.backends()),
                       key=lambda backend: backend.name)
@@ -106,10 +106,10 @@ class FailoverCommand(lister.Lister):
     def records(self, backend: str) -> Any:
         """Read the truth about a backend.
 
-        :returns: :class:`nova_failover_ext.engine.survey.Records`
+        :returns: :class:`nova_failover_ext.engine.reading.survey.Records`
         :raises FailoverException: if it cannot be read
         """
-        from nova_failover_ext.engine import survey
+        from nova_failover_ext.engine.reading import survey
         cinder, nova = self.readers()
         found = survey.read(cinder, nova, backend)
         unread = {problem.cell for problem in found.problems}
@@ -124,10 +124,10 @@ class FailoverCommand(lister.Lister):
     def survey(self, backend: str) -> Any:
         """Read the truth about a backend, with a verdict on each server.
 
-        :returns: a :class:`nova_failover_ext.engine.survey.Survey`
+        :returns: a :class:`nova_failover_ext.engine.reading.survey.Survey`
         :raises FailoverException: if it cannot be read
         """
-        from nova_failover_ext.engine import plan
+        from nova_failover_ext.engine.deciding import plan
         return self.records(backend).judge(plan.Ask())
 
     def recoveries(self, found: Any) -> Any:

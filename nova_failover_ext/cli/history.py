@@ -95,7 +95,7 @@ class History(command.FailoverCommand):
 
 def reader(command_: command.FailoverCommand) -> Any:
     """Return the reader of past recoveries."""
-    from nova_failover_ext.engine import history
+    from nova_failover_ext.engine.reading import history
     return history.HistoryReader(command_.conf.failover_engine.batch_size)
 
 

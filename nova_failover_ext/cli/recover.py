@@ -90,7 +90,7 @@ class Recover(command.FailoverCommand):
             return [selection.request(
                 parsed_args, reader.backend(parsed_args.backend).name)]
         from nova_failover_ext.cli import servers
-        from nova_failover_ext.engine import cinder
+        from nova_failover_ext.engine.reading import cinder
         return selection.spread(
             parsed_args,
             servers.hosts_of(parsed_args.server, cinder.admin_client()),

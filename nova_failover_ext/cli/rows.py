@@ -15,9 +15,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import plan
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine.reading import survey
 from nova_failover_ext.engine import verdicts
 
 Standing = verdicts.Standing

@@ -92,11 +92,11 @@ def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
 def judge(records: Any, wanted: Any) -> Any:
     """Return the survey that an engine would make for a request.
 
-    :param records: see :class:`nova_failover_ext.engine.survey.Records`
+    :param records: see :class:`.engine.reading.survey.Records`
     :returns: a survey of the servers that are asked for
     :raises NotFound: if a server or project that is named is not there
     """
-    from nova_failover_ext.engine import plan
+    from nova_failover_ext.engine.deciding import plan
     if wanted.policy:
         chosen = policy.Policy(wanted.policy)
         records = dataclasses.replace(records, attachments=tuple(
@@ -110,7 +110,7 @@ def judge(records: Any, wanted: Any) -> Any:
 def narrow(found: Any, wanted: Any) -> Any:
     """Leave out of a survey what a request is not about.
 
-    :param found: a :class:`nova_failover_ext.engine.survey.Survey`
+    :param found: a :class:`nova_failover_ext.engine.reading.survey.Survey`
     :param wanted: the request
     :raises NotFound: if a server or project that is named is not there
     """
@@ -143,7 +143,7 @@ def _names(backend: Any) -> set[str]:
 
 
 def _limited(servers: list[Any], limit: int | None) -> list[Any]:
-    from nova_failover_ext.engine import plan
+    from nova_failover_ext.engine.deciding import plan
     chosen = [s.server.id for s in servers
               if s.verdict is plan.Verdict.RECOVER]
     beyond = frozenset(chosen[limit:] if limit is not None else ())

@@ -25,8 +25,8 @@ import tenacity
 
 from nova_failover_ext.cli import engine
 from nova_failover_ext.cli import progress
+from nova_failover_ext.engine.reading import survey
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import survey
 from nova_failover_ext import exception
 
 #: Seconds between two questions to the engine.

@@ -32,24 +32,24 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
-from nova_failover_ext.engine import announce
-from nova_failover_ext.engine import backoff
-from nova_failover_ext.engine import cinder
-from nova_failover_ext.engine import compute_client
-from nova_failover_ext.engine import coordination
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import dispatcher
-from nova_failover_ext.engine import events
-from nova_failover_ext.engine import hosts
-from nova_failover_ext.engine import leadership
-from nova_failover_ext.engine import metrics
-from nova_failover_ext.engine import notifications
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import rpc
-from nova_failover_ext.engine import serving
-from nova_failover_ext.engine import settings
-from nova_failover_ext.engine import throttle
+from nova_failover_ext.engine.bus import notifications
+from nova_failover_ext.engine.bus import rpc
+from nova_failover_ext.engine.bus import serving
+from nova_failover_ext.engine.leading import coordination
+from nova_failover_ext.engine.leading import leadership
+from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.looking import settings
+from nova_failover_ext.engine.pacing import backoff
+from nova_failover_ext.engine.pacing import compute_client
+from nova_failover_ext.engine.pacing import dispatcher
+from nova_failover_ext.engine.pacing import hosts
+from nova_failover_ext.engine.pacing import pace
+from nova_failover_ext.engine.pacing import throttle
+from nova_failover_ext.engine.reading import cinder
+from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.telling import announce
+from nova_failover_ext.engine.telling import events
+from nova_failover_ext.engine.telling import metrics
 from nova_failover_ext import policy
 
 LOG = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from typing import Any
 from oslo_utils import timeutils
 
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import past
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext.engine import verdicts
 
 Standing = verdicts.Standing
@@ -117,9 +117,9 @@ def collect(failover_id: str, histories: Iterable[past.ServerHistory],
     """Put together what a report tells.
 
     :param failover_id: request id
-    :param histories: see :meth:`.engine.history.HistoryReader.servers`
-    :param found: a :class:`.engine.survey.Survey` of the backend as it is
-        now, None for a report from the records alone
+    :param histories: see :meth:`.engine.reading.history.HistoryReader.servers`
+    :param found: a :class:`.engine.reading.survey.Survey` of the backend as
+        it is now, None for a report from the records alone
     :param problems: cells that could not be read; those of ``found`` are
         added
     :param lost_at: when the site was lost; recovery times are counted from

@@ -18,7 +18,7 @@ import dataclasses
 import datetime
 from typing import Any
 
-from nova_failover_ext.engine import past
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext.report import advice
 from nova_failover_ext.report import data as reports

@@ -36,7 +36,7 @@ _NO_TOPIC = 'nova-failover-check'
 def read(nova_reader: Any) -> tuple[list[findings.Finding], list[Any]]:
     """Look whether all databases can be read.
 
-    :param nova_reader: a :class:`nova_failover_ext.engine.nova_db.NovaReader`
+    :param nova_reader: a :class:`.engine.reading.nova_db.NovaReader`
     :returns: findings, and the cells
     """
     try:

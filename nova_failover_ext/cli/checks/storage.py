@@ -15,10 +15,10 @@
 from collections.abc import Sequence
 
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import plan
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine.reading import survey
 from nova_failover_ext import truth
 
 BACKEND = 'backend'

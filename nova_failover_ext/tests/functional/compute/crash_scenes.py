@@ -22,9 +22,9 @@ import dataclasses
 
 import prettytable
 
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine.reading import nova_db
 from nova_failover_ext import results
 from nova_failover_ext.tests.functional.compute import base
 from nova_failover_ext.tests.functional.compute import crash_process

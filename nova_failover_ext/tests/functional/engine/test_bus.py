@@ -27,12 +27,12 @@ from nova_failover_ext.compute import endpoint
 from nova_failover_ext.compute import load
 from nova_failover_ext.compute import recovery
 from nova_failover_ext import conf as own_conf
-from nova_failover_ext.engine import compute_client
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import hosts
-from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine.bus import rpc
+from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.pacing import compute_client
+from nova_failover_ext.engine.pacing import hosts
+from nova_failover_ext.engine.reading import nova_db
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import rpc
 from nova_failover_ext import exception
 from nova_failover_ext import load as loads
 from nova_failover_ext import results

@@ -26,9 +26,9 @@ from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 from nova_failover_ext.compute import record
-from nova_failover_ext.engine import actions
-from nova_failover_ext.engine import history
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine.reading import actions
+from nova_failover_ext.engine.reading import history
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import exception
 

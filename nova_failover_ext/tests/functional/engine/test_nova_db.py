@@ -26,8 +26,8 @@ from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import nova_rows
+from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.reading import nova_rows
 from nova_failover_ext import exception
 from nova_failover_ext import policy
 from nova_failover_ext import truth

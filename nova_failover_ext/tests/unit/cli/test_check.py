@@ -30,10 +30,10 @@ from nova_failover_ext.cli.checks import hosts
 from nova_failover_ext.cli.checks import pace
 from nova_failover_ext.cli.checks import storage
 from nova_failover_ext.cli import errors
-from nova_failover_ext.engine import compute_client
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import nova_db
+from nova_failover_ext.engine.pacing import compute_client
+from nova_failover_ext.engine.reading import nova_db
 from nova_failover_ext import exception
 from nova_failover_ext import rpcapi
 from nova_failover_ext.tests.unit.cli import test_commands

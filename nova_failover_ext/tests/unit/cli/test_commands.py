@@ -26,11 +26,11 @@ from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import main
 from nova_failover_ext.cli import servers
 from nova_failover_ext.cli import waiting
-from nova_failover_ext.engine import cinder
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine.reading import cinder
+from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.reading import survey
 from nova_failover_ext import exception
 from nova_failover_ext import startup
 from nova_failover_ext.tests.unit.engine import fakes

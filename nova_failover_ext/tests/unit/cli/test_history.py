@@ -18,9 +18,9 @@ import pathlib
 import ddt
 import fixtures
 
-from nova_failover_ext.engine import history
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import past
+from nova_failover_ext.engine.reading import history
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext import exception
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.cli import test_commands

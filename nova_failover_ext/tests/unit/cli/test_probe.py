@@ -21,9 +21,9 @@ import testtools
 
 from nova_failover_ext.cli.checks import acting
 from nova_failover_ext import conf as own_conf
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import heard
-from nova_failover_ext.engine import notifications
+from nova_failover_ext.engine.bus import heard
+from nova_failover_ext.engine.bus import notifications
+from nova_failover_ext.engine.looking import coordinator
 
 
 class ProbeTest(testtools.TestCase):

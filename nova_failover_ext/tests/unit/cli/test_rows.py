@@ -18,9 +18,9 @@ import ddt
 import testtools
 
 from nova_failover_ext.cli import rows
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import plan
 from nova_failover_ext.tests.unit.engine import fakes
 
 SKIP, DEFER = plan.Verdict.SKIP, plan.Verdict.DEFER

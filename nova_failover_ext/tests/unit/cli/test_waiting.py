@@ -20,7 +20,7 @@ import testtools
 
 from nova_failover_ext.cli import engine
 from nova_failover_ext.cli import waiting
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import requests
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.engine import fakes

@@ -19,16 +19,16 @@ from unittest import mock
 import futurist
 import testtools
 
-from nova_failover_ext.engine import backoff
-from nova_failover_ext.engine import cinder
-from nova_failover_ext.engine import compute_client
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import dispatcher
-from nova_failover_ext.engine import drivers
-from nova_failover_ext.engine import events
-from nova_failover_ext.engine import hosts
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import settings
+from nova_failover_ext.engine.deciding import drivers
+from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.looking import settings
+from nova_failover_ext.engine.pacing import backoff
+from nova_failover_ext.engine.pacing import compute_client
+from nova_failover_ext.engine.pacing import dispatcher
+from nova_failover_ext.engine.pacing import hosts
+from nova_failover_ext.engine.reading import cinder
+from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.telling import events
 from nova_failover_ext import load
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes

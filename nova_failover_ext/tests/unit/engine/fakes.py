@@ -14,11 +14,11 @@
 
 from typing import Any
 
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import plan
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine.pacing import pace
+from nova_failover_ext.engine.reading import survey
 
 BACKEND = 'node@rbd'
 FAILOVER_ID = 'req-9f4a7e05-5c8e-4f1b-8b0a-0d4d2b9c7a11'

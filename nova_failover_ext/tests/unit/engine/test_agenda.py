@@ -14,7 +14,7 @@
 
 import testtools
 
-from nova_failover_ext.engine import agenda
+from nova_failover_ext.engine.looking import agenda
 
 
 class AgendaTest(testtools.TestCase):

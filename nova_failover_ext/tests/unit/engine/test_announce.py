@@ -30,7 +30,7 @@ from oslo_utils import fixture as time_fixture
 from oslotest import base
 
 import nova_failover_ext
-from nova_failover_ext.engine import announce
+from nova_failover_ext.engine.telling import announce
 from nova_failover_ext import load as loads
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes

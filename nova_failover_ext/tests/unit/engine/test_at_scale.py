@@ -16,9 +16,9 @@
 import collections
 import dataclasses
 
-from nova_failover_ext.engine import dispatcher
-from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import throttle
+from nova_failover_ext.engine.pacing import dispatcher
+from nova_failover_ext.engine.pacing import pace
+from nova_failover_ext.engine.pacing import throttle
 from nova_failover_ext import load
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import coordinated

@@ -17,8 +17,8 @@ from unittest import mock
 import ddt
 import testtools
 
-from nova_failover_ext.engine import attempts
-from nova_failover_ext.engine import backoff
+from nova_failover_ext.engine.pacing import attempts
+from nova_failover_ext.engine.pacing import backoff
 from nova_failover_ext import results
 
 FAILED = results.Outcome.FAILED

@@ -25,8 +25,8 @@ from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
 import testtools
 
-from nova_failover_ext.engine import cinder
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine.reading import cinder
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.engine import fakes
 

@@ -23,8 +23,8 @@ from oslo_db import exception as db_exception
 import oslo_messaging as messaging
 import testtools
 
-from nova_failover_ext.engine import compute_client
-from nova_failover_ext.engine import hosts
+from nova_failover_ext.engine.pacing import compute_client
+from nova_failover_ext.engine.pacing import hosts
 from nova_failover_ext import load
 from nova_failover_ext import results
 from nova_failover_ext import rpcapi

@@ -28,10 +28,10 @@ import tooz
 from tooz import coordination as tooz_coordination
 
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine import coordination
+from nova_failover_ext.engine.leading import coordination
 
 MYSQL = 'mysql+pymysql://nova:can%40ary%2F@db:3307/nova_api?charset=utf8'
-SESSION_LOCK = 'nova_failover_ext.engine.session_lock'
+SESSION_LOCK = 'nova_failover_ext.engine.leading.session_lock'
 
 
 def configuration(connection=MYSQL, **values):

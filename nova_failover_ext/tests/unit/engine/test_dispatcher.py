@@ -18,11 +18,11 @@ import futurist
 from kombu import exceptions as kombu_exception
 import testtools
 
-from nova_failover_ext.engine import dispatcher
-from nova_failover_ext.engine import events
-from nova_failover_ext.engine import hosts
-from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import throttle
+from nova_failover_ext.engine.pacing import dispatcher
+from nova_failover_ext.engine.pacing import hosts
+from nova_failover_ext.engine.pacing import pace
+from nova_failover_ext.engine.pacing import throttle
+from nova_failover_ext.engine.telling import events
 from nova_failover_ext import load as loads
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes

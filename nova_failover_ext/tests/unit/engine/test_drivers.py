@@ -19,7 +19,7 @@ import ddt
 import testtools
 
 from cinder_failover_hooks import drivers as table
-from nova_failover_ext.engine import drivers
+from nova_failover_ext.engine.deciding import drivers
 
 
 @ddt.ddt
@@ -83,7 +83,7 @@ class RecogniseTest(testtools.TestCase):
                       drivers.recognise('SolidFire Inc', 'iSCSI').notes)
 
     def test_importing_the_table_imports_no_cinder(self):
-        code = ('import sys, nova_failover_ext.engine.drivers;'
+        code = ('import sys, nova_failover_ext.engine.deciding.drivers;'
                 'sys.exit(str(bad) if (bad := {"cinder", "nova"}'
                 ' & set(sys.modules)) else 0)')
         subprocess.run([sys.executable, '-c', code], check=True)

@@ -15,7 +15,7 @@ from unittest import mock
 import fixtures
 import testtools
 
-from nova_failover_ext.engine import events
+from nova_failover_ext.engine.telling import events
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import load
 from nova_failover_ext import results

@@ -17,7 +17,7 @@ import datetime
 import ddt
 import testtools
 
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
 from nova_failover_ext.tests.unit.engine import fakes
 
 

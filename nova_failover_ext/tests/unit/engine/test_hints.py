@@ -13,10 +13,10 @@
 
 """Notifications are hints; the truth is looked at."""
 
-from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.looking import state
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import state
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.engine import coordinated
 from nova_failover_ext.tests.unit.engine import fakes

@@ -20,9 +20,9 @@ import ddt
 import nova.context
 from oslotest import base
 
-from nova_failover_ext.engine import actions
-from nova_failover_ext.engine import history
-from nova_failover_ext.engine import past
+from nova_failover_ext.engine.reading import actions
+from nova_failover_ext.engine.reading import history
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext.engine import verdicts
 
 Standing = verdicts.Standing

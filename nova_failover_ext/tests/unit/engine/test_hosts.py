@@ -14,7 +14,7 @@
 
 import testtools
 
-from nova_failover_ext.engine import hosts
+from nova_failover_ext.engine.pacing import hosts
 
 CELL = 'cell'
 

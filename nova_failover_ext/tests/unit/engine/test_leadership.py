@@ -20,8 +20,8 @@ import testtools
 import tooz
 from tooz import coordination as tooz_coordination
 
-from nova_failover_ext.engine import coordination
-from nova_failover_ext.engine import leadership
+from nova_failover_ext.engine.leading import coordination
+from nova_failover_ext.engine.leading import leadership
 
 INTERVAL = 5
 TIMEOUT = 20

@@ -23,8 +23,8 @@ from oslotest import base
 import prometheus_client as prometheus
 
 import nova_failover_ext
-from nova_failover_ext.engine import events
-from nova_failover_ext.engine import metrics
+from nova_failover_ext.engine.telling import events
+from nova_failover_ext.engine.telling import metrics
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import load as loads
 from nova_failover_ext import results

@@ -25,9 +25,9 @@ import oslo_messaging as messaging
 import testtools
 
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import heard
-from nova_failover_ext.engine import notifications
+from nova_failover_ext.engine.bus import heard
+from nova_failover_ext.engine.bus import notifications
+from nova_failover_ext.engine.looking import coordinator
 
 SAMPLES = (pathlib.Path(cinder_failover_hooks.__file__).parents[1]
            / 'doc' / 'notification_samples')

@@ -17,7 +17,7 @@ import json
 import ddt
 import testtools
 
-from nova_failover_ext.engine import nova_rows
+from nova_failover_ext.engine.reading import nova_rows
 from nova_failover_ext import truth
 
 

@@ -19,7 +19,7 @@ from nova.objects import base as nova_base
 from oslo_versionedobjects import fixture
 from oslotest import base
 
-from nova_failover_ext.engine import payloads
+from nova_failover_ext.engine.telling import payloads
 
 PAYLOADS = (payloads.FailedServerPayload, payloads.FailoverRecoveryPayload)
 # A new fingerprint needs a new version, and its line in the class.

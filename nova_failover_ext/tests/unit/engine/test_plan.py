@@ -15,8 +15,8 @@
 import ddt
 import testtools
 
-from nova_failover_ext.engine import drivers
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine.deciding import drivers
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext import policy as policies
 from nova_failover_ext.tests.unit.engine import fakes
 

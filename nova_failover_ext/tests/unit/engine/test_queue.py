@@ -18,8 +18,8 @@ import random
 import ddt
 import testtools
 
-from nova_failover_ext.engine import pace
-from nova_failover_ext.engine import queue
+from nova_failover_ext.engine.pacing import pace
+from nova_failover_ext.engine.pacing import queue
 from nova_failover_ext.tests.unit.engine import fakes
 
 LOOSE = pace.Caps(total=9, per_backend=9, per_host=9)

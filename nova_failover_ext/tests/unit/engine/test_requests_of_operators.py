@@ -15,9 +15,9 @@
 
 import ddt
 
+from nova_failover_ext.engine.looking import state
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import state
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import coordinated
 from nova_failover_ext.tests.unit.engine import fakes

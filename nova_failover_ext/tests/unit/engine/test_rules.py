@@ -16,8 +16,8 @@ import ddt
 import testtools
 
 from cinder_failover_hooks import drivers as table
-from nova_failover_ext.engine import drivers
-from nova_failover_ext.engine import rules
+from nova_failover_ext.engine.deciding import drivers
+from nova_failover_ext.engine.deciding import rules
 from nova_failover_ext import policy as policies
 from nova_failover_ext.tests.unit.engine import fakes
 

@@ -17,9 +17,9 @@ import datetime
 
 import ddt
 
-from nova_failover_ext.engine import coordinator
+from nova_failover_ext.engine.looking import coordinator
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import pace
+from nova_failover_ext.engine.pacing import pace
 from nova_failover_ext.engine import requests
 from nova_failover_ext import policy as policies
 from nova_failover_ext import results

@@ -21,14 +21,14 @@ from oslo_config import cfg
 import testtools
 
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine import coordination
-from nova_failover_ext.engine import coordinator
-from nova_failover_ext.engine import dispatcher
-from nova_failover_ext.engine import notifications
+from nova_failover_ext.engine.bus import notifications
+from nova_failover_ext.engine.bus import rpc
+from nova_failover_ext.engine.bus import serving
+from nova_failover_ext.engine.leading import coordination
+from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.pacing import dispatcher
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import rpc
 from nova_failover_ext.engine import service
-from nova_failover_ext.engine import serving
 from nova_failover_ext import rpcapi
 
 

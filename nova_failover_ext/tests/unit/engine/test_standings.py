@@ -15,7 +15,7 @@
 
 import testtools
 
-from nova_failover_ext.engine import standings
+from nova_failover_ext.engine.looking import standings
 
 Standing = standings.Standing
 

@@ -18,10 +18,10 @@ from unittest import mock
 import ddt
 import testtools
 
-from nova_failover_ext.engine import attempts
-from nova_failover_ext.engine import backoff
+from nova_failover_ext.engine.looking import state
+from nova_failover_ext.engine.pacing import attempts
+from nova_failover_ext.engine.pacing import backoff
 from nova_failover_ext.engine import requests
-from nova_failover_ext.engine import state
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes

@@ -18,13 +18,13 @@ from unittest import mock
 import ddt
 import testtools
 
-from nova_failover_ext.engine import cinder
-from nova_failover_ext.engine import drivers
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import drivers
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import nova_db
-from nova_failover_ext.engine import plan
-from nova_failover_ext.engine import survey
+from nova_failover_ext.engine.reading import cinder
+from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.reading import survey
 from nova_failover_ext.tests.unit.engine import fakes
 
 OLD_ID = 'req-1b0f1a0e-2f2a-4b0e-a3e8-3b1f9e0d5c22'

@@ -15,7 +15,7 @@
 import ddt
 import testtools
 
-from nova_failover_ext.engine import throttle
+from nova_failover_ext.engine.pacing import throttle
 from nova_failover_ext import load as loads
 from nova_failover_ext import results
 from nova_failover_ext.tests.unit.engine import fakes

@@ -23,10 +23,10 @@ import random
 import sys
 import uuid
 
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import past
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.engine import fakes
 

@@ -19,10 +19,10 @@ import datetime
 import ddt
 from oslotest import base
 
-from nova_failover_ext.engine import gate
+from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import past
-from nova_failover_ext.engine import plan
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.engine import fakes

@@ -25,7 +25,7 @@ from oslotest import base
 
 from nova_failover_ext.compute import commit
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine import past
+from nova_failover_ext.engine.reading import past
 from nova_failover_ext.engine import verdicts
 from nova_failover_ext import report
 from nova_failover_ext.report import advice
