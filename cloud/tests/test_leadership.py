@@ -99,12 +99,12 @@ class LeadershipTest(testtools.TestCase):
         process.suspend()
         try:
             self.wait_leads('two', at)
-            self.assertGreater(self.last('two', 'leads') - at,
+            self.assertGreater(self.latest('two', 'leads') - at,
                                IDLE - TIMEOUT)
         finally:
             process.resume()
         woken = time.monotonic()
-        self.wait('one to follow', lambda: self.last('one', 'follows'))
+        self.wait('one to follow', lambda: self.latest('one', 'follows'))
         self.wait('two to act on', lambda: self.acted('two',
                                                       woken + TIMEOUT))
         self.assert_one_acted()
@@ -127,7 +127,7 @@ class LeadershipTest(testtools.TestCase):
         server.suspend()
         try:
             self.wait_nobody()
-            self.wait('one to follow', lambda: self.last('one', 'follows'))
+            self.wait('one to follow', lambda: self.latest('one', 'follows'))
         finally:
             server.resume()
         self.assertLess(max(when for what, when in self.events('one')
@@ -179,14 +179,14 @@ class LeadershipTest(testtools.TestCase):
                     found.append((what, float(when)))
         return found
 
-    def last(self, name: str, what: str) -> float:
+    def latest(self, name: str, what: str) -> float:
         """When something happened last; 0 if never."""
         return max((when for each, when in self.events(name)
                     if each == what), default=0)
 
     def acted(self, name: str, since: float) -> bool:
         """Whether a contender has acted later than that."""
-        return self.last(name, 'acts') > since
+        return self.latest(name, 'acts') > since
 
     def wait(self, what: str, check) -> None:
         """Wait for something, no longer than a takeover may take."""
