@@ -241,8 +241,8 @@ class Trial:
         for program in ('nova-compute-failover', 'nova-failover-engine',
                         'nova-failover'):
             expect(self._call(program, '--help'), '--config-file')
-        expect(self._call('nova-failover', '--help'), 'plan', 'recover',
-               'status')
+        expect(self._call('nova-failover', '--help'), 'check', 'history',
+               'plan', 'recover', 'report', 'status')
         empty = self.folder / 'empty.conf'
         empty.touch()
         expect(self._call('nova-failover-engine', '--config-file', empty,

@@ -19,6 +19,7 @@ TEST...``. Needs nothing but what is installed there.
 
 import importlib
 import importlib.metadata
+import importlib.util
 import pathlib
 import sys
 from typing import Any
@@ -29,6 +30,8 @@ MANAGER = 'cinder_failover_hooks.manager.FailoverVolumeManager'
 FOR_TESTS = {'fixture', 'testing', 'tests'}
 #: What needs the checkout: unit tests read documents.
 FOR_CHECKOUT = {'unit'}
+#: What needs a library that a cloud brings with its database.
+FOR_DATABASE = {'session_lock': 'pymysql'}
 #: Imported first, as by the service itself: it chooses eventlet or threads.
 FIRST = {'nova_failover_ext': 'nova_failover_ext.compute.cmd',
          'cinder_failover_hooks': 'cinder.cmd.volume'}
@@ -48,6 +51,9 @@ def modules(package: str, everything: bool) -> list[str]:
         if path.suffix != '.py' or parts[0] != package:
             continue
         left_out = FOR_CHECKOUT if everything else FOR_CHECKOUT | FOR_TESTS
+        left_out = left_out | {
+            name for name, library in FOR_DATABASE.items()
+            if importlib.util.find_spec(library) is None}
         if not left_out.intersection(parts):
             found.append('.'.join(parts).removesuffix('.__init__'))
     return sorted(found) or sys.exit(f'the wheel has nothing of {package}')
