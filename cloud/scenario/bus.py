@@ -34,7 +34,7 @@ TOPIC = 'failover_notifications'
 EXCHANGE = 'openstack'
 
 #: What the engine logs of each notification that reaches it.
-_ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.notifications .*'
+_ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.bus\.notifications .*'
                       r'Notification (\S+): (\S+) is on \S+ '
                       r'\(failover (\S+)\)$', re.MULTILINE)
 
