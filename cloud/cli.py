@@ -24,6 +24,7 @@ from cliff import commandmanager
 from cliff import lister
 
 from cloud import log
+from cloud import patched
 from cloud.services import registry
 from cloud import settings
 from cloud import stack
@@ -69,6 +70,8 @@ class Up(command.Command):
 
     def take_action(self, parsed: argparse.Namespace) -> None:
         """Bring the cloud up."""
+        if parsed.patched:
+            patched.require_series()
         cloud = _stack(parsed, port_base=parsed.port_base,
                        connection_type=parsed.connection_type,
                        failover=False if parsed.stock or parsed.patched

@@ -23,6 +23,19 @@ from tools.patches import projects
 from tools.patches import source
 
 
+def require_series() -> None:
+    """Refuse to go on where a project has no series.
+
+    :raises bootstrap.BootstrapError: naming the projects, in one sentence
+    """
+    absent = [name for name in settings.PATCHED
+              if not projects.PROJECTS[name].releases()]
+    if absent:
+        raise bootstrap.BootstrapError(
+            f'--patched is switched off: there is no patch series for '
+            f'{" or ".join(absent)} in patches/.')
+
+
 def tree(name: str, conf: settings.Settings) -> pathlib.Path:
     """Make a release with its series, once for each state of the series.
 

@@ -84,7 +84,6 @@ STEPS = (
     Step('docs', tests=False),
     Step('releasenotes', tests=False),
     Step('cloud', minutes=40),
-    Step('cloud-patched', minutes=20),
 )
 
 
