@@ -39,10 +39,10 @@ import pymysql
 from bench import array
 from bench import conf as bench_conf
 from bench import data
-from nova_failover_ext import results
-from nova_failover_ext import rpcapi
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.recovery import results
+from nova_failover_ext.recovery import staleness
 from nova_failover_ext import startup
-from nova_failover_ext import truth
 
 _EVENT = ('INSERT INTO instance_actions_events (event, action_id, start_time,'
           ' finish_time, result, host, deleted, created_at) VALUES '
@@ -80,14 +80,14 @@ class Records:
             cursor.execute(
                 'SELECT volume_id, connection_info FROM block_device_mapping '
                 'WHERE instance_uuid = %s AND deleted = 0', (server_id,))
-            return {volume: json.loads(info)[truth.STAMP]
+            return {volume: json.loads(info)[staleness.STAMP]
                     for volume, info in cursor.fetchall()}
 
     def begin(self, server_id: str) -> None:
         """Keep everybody else away from a server."""
         with self.transaction() as cursor:
             cursor.execute('UPDATE instances SET task_state = %s WHERE '
-                           'uuid = %s', (truth.TASK_STATE, server_id))
+                           'uuid = %s', (staleness.TASK_STATE, server_id))
 
     def end(self, host: str, server_id: str, failover_id: str,
             volumes: dict[str, str]) -> None:

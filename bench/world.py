@@ -106,7 +106,7 @@ class _Client:
     """Speaks to the engines as Cinder and the command line do."""
 
     def __init__(self, conf: settings.Settings) -> None:
-        from nova_failover_ext import rpcapi
+        from nova_failover_ext.api import rpcapi
         from nova_failover_ext import startup
         file = bench_conf.write(conf, 'client')
         self._conf = startup.configure(

@@ -71,9 +71,9 @@ class Bench:
         from oslo_config import cfg
         import sqlalchemy
 
-        from cinder_failover_hooks.testing import fixture
+        from cinder_failover_hooks.testing import replicated_backend
 
-        with fixture.ReplicatedBackend(cfg.CONF):
+        with replicated_backend.ReplicatedBackend(cfg.CONF):
             made = self._manager()
             sqlalchemy.event.listen(engine, 'before_cursor_execute',
                                     self._count)

@@ -244,12 +244,12 @@ def survey(conf: str) -> dict[str, Any]:
     """
     from nova_failover_ext import startup
     startup.choose_threads()
-    from nova_failover_ext.engine.reading import cinder
-    from nova_failover_ext.engine.reading import nova_db
-    from nova_failover_ext.engine.reading import survey as surveys
+    from nova_failover_ext.engine.inventory import cinder_reader
+    from nova_failover_ext.engine.inventory import nova_reader
+    from nova_failover_ext.engine.inventory import snapshot as surveys
     startup.configure(['bench', '--config-file', conf], {})
     statements = _counted()
-    readers = cinder.CinderReader(BATCH), nova_db.NovaReader(BATCH)
+    readers = cinder_reader.CinderReader(BATCH), nova_reader.NovaReader(BATCH)
     began, cpu = time.monotonic(), time.process_time()
     found = surveys.take(*readers, BACKEND)
     return {

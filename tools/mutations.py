@@ -28,16 +28,16 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
-ATTEMPT = 'nova_failover_ext/compute/attempt.py'
-BOUNDED = 'nova_failover_ext/compute/bounded.py'
-COMMIT = 'nova_failover_ext/compute/commit.py'
-PREPARE = 'nova_failover_ext/compute/prepare.py'
-STATES = 'nova_failover_ext/compute/states.py'
-STEPS = 'nova_failover_ext/compute/steps.py'
-SELF = 'nova_failover_ext/compute/selfrecovery.py'
+ATTEMPT = 'nova_failover_ext/recovery/attempt.py'
+BOUNDED = 'nova_failover_ext/recovery/bounded.py'
+COMMIT = 'nova_failover_ext/recovery/commit.py'
+PREPARE = 'nova_failover_ext/recovery/prepare.py'
+STATES = 'nova_failover_ext/recovery/states.py'
+STEPS = 'nova_failover_ext/recovery/steps.py'
+SELF = 'nova_failover_ext/recovery/startup_recovery.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
-MAPPING = 'nova_failover_ext/compute/mapping.py'
-LIBVIRT = 'nova_failover_ext/compute/virt/libvirt.py'
+MAPPING = 'nova_failover_ext/recovery/mapping.py'
+LIBVIRT = 'nova_failover_ext/recovery/virt/libvirt.py'
 UNIT = 'nova_failover_ext/tests/unit/compute'
 FUNCTIONAL = 'nova_failover_ext/tests/functional/compute'
 

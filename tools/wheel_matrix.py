@@ -44,7 +44,7 @@ HARNESS = {'nova': ('openstack-placement', 'wsgi-intercept'), 'cinder': ()}
 TIMEOUT = 600
 SMOKE = {
     'nova': [
-        f'nova_failover_ext.tests.functional.compute.test_recovery.{test}'
+        f'nova_failover_ext.tests.functional.recovery.test_recovery.{test}'
         for test in ('Recovery.test_data_volume_of_a_running_server',
                      'Recovery.test_root_volume_of_a_running_server')],
     'cinder': [

@@ -27,8 +27,8 @@ from nova import conf as nova_conf
 from oslo_config import cfg
 
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine.leading import coordination
-from nova_failover_ext.engine.leading import leadership
+from nova_failover_ext.engine.election import leadership
+from nova_failover_ext.engine.election import locks
 
 #: Seconds between two pieces of work of a leader.
 PACE = 0.02
@@ -63,11 +63,11 @@ def main() -> None:
     parser.add_argument('timeout', type=int)
     words = parser.parse_args()
     conf = configuration(words.url, words.timeout)
-    print('lock', coordination.lock_name(conf).decode(), flush=True)
+    print('lock', locks.lock_name(conf).decode(), flush=True)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     own = leadership.Leadership(
-        lambda: coordination.make_lock(conf, words.name), words.timeout / 4,
+        lambda: locks.make_lock(conf, words.name), words.timeout / 4,
         words.timeout, lambda: say('leads', time.monotonic()),
         lambda: say('follows', time.monotonic()))
     own.start()

@@ -33,7 +33,7 @@ ROUNDS = 'FAILOVER_CLOUD_ENGINE_KILLS'
 ENGINES = (registry.ENGINE.name, registry.ENGINE_TWO.name)
 #: What an undisturbed recovery takes here, for the short test.
 SPAN = 6
-#: The lock's name; see nova_failover_ext.engine.leading.coordination.
+#: The lock's name; see nova_failover_ext.engine.election.locks.
 LOCK = ('nova-failover-engine-'
         + hashlib.sha256(b'nova_api').hexdigest()[:24])
 #: How often QEMU is started in a recovery, by kind of server.

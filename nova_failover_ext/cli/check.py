@@ -94,8 +94,8 @@ class Check(command.FailoverCommand):
 
     def _engine(self, backends: list[str]) -> list[Any]:
         from nova_failover_ext.cli.checks import acting
-        from nova_failover_ext.cli import engine
-        client = engine.EngineClient(ENGINE_TIMEOUT)
+        from nova_failover_ext.cli import engine_client
+        client = engine_client.EngineClient(ENGINE_TIMEOUT)
         found, said = acting.health(client)
         if said is None:
             return found
@@ -104,14 +104,14 @@ class Check(command.FailoverCommand):
 
     def _hosts(self, records: list[Any], cells: set[str],
                timeout: float) -> list[Any]:
-        from nova_failover_ext.cli.checks import hosts
+        from nova_failover_ext.cli.checks import computes
         from nova_failover_ext.cli.checks import storage
-        from nova_failover_ext.engine.pacing import compute_client
-        from nova_failover_ext.engine.pacing import hosts as boards
+        from nova_failover_ext.engine.dispatcher import compute_client
+        from nova_failover_ext.engine.dispatcher import host_health as boards
         options = self.conf.failover_engine
         client = compute_client.ComputeClient(
             timeout, timeout, boards.Board(options.host_probe_interval))
         places = {place: up for one in records
                   for place, up in storage.hosts(one).items()
                   if place[0] in cells}
-        return hosts.look(places, client.ping, timeout)
+        return computes.look(places, client.ping, timeout)

@@ -21,7 +21,7 @@ from cliff import lister
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
-from nova_failover_ext import policy
+from nova_failover_ext.recovery import policy
 from nova_failover_ext import startup
 
 #: An operator waits: one try, and soon an answer.
@@ -85,20 +85,20 @@ class FailoverCommand(lister.Lister):
 
     def readers(self) -> tuple[Any, Any]:
         """Return the reader of Cinder and that of Nova's databases."""
-        from nova_failover_ext.engine.reading import cinder
-        from nova_failover_ext.engine.reading import nova_db
+        from nova_failover_ext.engine.inventory import cinder_reader
+        from nova_failover_ext.engine.inventory import nova_reader
         options = self.conf.failover_engine
-        return (cinder.CinderReader(options.batch_size,
-                                    named=options.drivers),
-                nova_db.NovaReader(options.batch_size,
-                                   policy.chooser(self.conf)))
+        return (cinder_reader.CinderReader(options.batch_size,
+                                           named=options.drivers),
+                nova_reader.NovaReader(options.batch_size,
+                                       policy.chooser(self.conf)))
 
     def replicated(self) -> list[Any]:
         """Return the backends that take part in replication, by name.
 
         :raises CinderUnavailable: if Cinder cannot be asked
         """
-        from nova_failover_ext.engine.deciding import gate
+        from nova_failover_ext.engine.planner import gate
         cinder, _nova = self.readers()
         return sorted(filter(gate.is_replicated, cinder.backends()),
                       key=lambda backend: backend.name)
@@ -106,12 +106,12 @@ class FailoverCommand(lister.Lister):
     def records(self, backend: str) -> Any:
         """Read the truth about a backend.
 
-        :returns: :class:`nova_failover_ext.engine.reading.survey.Records`
+        :returns: :class:`nova_failover_ext.engine.inventory.snapshot.Records`
         :raises FailoverException: if it cannot be read
         """
-        from nova_failover_ext.engine.reading import survey
+        from nova_failover_ext.engine.inventory import snapshot
         cinder, nova = self.readers()
-        found = survey.read(cinder, nova, backend)
+        found = snapshot.read(cinder, nova, backend)
         unread = {problem.cell for problem in found.problems}
         if unread and len(unread) >= len(nova.cells()):
             raise exception.DatabaseUnavailable(
@@ -124,11 +124,11 @@ class FailoverCommand(lister.Lister):
     def survey(self, backend: str) -> Any:
         """Read the truth about a backend, with a verdict on each server.
 
-        :returns: a :class:`nova_failover_ext.engine.reading.survey.Survey`
+        :returns: a :class:`nova_failover_ext.engine.inventory.snapshot.Survey`
         :raises FailoverException: if it cannot be read
         """
-        from nova_failover_ext.engine.deciding import plan
-        return self.records(backend).judge(plan.Ask())
+        from nova_failover_ext.engine.planner import server_plans
+        return self.records(backend).judge(server_plans.Ask())
 
     def recoveries(self, found: Any) -> Any:
         """Return the latest recovery of each server of a survey, by id."""
@@ -139,12 +139,12 @@ class FailoverCommand(lister.Lister):
                      ) -> dict[str, Any]:
         """Ask the engine for what it remembers, and do without if need be.
 
-        :param ask: given an :class:`.engine.EngineClient`
+        :param ask: given an :class:`.engine_client.EngineClient`
         :returns: its answer, empty if no engine can be asked
         """
-        from nova_failover_ext.cli import engine
+        from nova_failover_ext.cli import engine_client
         try:
-            return ask(engine.EngineClient(_ENGINE_TIMEOUT))
+            return ask(engine_client.EngineClient(_ENGINE_TIMEOUT))
         except (exception.EngineUnavailable, exception.BrokerUnavailable,
                 errors.EngineOlder) as exc:
             self.tell('Without what an engine knows: %s' % exc)

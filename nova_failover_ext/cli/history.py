@@ -95,8 +95,9 @@ class History(command.FailoverCommand):
 
 def reader(command_: command.FailoverCommand) -> Any:
     """Return the reader of past recoveries."""
-    from nova_failover_ext.engine.reading import history
-    return history.HistoryReader(command_.conf.failover_engine.batch_size)
+    from nova_failover_ext.history import action_reader
+    return action_reader.HistoryReader(
+        command_.conf.failover_engine.batch_size)
 
 
 def read(command_: command.FailoverCommand, failover_id: str) -> list[Any]:

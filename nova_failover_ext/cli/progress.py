@@ -22,12 +22,12 @@ from typing import Any, TextIO
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-from nova_failover_ext.engine import verdicts
+from nova_failover_ext.api import server_state
 
 #: By backend, see ``EngineAPI.progress``.
 Counts = Mapping[str, Mapping[str, Any]]
 
-_CONVERGED = verdicts.Standing.CONVERGED.value
+_CONVERGED = server_state.Standing.CONVERGED.value
 
 
 class Progress:
@@ -85,7 +85,7 @@ def describe(counts: Counts) -> str:
     if waits:
         return 'waiting: %s' % '; '.join(waits)
     others = ['%d %s' % (number, standing.value)
-              for standing in verdicts.Standing
+              for standing in server_state.Standing
               if standing.value != _CONVERGED
               and (number := _count(counts, standing.value))]
     unasked = sum(int(known.get('unasked') or 0)
@@ -115,4 +115,4 @@ def _count(counts: Counts, standing: str) -> int:
 
 def _total(counts: Counts) -> int:
     return sum(_count(counts, standing.value)
-               for standing in verdicts.Standing)
+               for standing in server_state.Standing)

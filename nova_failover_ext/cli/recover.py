@@ -90,10 +90,10 @@ class Recover(command.FailoverCommand):
             return [selection.request(
                 parsed_args, reader.backend(parsed_args.backend).name)]
         from nova_failover_ext.cli import servers
-        from nova_failover_ext.engine.reading import cinder
+        from nova_failover_ext.engine.inventory import cinder_reader
         return selection.spread(
             parsed_args,
-            servers.hosts_of(parsed_args.server, cinder.admin_client()),
+            servers.hosts_of(parsed_args.server, cinder_reader.admin_client()),
             self.replicated())
 
     def _shown(self, wanted: list[Any]) -> Any:
@@ -108,9 +108,9 @@ class Recover(command.FailoverCommand):
 
     def _asked(self, wanted: list[Any],
                parsed_args: argparse.Namespace) -> list[Any]:
-        from nova_failover_ext.cli import engine
-        from nova_failover_ext.cli import waiting
-        client = engine.EngineClient(ENGINE_TIMEOUT)
+        from nova_failover_ext.cli import engine_client
+        from nova_failover_ext.cli import wait
+        client = engine_client.EngineClient(ENGINE_TIMEOUT)
         # What is named has to be there before anything is asked for.
         named = {request.backend: self._named(request)
                  for request in wanted if not request.whole}
@@ -127,7 +127,7 @@ class Recover(command.FailoverCommand):
 
         if not parsed_args.wait:
             return [look(request.backend) for request in wanted]
-        waiter = waiting.Waiter(client, look, wanted, failover_id)
+        waiter = wait.Waiter(client, look, wanted, failover_id)
         surveys, done = waiter.wait(parsed_args.timeout, self.app.stderr)
         if not done:
             self.exit_code = exitcodes.TIMED_OUT

@@ -84,12 +84,13 @@ class Report(command.FailoverCommand):
                           str(parsed_args.output))]
 
     def _given_up(self, found: Any) -> dict[str, str]:
-        from nova_failover_ext.engine import verdicts
+        from nova_failover_ext.api import server_state
         known = self.engine_knows(
             lambda client: client.status(found.backend.name))
         return {server_id: tried['reason']
                 for server_id, tried in known.get('servers', {}).items()
-                if tried.get('standing') == verdicts.Standing.GIVEN_UP.value}
+                if tried.get('standing')
+                == server_state.Standing.GIVEN_UP.value}
 
 
 def _write(file: pathlib.Path, page: str) -> None:

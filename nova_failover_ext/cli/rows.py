@@ -15,12 +15,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nova_failover_ext.engine.deciding import plan
+from nova_failover_ext.api import server_state
+from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import survey
-from nova_failover_ext.engine import verdicts
+from nova_failover_ext.engine.planner import server_plans
 
-Standing = verdicts.Standing
+Standing = server_state.Standing
 Row = tuple[Any, ...]
 
 PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
@@ -44,7 +44,7 @@ _REMEMBERED = {standing.value: standing for standing in (
     Standing.FAILED, Standing.GIVEN_UP, Standing.SUPERSEDED)}
 
 
-def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
+def plan_rows(servers: Iterable[server_plans.ServerPlan]) -> list[Row]:
     """Return a row per server, fit for PLAN_COLUMNS."""
     return [(s.server.id, s.server.name, s.server.project_id,
              s.server.host or '', _status(s.server), s.priority,
@@ -53,7 +53,7 @@ def plan_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
             for s in servers]
 
 
-def volume_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
+def volume_rows(servers: Iterable[server_plans.ServerPlan]) -> list[Row]:
     """Return a row per volume, fit for VOLUME_COLUMNS.
 
     The verdict is that of the server, unless the volume's own is milder.
@@ -61,12 +61,12 @@ def volume_rows(servers: Iterable[plan.ServerPlan]) -> list[Row]:
     return [(s.server.id, s.server.name, v.volume_id, v.device_name or '',
              v.root, v.attachment_id or '',
              *((s.verdict.value, s.reason)
-               if v.verdict is plan.Verdict.RECOVER
+               if v.verdict is server_plans.Verdict.RECOVER
                else (v.verdict.value, v.reason)))
             for s in servers for v in s.volumes]
 
 
-def status_rows(servers: Iterable[plan.ServerPlan],
+def status_rows(servers: Iterable[server_plans.ServerPlan],
                 recoveries: Mapping[str, model.Recovery],
                 remembered: Mapping[str, Any]) -> list[Row]:
     """Return a row per server, fit for STATUS_COLUMNS.
@@ -79,27 +79,27 @@ def status_rows(servers: Iterable[plan.ServerPlan],
             for s in servers]
 
 
-def summary(found: survey.Survey) -> str:
+def summary(found: snapshot.Survey) -> str:
     """Return one line about the backend as a whole."""
     backend = found.backend
     counts = ', '.join('%s %d' % (v.value, len(found.servers_to(v)))
-                       for v in plan.Verdict)
+                       for v in server_plans.Verdict)
     return '%s is on %s (%s); servers: %s%s' % (
         backend.name, backend.active_backend_id or 'its primary',
         backend.present.replication_status or 'no replication', counts,
         '' if found.gate.open else '; waiting: ' + found.gate.reason)
 
 
-def state_of(server: plan.ServerPlan, latest: model.Recovery | None,
+def state_of(server: server_plans.ServerPlan, latest: model.Recovery | None,
              remembered: Mapping[str, Any]) -> Standing:
     """Tell where a server stands; the truth counts before memories."""
-    if server.verdict is plan.Verdict.SKIP:
+    if server.verdict is server_plans.Verdict.SKIP:
         return Standing.CONVERGED
     if server.server.id in remembered.get('in_flight', ()):
         return Standing.RECOVERING
     if server.blocked:
         return Standing.BLOCKED
-    if server.verdict is plan.Verdict.DEFER:
+    if server.verdict is server_plans.Verdict.DEFER:
         return Standing.DEFERRED
     tried = remembered.get('servers', {}).get(server.server.id, {})
     if tried.get('standing') in _REMEMBERED:
@@ -110,7 +110,7 @@ def state_of(server: plan.ServerPlan, latest: model.Recovery | None,
     return _AFTER.get(result.lower(), Standing.UNSURE)
 
 
-def backend_row(found: survey.Survey, known: Mapping[str, Any]) -> Row:
+def backend_row(found: snapshot.Survey, known: Mapping[str, Any]) -> Row:
     """Return a row for BACKEND_COLUMNS.
 
     :param known: what an engine counts for it, see
@@ -120,7 +120,7 @@ def backend_row(found: survey.Survey, known: Mapping[str, Any]) -> Row:
     gate = known.get('gate') or {}
     waits = (found.gate.reason if not found.gate.open
              else gate.get('reason') if not gate.get('open', True) else '')
-    converged = len(found.servers_to(plan.Verdict.SKIP))
+    converged = len(found.servers_to(server_plans.Verdict.SKIP))
     return (backend.name, backend.active_backend_id,
             backend.present.replication_status or '', len(found.servers),
             converged, len(found.servers) - converged,
@@ -128,7 +128,7 @@ def backend_row(found: survey.Survey, known: Mapping[str, Any]) -> Row:
             known.get('failover_id') or '', known.get('looked_at') or '')
 
 
-def _status_row(server: plan.ServerPlan, latest: model.Recovery | None,
+def _status_row(server: server_plans.ServerPlan, latest: model.Recovery | None,
                 remembered: Mapping[str, Any]) -> Row:
     when = latest and (latest.finished_at or latest.started_at)
     return (server.server.id, server.server.name, server.server.project_id,
@@ -140,9 +140,10 @@ def _status_row(server: plan.ServerPlan, latest: model.Recovery | None,
             latest.failover_id if latest else '')
 
 
-def _last_reason(server: plan.ServerPlan, latest: model.Recovery | None,
+def _last_reason(server: server_plans.ServerPlan,
+                 latest: model.Recovery | None,
                  remembered: Mapping[str, Any]) -> str:
-    if server.verdict is not plan.Verdict.RECOVER:
+    if server.verdict is not server_plans.Verdict.RECOVER:
         return server.reason
     tried = remembered.get('servers', {}).get(server.server.id, {})
     recorded = latest.message if latest else None
@@ -155,7 +156,7 @@ def _status(server: model.Server) -> str:
         server.task_state) else state
 
 
-def _devices(server: plan.ServerPlan) -> str:
+def _devices(server: server_plans.ServerPlan) -> str:
     return ', '.join('%s%s' % (v.device_name or v.volume_id,
                                ' (root)' if v.root else '')
                      for v in server.volumes)

@@ -18,7 +18,7 @@ import dataclasses
 from typing import Any
 
 from nova_failover_ext.cli import errors
-from nova_failover_ext import policy
+from nova_failover_ext.recovery import policy
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +51,10 @@ def request(arguments: argparse.Namespace, backend: str,
     """Return the request that the arguments are about.
 
     :param servers: ids of servers, None for those of the arguments
-    :returns: a :class:`nova_failover_ext.engine.requests.Request`
+    :returns: a :class:`nova_failover_ext.api.requests.Request`
     :raises Nonsense: if they make no sense
     """
-    from nova_failover_ext.engine import requests
+    from nova_failover_ext.api import requests
     values = {'ignore_stamps': 'stale', 'policy': 'policy',
               'priority_at_most': 'priority_at_most', 'limit': 'limit'}
     try:
@@ -92,11 +92,11 @@ def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
 def judge(records: Any, wanted: Any) -> Any:
     """Return the survey that an engine would make for a request.
 
-    :param records: see :class:`.engine.reading.survey.Records`
+    :param records: see :class:`.engine.inventory.snapshot.Records`
     :returns: a survey of the servers that are asked for
     :raises NotFound: if a server or project that is named is not there
     """
-    from nova_failover_ext.engine.deciding import plan
+    from nova_failover_ext.engine.planner import server_plans
     if wanted.policy:
         chosen = policy.Policy(wanted.policy)
         records = dataclasses.replace(records, attachments=tuple(
@@ -104,13 +104,13 @@ def judge(records: Any, wanted: Any) -> Any:
                 a.server, policy=chosen)) for a in records.attachments))
     asked = (frozenset(a.server.id for a in records.attachments)
              if wanted.ignore_stamps else frozenset())
-    return narrow(records.judge(plan.Ask(servers=asked)), wanted)
+    return narrow(records.judge(server_plans.Ask(servers=asked)), wanted)
 
 
 def narrow(found: Any, wanted: Any) -> Any:
     """Leave out of a survey what a request is not about.
 
-    :param found: a :class:`nova_failover_ext.engine.reading.survey.Survey`
+    :param found: a :class:`nova_failover_ext.engine.inventory.snapshot.Survey`
     :param wanted: the request
     :raises NotFound: if a server or project that is named is not there
     """
@@ -118,8 +118,9 @@ def narrow(found: Any, wanted: Any) -> Any:
              (s.server.id for s in found.servers), found)
     _require('project', wanted.projects,
              (s.server.project_id for s in found.servers), found)
+    from nova_failover_ext.engine.planner import filters
     admitted = [s for s in found.servers
-                if wanted.admits(s.server, s.priority)]
+                if filters.admits(wanted, s.server, s.priority)]
     if not admitted and (wanted.servers or wanted.projects):
         raise errors.NotFound('No server with a volume of %s is all of what '
                               'was asked for.' % found.backend.name)
@@ -143,9 +144,9 @@ def _names(backend: Any) -> set[str]:
 
 
 def _limited(servers: list[Any], limit: int | None) -> list[Any]:
-    from nova_failover_ext.engine.deciding import plan
+    from nova_failover_ext.engine.planner import server_plans
     chosen = [s.server.id for s in servers
-              if s.verdict is plan.Verdict.RECOVER]
+              if s.verdict is server_plans.Verdict.RECOVER]
     beyond = frozenset(chosen[limit:] if limit is not None else ())
     return [s for s in servers if s.server.id not in beyond]
 

@@ -20,25 +20,25 @@ from typing import Any
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
-from nova_failover_ext.compute import load
-from nova_failover_ext.compute import recovery
-from nova_failover_ext import load as loads
-from nova_failover_ext import policy as policies
-from nova_failover_ext import results
-from nova_failover_ext import rpcapi
+from nova_failover_ext.api import load as loads
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.compute import cinder_meter
+from nova_failover_ext.recovery import policy as policies
+from nova_failover_ext.recovery import recovery
+from nova_failover_ext.recovery import results
 
 LOG = logging.getLogger(__name__)
 
 
 class FailoverEndpoint:
-    """Server side of :class:`nova_failover_ext.rpcapi.ComputeFailoverAPI`."""
+    """Server side of :class:`.api.rpcapi.ComputeFailoverAPI`."""
 
     target = messaging.Target(
         namespace=rpcapi.COMPUTE_NAMESPACE,
         version=rpcapi.ComputeFailoverAPI.VERSION)
 
     def __init__(self, host_name: str, work: recovery.Recovery,
-                 cinder: load.MeasuredCinder) -> None:
+                 cinder: cinder_meter.MeasuredCinder) -> None:
         """Remember who does the work.
 
         :param host_name: this compute host

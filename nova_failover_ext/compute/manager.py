@@ -21,15 +21,15 @@ from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
 
+from nova_failover_ext.compute import cinder_meter
 from nova_failover_ext.compute import endpoint
-from nova_failover_ext.compute import load
-from nova_failover_ext.compute import parts
-from nova_failover_ext.compute import recovery
-from nova_failover_ext.compute import selfrecovery
-from nova_failover_ext.compute import upstream
-from nova_failover_ext.compute.virt import loading
+from nova_failover_ext.compute import virt_loading
 from nova_failover_ext.conf import compute as compute_conf
-from nova_failover_ext.conf import policy as policy_conf
+from nova_failover_ext.conf import policies as policy_conf
+from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import recovery
+from nova_failover_ext.recovery import startup_recovery
+from nova_failover_ext.recovery import upstream
 
 LOG = logging.getLogger(__name__)
 
@@ -49,13 +49,14 @@ class FailoverComputeManager(manager.ComputeManager):
         conf = nova.conf.CONF
         policy_conf.register_opts(conf)
         compute_conf.register_opts(conf)
-        cinder = load.MeasuredCinder(self.volume_api)
-        own = parts.Parts(
+        cinder = cinder_meter.MeasuredCinder(self.volume_api)
+        own = components.Parts(
             conf, upstream.Host(self),
-            loading.load_virt_host(conf.compute_driver, self.driver,
-                                   self.volume_api), cinder)
+            virt_loading.load_virt_host(conf.compute_driver, self.driver,
+                                        self.volume_api), cinder)
         self._recovery = recovery.Recovery(own)
-        self._self_recovery = selfrecovery.SelfRecovery(own, self._recovery)
+        self._self_recovery = startup_recovery.SelfRecovery(
+            own, self._recovery)
         self.additional_endpoints.append(
             endpoint.FailoverEndpoint(self.host, self._recovery, cinder))
 

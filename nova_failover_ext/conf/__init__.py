@@ -18,17 +18,17 @@ from oslo_config import cfg
 
 from nova_failover_ext.conf import compute
 from nova_failover_ext.conf import engine
-from nova_failover_ext.conf import policy
+from nova_failover_ext.conf import policies
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of all groups on ``conf``."""
-    policy.register_opts(conf)
+    policies.register_opts(conf)
     compute.register_opts(conf)
     engine.register_opts(conf)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
     """Return the options for the sample configuration generator."""
-    return [*policy.list_opts(), *compute.list_opts(),
+    return [*policies.list_opts(), *compute.list_opts(),
             *engine.list_opts()]

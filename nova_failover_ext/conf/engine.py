@@ -16,6 +16,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from nova_failover_ext.conf import pacing
+
 GROUP = cfg.OptGroup(
     'failover_engine',
     title='Failover engine options',
@@ -113,163 +115,6 @@ Possible values:
 Related options:
 
 * ``recovery_timeout``
-"""),
-]
-
-_PACE_OPTS = [
-    cfg.IntOpt(
-        'reconcile_interval',
-        default=60,
-        min=5,
-        max=86400,
-        help="""
-Seconds between two looks at every replicated backend, which find what a lost
-notification has left stale.
-
-Possible values:
-
-* An integer of 5 or more
-"""),
-    cfg.IntOpt(
-        'max_in_flight',
-        default=32,
-        min=1,
-        max=1024,
-        help="""
-Number of servers that this engine recovers at the same time.
-
-Related options:
-
-* ``max_in_flight_per_backend``
-* ``max_in_flight_per_host``
-"""),
-    cfg.IntOpt(
-        'max_in_flight_per_backend',
-        default=16,
-        min=1,
-        max=1024,
-        help="""
-Number of servers of one Cinder backend that are recovered at the same time.
-It limits what a just promoted array is asked to export at once.
-
-Related options:
-
-* ``max_in_flight``
-"""),
-    cfg.IntOpt(
-        'max_in_flight_per_host',
-        default=4,
-        min=1,
-        max=256,
-        help="""
-Number of servers of one compute host that are recovered at the same time.
-
-Related options:
-
-* ``max_in_flight``
-"""),
-    cfg.FloatOpt(
-        'retry_interval_min',
-        default=5.0,
-        min=0.1,
-        max=3600.0,
-        help="""
-Seconds to wait before a deferred or failed recovery is tried again for the
-first time. Each further wait is longer, with some randomness.
-
-Related options:
-
-* ``retry_interval_max``
-* ``retry_attempts``
-"""),
-    cfg.FloatOpt(
-        'retry_interval_max',
-        default=60.0,
-        min=0.1,
-        max=86400.0,
-        help="""
-The longest wait in seconds between two tries of one server.
-
-Related options:
-
-* ``retry_interval_min``
-"""),
-    cfg.IntOpt(
-        'retry_attempts',
-        default=20,
-        min=1,
-        max=10000,
-        help="""
-Number of tries after which a server is given up: from then on it is tried
-only now and then, or when an operator asks.
-
-Related options:
-
-* ``given_up_interval``
-"""),
-    cfg.IntOpt(
-        'gate_timeout',
-        default=300,
-        min=0,
-        max=86400,
-        help="""
-Seconds that the engine waits, looking often, for Cinder to settle a failover
-of a backend. Afterwards only the periodic reconcile looks again.
-
-Related options:
-
-* ``reconcile_interval``
-"""),
-]
-
-_LOAD_OPTS = [
-    cfg.FloatOpt(
-        'slow_factor',
-        default=3.0,
-        min=1.0,
-        max=100.0,
-        help="""
-How many times slower than before in the same failover Cinder has to answer
-before fewer servers of its backend are recovered at the same time.
-
-Related options:
-
-* ``slow_seconds``
-* ``max_in_flight_per_backend``
-"""),
-    cfg.FloatOpt(
-        'slow_seconds',
-        default=2.0,
-        min=0.0,
-        max=600.0,
-        help="""
-Seconds that a request to Cinder may always take: one that is faster never
-counts as slow, whatever ``slow_factor`` says.
-
-Related options:
-
-* ``slow_factor``
-"""),
-    cfg.FloatOpt(
-        'host_probe_interval',
-        default=10.0,
-        min=1.0,
-        max=3600.0,
-        help="""
-Seconds between two questions whether compute hosts that are down or silent
-are back. No server is sent to them before.
-"""),
-    cfg.IntOpt(
-        'given_up_interval',
-        default=900,
-        min=5,
-        max=86400,
-        help="""
-Seconds between two tries of a server that has used up ``retry_attempts``.
-
-Related options:
-
-* ``retry_attempts``
 """),
 ]
 
@@ -399,5 +244,5 @@ def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
 
 
 def _all_opts() -> list[Any]:
-    return [*_BUS_OPTS, *_PACE_OPTS, *_LOAD_OPTS, *_HA_OPTS,
+    return [*_BUS_OPTS, *pacing.PACE_OPTS, *pacing.LOAD_OPTS, *_HA_OPTS,
             *_METRICS_OPTS, *_READ_OPTS]

@@ -19,7 +19,7 @@ module that reads the database.
 import dataclasses
 import datetime
 
-from nova_failover_ext import policy as policies
+from nova_failover_ext.recovery import policy as policies
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class Server:
 class Attachment:
     """A block device mapping that names a Cinder volume.
 
-    :ivar stamp: see :mod:`nova_failover_ext.truth`; None if never stamped
+    :ivar stamp: see :mod:`nova_failover_ext.recovery.staleness`; None if never
+        stamped
     """
 
     server: Server
@@ -115,15 +116,19 @@ class Attachment:
     stamp: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CellProblem:
-    """A cell that could not be read, so that its servers are unknown.
+@dataclasses.dataclass(frozen=True)
+class Hint:
+    """What somebody says of a backend; only a reason to scan it.
 
-    :ivar reason: one sentence without secrets
+    :ivar failover_id: of the failover they tell of
+    :ivar target: the active_backend_id they tell of, None if they do not
+    :ivar group_id: the replication group that has failed over, None for the
+        backend
     """
 
-    cell: str
-    reason: str
+    failover_id: str | None
+    target: str | None
+    group_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -32,25 +32,25 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
-from nova_failover_ext.engine.bus import notifications
-from nova_failover_ext.engine.bus import rpc
-from nova_failover_ext.engine.bus import serving
-from nova_failover_ext.engine.leading import coordination
-from nova_failover_ext.engine.leading import leadership
-from nova_failover_ext.engine.looking import coordinator
-from nova_failover_ext.engine.looking import settings
-from nova_failover_ext.engine.pacing import backoff
-from nova_failover_ext.engine.pacing import compute_client
-from nova_failover_ext.engine.pacing import dispatcher
-from nova_failover_ext.engine.pacing import hosts
-from nova_failover_ext.engine.pacing import pace
-from nova_failover_ext.engine.pacing import throttle
-from nova_failover_ext.engine.reading import cinder
-from nova_failover_ext.engine.reading import nova_db
-from nova_failover_ext.engine.telling import announce
-from nova_failover_ext.engine.telling import events
-from nova_failover_ext.engine.telling import metrics
-from nova_failover_ext import policy
+from nova_failover_ext.engine.dispatcher import backoff
+from nova_failover_ext.engine.dispatcher import compute_client
+from nova_failover_ext.engine.dispatcher import dispatcher
+from nova_failover_ext.engine.dispatcher import host_health
+from nova_failover_ext.engine.dispatcher import throttle
+from nova_failover_ext.engine.election import leadership
+from nova_failover_ext.engine.election import locks
+from nova_failover_ext.engine.inventory import cinder_reader
+from nova_failover_ext.engine.inventory import nova_reader
+from nova_failover_ext.engine.listener import bus_servers
+from nova_failover_ext.engine.listener import notification_endpoint
+from nova_failover_ext.engine.listener import rpc_endpoint
+from nova_failover_ext.engine.notifier import metrics
+from nova_failover_ext.engine.notifier import notifier
+from nova_failover_ext.engine.notifier import observers
+from nova_failover_ext.engine.reconciler import reconciler
+from nova_failover_ext.engine.reconciler import settings
+from nova_failover_ext.engine import work_items
+from nova_failover_ext.recovery import policy
 
 LOG = logging.getLogger(__name__)
 
@@ -75,10 +75,10 @@ class EngineService(service.Service):
         self._conf = conf
         self._executors: list[futurist.ThreadPoolExecutor] = []
         self._stoppers: list[Callable[[], None]] = []
-        self._serving: serving.Serving | None = None
+        self._serving: bus_servers.Serving | None = None
         self._since: datetime.datetime | None = None
         self._leadership: leadership.Leadership | None = None
-        self._coordinator: coordinator.Coordinator
+        self._coordinator: reconciler.Coordinator
         self._dispatcher: dispatcher.Dispatcher | None = None
         self._periodics: periodics.PeriodicWorker | None = None
 
@@ -94,7 +94,7 @@ class EngineService(service.Service):
         self._coordinator = self._make_coordinator()
         member = '%s.%d' % (self._conf.host, os.getpid())
         self._leadership = leadership.Leadership(
-            lambda: coordination.make_lock(self._conf, member),
+            lambda: locks.make_lock(self._conf, member),
             options.leader_timeout / PROOFS, options.leader_timeout,
             self._lead, self._follow)
         self._periodics = _every(TICK, self._tick)
@@ -132,11 +132,11 @@ class EngineService(service.Service):
     def _lead(self) -> None:
         own, conf = self._coordinator, self._conf
         self._since = timeutils.utcnow()
-        self._serving = serving.Serving((
-            lambda: notifications.listener(
-                conf, notifications.Endpoint(own), executor_name()),
-            lambda: rpc.server(
-                conf, rpc.Endpoint(own, conf.host, self._about))))
+        self._serving = bus_servers.Serving((
+            lambda: notification_endpoint.listener(
+                conf, notification_endpoint.Endpoint(own), executor_name()),
+            lambda: rpc_endpoint.server(
+                conf, rpc_endpoint.Endpoint(own, conf.host, self._about))))
         self._serving.start()
         own.lead()
 
@@ -147,43 +147,44 @@ class EngineService(service.Service):
 
     def _about(self) -> dict[str, Any]:
         return {'leading_since': self._since and self._since.isoformat(),
-                'coordination': coordination.driver_name(self._conf),
+                'coordination': locks.driver_name(self._conf),
                 'topics': list(
                     self._conf.failover_engine.notification_topics)}
 
-    def _make_observer(self) -> events.Observer:
+    def _make_observer(self) -> observers.Observer:
         options = self._conf.failover_engine
-        announcer = announce.Announcer(self._conf.host)
-        observers: list[events.Observer] = [announcer]
+        announcer = notifier.Announcer(self._conf.host)
+        several: list[observers.Observer] = [announcer]
         self._stoppers.append(announcer.stop)
         if options.metrics_port:
             counters = metrics.Metrics()
             self._stoppers.append(metrics.serve(
                 options.metrics_address, options.metrics_port,
                 counters.registry))
-            observers.append(counters)
-        return events.Fan(observers)
+            several.append(counters)
+        return observers.Fan(several)
 
-    def _make_coordinator(self) -> coordinator.Coordinator:
+    def _make_coordinator(self) -> reconciler.Coordinator:
         options = self._conf.failover_engine
         lookers = futurist.ThreadPoolExecutor(options.survey_workers)
         callers = futurist.ThreadPoolExecutor(options.max_in_flight)
         self._executors = [lookers, callers]
         observer = self._make_observer()
-        board = hosts.Board(options.host_probe_interval)
-        own = coordinator.Coordinator(
-            cinder.CinderReader(options.batch_size, named=options.drivers),
-            nova_db.NovaReader(options.batch_size,
-                               policy.chooser(self._conf)), lookers,
+        board = host_health.Board(options.host_probe_interval)
+        own = reconciler.Coordinator(
+            cinder_reader.CinderReader(
+                options.batch_size, named=options.drivers),
+            nova_reader.NovaReader(options.batch_size,
+                                   policy.chooser(self._conf)), lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
             own_settings(self._conf), board, observer)
         client = compute_client.ComputeClient(
             options.recovery_timeout, options.heartbeat_timeout, board)
         self._dispatcher = dispatcher.Dispatcher(
-            pace.Caps(options.max_in_flight,
-                      options.max_in_flight_per_backend,
-                      options.max_in_flight_per_host),
+            work_items.Caps(options.max_in_flight,
+                            options.max_in_flight_per_backend,
+                            options.max_in_flight_per_host),
             client.recover, own.done, callers,
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,

@@ -20,8 +20,8 @@
     page = report.render(data)
 """
 
-from nova_failover_ext.report import data as _data
 from nova_failover_ext.report import page as _page
+from nova_failover_ext.report import report_data as _data
 
 ReportData = _data.ReportData
 collect = _data.collect

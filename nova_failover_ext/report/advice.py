@@ -22,10 +22,10 @@ import dataclasses
 import re
 import shlex
 
-from nova_failover_ext.engine import verdicts
-from nova_failover_ext.report import data as reports
+from nova_failover_ext.api import server_state
+from nova_failover_ext.report import report_data as reports
 
-Standing = verdicts.Standing
+Standing = server_state.Standing
 
 _RECOVER = 'nova-failover recover {backend} --server {server} --wait'
 _SHOW = 'openstack server show {server}'

@@ -22,8 +22,8 @@ import jinja2
 import markupsafe
 from oslo_utils import strutils
 
-from nova_failover_ext.report import data as reports
 from nova_failover_ext.report import figures
+from nova_failover_ext.report import report_data as reports
 from nova_failover_ext.report import views
 
 _TEMPLATE = 'report.html.j2'

@@ -18,14 +18,14 @@ import dataclasses
 import datetime
 from typing import Any
 
-from nova_failover_ext.engine.reading import past
-from nova_failover_ext.engine import verdicts
+from nova_failover_ext.api import server_state
+from nova_failover_ext.history import outcomes
 from nova_failover_ext.report import advice
-from nova_failover_ext.report import data as reports
 from nova_failover_ext.report import figures
+from nova_failover_ext.report import report_data as reports
 from nova_failover_ext.report import svg
 
-Standing = verdicts.Standing
+Standing = server_state.Standing
 
 #: The longest reason that a try shows.
 _LONGEST = 160
@@ -253,7 +253,7 @@ def _row(entry: reports.Entry, data: reports.ReportData,
                  if axis and entry.recovered_at else None)}
 
 
-def _bar(one: past.Try, axis: Scale) -> dict[str, Any]:
+def _bar(one: outcomes.Try, axis: Scale) -> dict[str, Any]:
     ended = one.finished_at or one.started_at or axis.start
     left = axis.place(one.started_at or ended)
     return {'left': left, 'width': round(axis.place(ended) - left, 2),

@@ -12,6 +12,6 @@
 
 """A Cinder that can fail over, for tests of those who use its volumes.
 
-``nova_failover_ext.fixture`` puts it in the place of Cinder on Nova's harness.
-Nothing in here is for production.
+``nova_failover_ext.testing.fixture`` puts it in the place of Cinder on Nova's
+harness. Nothing in here is for production.
 """

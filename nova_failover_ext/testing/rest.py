@@ -22,9 +22,9 @@ import re
 from typing import Any
 import urllib.parse
 
-from nova_failover_ext.testing import cinder as cinder_module
+from nova_failover_ext.testing import cinder_records
+from nova_failover_ext.testing import fake_cinder as cinder_module
 from nova_failover_ext.testing import faults
-from nova_failover_ext.testing import records
 
 #: A status and a body.
 Answer = tuple[int, Any]
@@ -123,7 +123,7 @@ class Api:
         self._identify(request)
         try:
             return self._answer(route, request)
-        except records.Refused as error:
+        except cinder_records.Refused as error:
             return error.status, {_FAULTS[error.status]: {
                 'code': error.status, 'message': str(error)}}
 
@@ -138,7 +138,8 @@ class Api:
         with self._cinder.faults.around(
                 route.call, request.volume_id, request.attachment_id):
             if request.version < route.since:
-                raise records.Refused(404, 'The resource could not be found.')
+                raise cinder_records.Refused(
+                    404, 'The resource could not be found.')
             return copy.deepcopy(route.handler(request))
 
 

@@ -27,8 +27,8 @@ from cinder.volume import configuration
 import fixtures
 from oslo_config import cfg
 
-from cinder_failover_hooks import fixture
-from cinder_failover_hooks.testing import fixture as testing
+from cinder_failover_hooks.testing import notifications_fixture
+from cinder_failover_hooks.testing import replicated_backend as testing
 from cinder_failover_hooks.tests.functional import api
 from cinder_failover_hooks.tests.functional import database
 
@@ -80,7 +80,8 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
     def setUp(self) -> None:
         """Bring up the deployment and listen before the service starts."""
         self.useFixture(database.FileDatabase())
-        self.seen: list[tuple[fixture.Received, dict[str, Any]]] = []
+        self.seen: list[tuple[notifications_fixture.Received,
+                              dict[str, Any]]] = []
         super().setUp()
         self.replicated = str(self.api.create_type('replicated')['id'])
         self.api.create_volume_type_extra_specs(
@@ -124,9 +125,10 @@ class FailoverTestCase(functional_helpers._FunctionalTestBase):
 
     def listen(self) -> None:
         """Listen, and keep the database's state with what is received."""
-        self.notifications = self.useFixture(fixture.FailoverNotifications(
-            CONF, on_received=lambda one: self.seen.append(
-                (one, self.rows()))))
+        self.notifications = self.useFixture(
+            notifications_fixture.FailoverNotifications(
+                CONF, on_received=lambda one: self.seen.append(
+                    (one, self.rows()))))
 
     def configure_hooks(self, **options: Any) -> None:
         """Set options of our group.

@@ -23,7 +23,7 @@ import ddt
 import fixtures
 
 from cinder_failover_hooks import notifications
-from cinder_failover_hooks.testing import fixture as testing
+from cinder_failover_hooks.testing import replicated_backend as testing
 from cinder_failover_hooks.tests.functional import base
 
 CLUSTER = 'cl@rbd'

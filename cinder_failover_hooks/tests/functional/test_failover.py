@@ -22,7 +22,7 @@ from cinder import objects
 import ddt
 
 from cinder_failover_hooks import notifications
-from cinder_failover_hooks.testing import fixture as testing
+from cinder_failover_hooks.testing import replicated_backend as testing
 from cinder_failover_hooks.tests.functional import base
 
 

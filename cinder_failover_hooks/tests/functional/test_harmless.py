@@ -21,7 +21,7 @@ import oslo_messaging
 
 from cinder_failover_hooks import manager
 from cinder_failover_hooks import notifications
-from cinder_failover_hooks.testing import fixture as testing
+from cinder_failover_hooks.testing import replicated_backend as testing
 from cinder_failover_hooks.tests.functional import base
 from cinder_failover_hooks import upstream
 

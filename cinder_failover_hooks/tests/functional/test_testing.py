@@ -18,7 +18,7 @@ from typing import Any
 import ddt
 
 from cinder_failover_hooks import notifications
-from cinder_failover_hooks.testing import fixture as testing
+from cinder_failover_hooks.testing import replicated_backend as testing
 from cinder_failover_hooks.tests.functional import base
 
 

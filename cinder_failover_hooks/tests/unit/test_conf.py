@@ -58,7 +58,7 @@ class TestOptions(base.TestCase):
         """Only the program that owns the configuration registers."""
         code = ('import sys; from oslo_config import cfg;'
                 'import cinder_failover_hooks.conf,'
-                ' cinder_failover_hooks.fixture,'
+                ' cinder_failover_hooks.testing.notifications_fixture,'
                 ' cinder_failover_hooks.emitter;'
                 'sys.exit("failover_hooks" in cfg.CONF)')
         subprocess.run([sys.executable, '-W', 'ignore', '-c', code],

@@ -105,7 +105,7 @@ class TestDrivers(base.TestCase):
         """An engine may read the table, and tests use the fixture."""
         code = (
             'import sys, cinder_failover_hooks.drivers,'
-            ' cinder_failover_hooks.testing.fixture;'
+            ' cinder_failover_hooks.testing.replicated_backend;'
             'bad = {"cinder", "nova"} & set(sys.modules);'
             'sys.exit(str(bad) if bad else 0)')
         subprocess.run([sys.executable, '-c', code], check=True)

@@ -81,7 +81,8 @@ class TestObjectVersions(base.TestCase):
         """Both sides use the contract, with only one of them installed."""
         code = (
             'import sys, cinder_failover_hooks.notifications,'
-            ' cinder_failover_hooks.fixture, cinder_failover_hooks.conf;'
+            ' cinder_failover_hooks.testing.notifications_fixture,'
+            ' cinder_failover_hooks.conf;'
             'bad = {"cinder", "nova"} & set(sys.modules);'
             'sys.exit(str(bad) if bad else 0)')
         subprocess.run([sys.executable, '-c', code], check=True)

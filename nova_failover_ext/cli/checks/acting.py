@@ -21,7 +21,7 @@ import oslo_messaging as messaging
 import tenacity
 
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.cli import engine
+from nova_failover_ext.cli import engine_client
 from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
 
@@ -38,7 +38,7 @@ PATIENCE = 10
 POLL = 0.5
 
 
-def health(client: engine.EngineClient) -> tuple[
+def health(client: engine_client.EngineClient) -> tuple[
         list[findings.Finding], dict[str, Any] | None]:
     """Ask the engine how it fares.
 
@@ -72,7 +72,7 @@ def heard(said: Mapping[str, Any],
 
 
 def probe(conf: cfg.ConfigOpts,
-          client: engine.EngineClient) -> findings.Finding:
+          client: engine_client.EngineClient) -> findings.Finding:
     """Publish a probe as Cinder would, and see whether the engine hears it.
 
     :param conf: with the options of ``[failover_engine]``
@@ -118,7 +118,7 @@ def publish(conf: cfg.ConfigOpts, nonce: str) -> None:
     notifier.info({}, EVENT, {'nonce': nonce})
 
 
-def _await(client: engine.EngineClient, nonce: str) -> None:
+def _await(client: engine_client.EngineClient, nonce: str) -> None:
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda known: not known),
         wait=tenacity.wait_fixed(POLL),

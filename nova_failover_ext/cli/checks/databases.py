@@ -21,7 +21,7 @@ from nova import rpc
 import oslo_messaging as messaging
 
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.cli import engine
+from nova_failover_ext.cli import engine_client
 from nova_failover_ext import exception
 
 DATABASE = 'database'
@@ -36,7 +36,7 @@ _NO_TOPIC = 'nova-failover-check'
 def read(nova_reader: Any) -> tuple[list[findings.Finding], list[Any]]:
     """Look whether all databases can be read.
 
-    :param nova_reader: a :class:`.engine.reading.nova_db.NovaReader`
+    :param nova_reader: a :class:`.engine.inventory.nova_reader.NovaReader`
     :returns: findings, and the cells
     """
     try:
@@ -82,5 +82,5 @@ def _bus(cell: Any) -> findings.Finding:
                                 'sense (%s)' % type(exc).__name__)
     except (messaging.MessagingException, kombu_exception.KombuError,
             OSError) as exc:
-        return findings.failure(BUS, subject, engine.bus_reason(exc))
+        return findings.failure(BUS, subject, engine_client.bus_reason(exc))
     return findings.good(BUS, subject)

@@ -15,11 +15,11 @@
 from collections.abc import Sequence
 
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.engine.deciding import gate
-from nova_failover_ext.engine.deciding import plan
+from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import survey
-from nova_failover_ext import truth
+from nova_failover_ext.engine.planner import gate
+from nova_failover_ext.engine.planner import server_plans
+from nova_failover_ext.recovery import staleness
 
 BACKEND = 'backend'
 RECORDS = 'records'
@@ -27,12 +27,13 @@ DRIVER = 'driver'
 REHEARSAL = 'rehearsal'
 VOLUMES = 'volumes'
 
-_WAYS = ((plan.PowerCycle.IF_STALE, 'with a power cycle'),
-         (plan.PowerCycle.IF_HELD, 'while they run'),
-         (plan.PowerCycle.NO, 'without a running guest, or records only'))
+_WAYS = ((server_plans.PowerCycle.IF_STALE, 'with a power cycle'),
+         (server_plans.PowerCycle.IF_HELD, 'while they run'),
+         (server_plans.PowerCycle.NO,
+          'without a running guest, or records only'))
 
 
-def service(found: survey.Records) -> findings.Finding:
+def service(found: snapshot.Records) -> findings.Finding:
     """Tell whether a backend's services are in order."""
     backend = found.backend
     if not gate.is_replicated(backend):
@@ -52,7 +53,7 @@ def service(found: survey.Records) -> findings.Finding:
         backend.present.replication_status))
 
 
-def driver(found: survey.Records) -> findings.Finding:
+def driver(found: snapshot.Records) -> findings.Finding:
     """Tell what its driver makes of a failover."""
     backend, expected = found.backend, found.expected
     if expected.blocks:
@@ -64,12 +65,12 @@ def driver(found: survey.Records) -> findings.Finding:
         else 'not tried on it so far'))))
 
 
-def rehearsal(found: survey.Records) -> list[findings.Finding]:
+def rehearsal(found: snapshot.Records) -> list[findings.Finding]:
     """Tell how the servers would be recovered, were it to fail over now."""
     name = found.backend.name
     servers = found.rehearse().servers
     detail = _recovered(servers)
-    deferred = [s for s in servers if s.verdict is plan.Verdict.DEFER]
+    deferred = [s for s in servers if s.verdict is server_plans.Verdict.DEFER]
     if not deferred:
         told = [findings.good(REHEARSAL, name, detail)]
     else:
@@ -79,7 +80,7 @@ def rehearsal(found: survey.Records) -> list[findings.Finding]:
     return told + _unreplicated(found)
 
 
-def hosts(found: survey.Records) -> dict[tuple[str, str], bool]:
+def hosts(found: snapshot.Records) -> dict[tuple[str, str], bool]:
     """Return where servers with replicated volumes are.
 
     :returns: whether the compute service is up, by cell and host
@@ -90,10 +91,10 @@ def hosts(found: survey.Records) -> dict[tuple[str, str], bool]:
             and _replicated(found.volumes[a.volume_id])}
 
 
-def _recovered(servers: Sequence[plan.ServerPlan]) -> str:
+def _recovered(servers: Sequence[server_plans.ServerPlan]) -> str:
     ways = [s.power_cycle for s in servers
-            if s.verdict is plan.Verdict.RECOVER]
-    skipped = sum(s.verdict is plan.Verdict.SKIP for s in servers)
+            if s.verdict is server_plans.Verdict.RECOVER]
+    skipped = sum(s.verdict is server_plans.Verdict.SKIP for s in servers)
     parts = ['%d %s' % (ways.count(way), text)
              for way, text in _WAYS if way in ways]
     return 'of %d servers, %d would be recovered%s; %d left alone' % (
@@ -101,14 +102,14 @@ def _recovered(servers: Sequence[plan.ServerPlan]) -> str:
         skipped)
 
 
-def _reasons(deferred: Sequence[plan.ServerPlan]) -> str:
+def _reasons(deferred: Sequence[server_plans.ServerPlan]) -> str:
     reasons = [s.reason for s in deferred]
     return '%d deferred: %s' % (len(reasons), '; '.join(
         '%s (%d)' % (reason, reasons.count(reason))
         for reason in sorted(set(reasons))))
 
 
-def _unreplicated(found: survey.Records) -> list[findings.Finding]:
+def _unreplicated(found: snapshot.Records) -> list[findings.Finding]:
     left = {a.volume_id for a in found.attachments if not a.server.deleted
             and not _replicated(found.volumes[a.volume_id])}
     return [findings.warning(
@@ -118,4 +119,4 @@ def _unreplicated(found: survey.Records) -> list[findings.Finding]:
 
 
 def _replicated(volume: model.Volume) -> bool:
-    return volume.replication_status in truth.REPLICATED
+    return volume.replication_status in staleness.REPLICATED

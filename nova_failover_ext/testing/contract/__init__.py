@@ -18,8 +18,8 @@ right. Nothing in here imports anything but the standard library.
 """
 
 from nova_failover_ext.testing.contract import attachments
-from nova_failover_ext.testing.contract import errors
-from nova_failover_ext.testing.contract import failover
+from nova_failover_ext.testing.contract import failovers
+from nova_failover_ext.testing.contract import refusals
 from nova_failover_ext.testing.contract import several
 from nova_failover_ext.testing.contract import shapes
 
@@ -28,5 +28,5 @@ __all__ = ('CLAUSES',)
 #: All clauses, by name. Each is called with a ``talk.Talk`` and raises
 #: ``talk.Broken`` if Cinder does otherwise.
 CLAUSES = {clause.__name__: clause for clauses in (
-    attachments.CLAUSES, several.CLAUSES, errors.CLAUSES, shapes.CLAUSES,
-    failover.CLAUSES) for clause in clauses}
+    attachments.CLAUSES, several.CLAUSES, refusals.CLAUSES, shapes.CLAUSES,
+    failovers.CLAUSES) for clause in clauses}

@@ -23,14 +23,14 @@ from nova import objects
 from nova import rpc as nova_rpc
 from nova.tests import fixtures as nova_fixtures
 
+from nova_failover_ext.api import rpcapi
 from nova_failover_ext.compute import endpoint
 from nova_failover_ext import conf as own_conf
 from nova_failover_ext.engine import service
-from nova_failover_ext import rpcapi
+from nova_failover_ext.recovery import staleness
 from nova_failover_ext.testing import backends
 from nova_failover_ext.testing import faults
-from nova_failover_ext.tests.functional.compute import base
-from nova_failover_ext import truth
+from nova_failover_ext.tests.functional.recovery import base
 
 BACKEND = 'cinder@repl'
 SECOND = 'cinder@second'
@@ -218,7 +218,7 @@ class EngineTestBase(base.FailoverTestBase):
         """Tell whether the server's mappings are those of its backends."""
         return all(
             self.cinder.path(volume_id) in bdm.connection_info
-            and truth.MARK not in bdm.connection_info
+            and staleness.MARK not in bdm.connection_info
             for volume_id, bdm in self.bdms(server).items())
 
     def wait_until_healed(self, *servers):

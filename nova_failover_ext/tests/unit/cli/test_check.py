@@ -23,19 +23,19 @@ import oslo_messaging as messaging
 import tenacity
 import testtools
 
+from nova_failover_ext.api import cell_problem
+from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli.checks import acting
+from nova_failover_ext.cli.checks import computes
 from nova_failover_ext.cli.checks import databases
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.cli.checks import hosts
 from nova_failover_ext.cli.checks import pace
 from nova_failover_ext.cli.checks import storage
 from nova_failover_ext.cli import errors
-from nova_failover_ext.engine.deciding import gate
-from nova_failover_ext.engine import model
-from nova_failover_ext.engine.pacing import compute_client
-from nova_failover_ext.engine.reading import nova_db
+from nova_failover_ext.engine.dispatcher import compute_client
+from nova_failover_ext.engine.inventory import nova_reader
+from nova_failover_ext.engine.planner import gate
 from nova_failover_ext import exception
-from nova_failover_ext import rpcapi
 from nova_failover_ext.tests.unit.cli import test_commands
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -78,7 +78,7 @@ class CheckTest(test_commands.CommandsTestCase):
         super().setUp()
         self.configure.return_value = options()
         self.cells.return_value = [CELL]
-        self.attachments = self._patch(nova_db.NovaReader, 'attachments')
+        self.attachments = self._patch(nova_reader.NovaReader, 'attachments')
         self.attachments.return_value = ([], [])
         self._patch(databases, 'buses').return_value = {
             CELL.uuid: findings.good('message bus', 'cell cell1')}
@@ -225,7 +225,7 @@ class DatabasesTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.nova = mock.create_autospec(nova_db.NovaReader, instance=True)
+        self.nova = mock.create_autospec(nova_reader.NovaReader, instance=True)
         self.nova.cells.return_value = [CELL]
         self.nova.attachments.return_value = ([], [])
 
@@ -237,7 +237,7 @@ class DatabasesTest(testtools.TestCase):
 
     def test_a_cell_that_is_down(self):
         self.nova.attachments.return_value = ([], [
-            model.CellProblem('cell1', 'gone')])
+            cell_problem.CellProblem('cell1', 'gone')])
         self.assertEqual(('cell cell1', 'fail', 'gone'),
                          databases.read(self.nova)[0][1].row[1:])
 
@@ -343,7 +343,7 @@ class HostsTest(testtools.TestCase):
     @ddt.unpack
     def test_answers(self, answer, result, text):
         ping = mock.Mock(side_effect=[answer])
-        (finding,) = hosts.look({('cell', 'compute1'): True}, ping, 7)
+        (finding,) = computes.look({('cell', 'compute1'): True}, ping, 7)
         self.assertEqual(('compute1', result), finding.row[1:3])
         self.assertIn(text, finding.detail)
         self.assertNotIn('CANARY', finding.detail)
@@ -351,7 +351,7 @@ class HostsTest(testtools.TestCase):
 
     def test_hosts_that_are_down_are_not_asked(self):
         ping = mock.Mock(side_effect=AssertionError)
-        (finding,) = hosts.look({('cell', 'compute1'): False}, ping, 7)
+        (finding,) = computes.look({('cell', 'compute1'): False}, ping, 7)
         self.assertEqual('warn', finding.result.value)
 
 

@@ -21,16 +21,17 @@ import ddt
 import fixtures
 import testtools
 
-from nova_failover_ext.cli import engine
+from nova_failover_ext.api import cell_problem
+from nova_failover_ext.cli import engine_client
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import main
 from nova_failover_ext.cli import servers
-from nova_failover_ext.cli import waiting
-from nova_failover_ext.engine.deciding import gate
+from nova_failover_ext.cli import wait
+from nova_failover_ext.engine.inventory import cinder_reader
+from nova_failover_ext.engine.inventory import nova_reader
+from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import cinder
-from nova_failover_ext.engine.reading import nova_db
-from nova_failover_ext.engine.reading import survey
+from nova_failover_ext.engine.planner import gate
 from nova_failover_ext import exception
 from nova_failover_ext import startup
 from nova_failover_ext.tests.unit.engine import fakes
@@ -43,7 +44,7 @@ RIGHT = 'second'
 def records(*stamps, **values):
     """Return records of a server per stamp, each with one volume."""
     names = ('server', 'server-2', 'server-3')
-    return survey.Records(**{
+    return snapshot.Records(**{
         'backend': fakes.backend(), 'gate': gate.Decision(open=True),
         'volumes': {'vol': fakes.volume()}, 'problems': (),
         'attachments': tuple(fakes.attachment(
@@ -68,17 +69,17 @@ class CommandsTestCase(testtools.TestCase):
         self.configure = self._patch(startup, 'configure')
         self.configure.return_value.failover_engine.batch_size = 5
         self.configure.return_value.failover_engine.drivers = {}
-        self.read = self._patch(survey, 'read')
+        self.read = self._patch(snapshot, 'read')
         self.read.return_value = records(None)
-        self._patch(nova_db.NovaReader, 'recoveries').return_value = {}
-        self.cells = self._patch(nova_db.NovaReader, 'cells')
+        self._patch(nova_reader.NovaReader, 'recoveries').return_value = {}
+        self.cells = self._patch(nova_reader.NovaReader, 'cells')
         self.cells.return_value = [object()]
-        self._patch(cinder, 'admin_client')
-        self.backend = self._patch(cinder.CinderReader, 'backend')
+        self._patch(cinder_reader, 'admin_client')
+        self.backend = self._patch(cinder_reader.CinderReader, 'backend')
         self.backend.return_value = fakes.backend()
-        self.backends = self._patch(cinder.CinderReader, 'backends')
+        self.backends = self._patch(cinder_reader.CinderReader, 'backends')
         self.backends.return_value = [fakes.backend()]
-        client = self._patch(engine, 'EngineClient')
+        client = self._patch(engine_client, 'EngineClient')
         self.engine = client.return_value
         self.engine.failover_id = fakes.FAILOVER_ID
         self.engine.recover.return_value = fakes.FAILOVER_ID
@@ -87,7 +88,7 @@ class CommandsTestCase(testtools.TestCase):
         self.stdout, self.stderr = io.StringIO(), io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.stdout))
         self.useFixture(fixtures.MonkeyPatch('sys.stderr', self.stderr))
-        self._patch(waiting.tenacity.nap.time, 'sleep')
+        self._patch(wait.tenacity.nap.time, 'sleep')
 
     def _patch(self, owner, name):
         patcher = mock.patch.object(owner, name, autospec=True)
@@ -381,7 +382,7 @@ class ErrorsTest(CommandsTestCase):
 
     def test_a_cell_is_down(self):
         self.read.return_value = records(
-            problems=(model.CellProblem('cell1', 'gone'),))
+            problems=(cell_problem.CellProblem('cell1', 'gone'),))
         code, _out, err = self._run('plan', 'b')
         self.assertEqual(
             (3, 'The Nova database cannot be read: gone.\n'), (code, err))

@@ -18,24 +18,24 @@ import pathlib
 import ddt
 import fixtures
 
-from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import history
-from nova_failover_ext.engine.reading import past
+from nova_failover_ext.api import cell_problem
 from nova_failover_ext import exception
+from nova_failover_ext.history import action_reader
+from nova_failover_ext.history import outcomes
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.cli import test_commands
 from nova_failover_ext.tests.unit.engine import fakes
 
 NOON = datetime.datetime(2026, 11, 23, 12, tzinfo=datetime.UTC)
 LATER = NOON + datetime.timedelta(seconds=42)
-PROBLEM = model.CellProblem('cell1', 'gone')
+PROBLEM = cell_problem.CellProblem('cell1', 'gone')
 
 
 def server(name, result='Success', details=''):
     """Return what a failover has meant for a server."""
-    return past.ServerHistory(
+    return outcomes.ServerHistory(
         name, 'web', 'p', 'compute1', fakes.CELL, NOON,
-        (past.Try(NOON, LATER, 'compute1', result, details),))
+        (outcomes.Try(NOON, LATER, 'compute1', result, details),))
 
 
 class HistoryTestCase(test_commands.CommandsTestCase):
@@ -43,10 +43,10 @@ class HistoryTestCase(test_commands.CommandsTestCase):
 
     def setUp(self):
         super().setUp()
-        self.failovers = self._patch(history.HistoryReader, 'failovers')
-        self.failovers.return_value = ([past.Failover(
+        self.failovers = self._patch(action_reader.HistoryReader, 'failovers')
+        self.failovers.return_value = ([outcomes.Failover(
             fakes.FAILOVER_ID, NOON, LATER, 5, 2, 1, 1, 1)], [])
-        self.servers = self._patch(history.HistoryReader, 'servers')
+        self.servers = self._patch(action_reader.HistoryReader, 'servers')
         self.servers.return_value = (
             [server('a'), server('b', 'Error', 'no path')], [])
 

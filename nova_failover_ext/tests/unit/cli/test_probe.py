@@ -21,9 +21,9 @@ import testtools
 
 from nova_failover_ext.cli.checks import acting
 from nova_failover_ext import conf as own_conf
-from nova_failover_ext.engine.bus import heard
-from nova_failover_ext.engine.bus import notifications
-from nova_failover_ext.engine.looking import coordinator
+from nova_failover_ext.engine.listener import notification_endpoint
+from nova_failover_ext.engine.reconciler import notification_log
+from nova_failover_ext.engine.reconciler import reconciler
 
 
 class ProbeTest(testtools.TestCase):
@@ -42,12 +42,12 @@ class ProbeTest(testtools.TestCase):
         # As whoever connects to any bus does.
         messaging.get_notification_transport(self.conf, url='fake:/')
         self.heard = threading.Event()
-        own = mock.create_autospec(coordinator.Coordinator, instance=True)
-        own.heard = mock.create_autospec(heard.Heard, instance=True)
+        own = mock.create_autospec(reconciler.Coordinator, instance=True)
+        own.heard = mock.create_autospec(notification_log.Heard, instance=True)
         own.heard.note_probe.side_effect = lambda _payload: self.heard.set()
         self.noted = own.heard.note_probe
-        listener = notifications.listener(
-            self.conf, notifications.Endpoint(own), 'threading')
+        listener = notification_endpoint.listener(
+            self.conf, notification_endpoint.Endpoint(own), 'threading')
         listener.start()
         self.addCleanup(listener.wait)
         self.addCleanup(listener.stop)

@@ -17,13 +17,14 @@ import datetime
 import ddt
 import testtools
 
+from nova_failover_ext.api import cell_problem
 from nova_failover_ext.cli import rows
-from nova_failover_ext.engine.deciding import gate
-from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine.planner import gate
+from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.tests.unit.engine import fakes
 
-SKIP, DEFER = plan.Verdict.SKIP, plan.Verdict.DEFER
+SKIP, DEFER = server_plans.Verdict.SKIP, server_plans.Verdict.DEFER
 
 
 def _recovery(**values):
@@ -57,7 +58,7 @@ class PlanRowsTest(testtools.TestCase):
         self.assertEqual(('at noon', 'a; b'), (row['Until'], row['Notes']))
 
     def test_per_volume(self):
-        done = plan.VolumePlan('root', SKIP, 'same', '/dev/vda', True)
+        done = server_plans.VolumePlan('root', SKIP, 'same', '/dev/vda', True)
         server = fakes.server_plan(
             verdict=DEFER, reason='paused',
             volumes=(done, *fakes.server_plan().volumes))
@@ -77,21 +78,22 @@ class StatusRowsTest(testtools.TestCase):
         (SKIP, _recovery(), {'in_flight': ['server']}, 'converged'),
         (DEFER, None, {}, 'deferred'),
         (DEFER, None, {'in_flight': ['server']}, 'recovering'),
-        (plan.Verdict.RECOVER, None, {}, 'unsure'),
-        (plan.Verdict.RECOVER, _recovery(), {}, 'failed'),
-        (plan.Verdict.RECOVER, _recovery(result='Deferred'), {},
+        (server_plans.Verdict.RECOVER, None, {}, 'unsure'),
+        (server_plans.Verdict.RECOVER, _recovery(), {}, 'failed'),
+        (server_plans.Verdict.RECOVER, _recovery(result='Deferred'), {},
          'deferred'),
-        (plan.Verdict.RECOVER, _recovery(result='Success'), {}, 'unsure'),
-        (plan.Verdict.RECOVER, _recovery(),
+        (server_plans.Verdict.RECOVER, _recovery(result='Success'), {},
+         'unsure'),
+        (server_plans.Verdict.RECOVER, _recovery(),
          {'servers': {'server': {'outcome': 'deferred'}}}, 'deferred'),
-        (plan.Verdict.RECOVER, _recovery(),
+        (server_plans.Verdict.RECOVER, _recovery(),
          {'servers': {'server': {'standing': 'given up'}}}, 'given up'),
-        (plan.Verdict.RECOVER, None,
+        (server_plans.Verdict.RECOVER, None,
          {'servers': {'server': {'standing': 'converged'}}}, 'unsure'),
-        (plan.Verdict.RECOVER, None,
+        (server_plans.Verdict.RECOVER, None,
          {'servers': {'server': {'standing': 'of a newer engine'}}},
          'unsure'),
-        (plan.Verdict.RECOVER, _recovery(), {'waiting': ['server']},
+        (server_plans.Verdict.RECOVER, _recovery(), {'waiting': ['server']},
          'waiting'))
     @ddt.unpack
     def test_state(self, verdict, latest, remembered, expected):
@@ -168,4 +170,4 @@ class SummaryTest(testtools.TestCase):
         self.assertFalse(fakes.found(
             done, gate=gate.Decision(False, 'x')).converged)
         self.assertFalse(fakes.found(
-            done, problems=(model.CellProblem('c', 'x'),)).converged)
+            done, problems=(cell_problem.CellProblem('c', 'x'),)).converged)

@@ -19,13 +19,13 @@ from nova import context as nova_context
 from nova.volume import cinder as nova_cinder
 from oslotest import base
 
+from nova_failover_ext.api import load as loads
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.compute import cinder_meter
 from nova_failover_ext.compute import endpoint
-from nova_failover_ext.compute import load
-from nova_failover_ext.compute import recovery
-from nova_failover_ext import load as loads
-from nova_failover_ext import policy
-from nova_failover_ext import results
-from nova_failover_ext import rpcapi
+from nova_failover_ext.recovery import policy
+from nova_failover_ext.recovery import recovery
+from nova_failover_ext.recovery import results
 
 
 class Endpoint(base.BaseTestCase):
@@ -33,7 +33,7 @@ class Endpoint(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.work = mock.create_autospec(recovery.Recovery, instance=True)
-        self.cinder = load.MeasuredCinder(mock.create_autospec(
+        self.cinder = cinder_meter.MeasuredCinder(mock.create_autospec(
             nova_cinder.API, instance=True))
         self.endpoint = endpoint.FailoverEndpoint(
             'here', self.work, self.cinder)

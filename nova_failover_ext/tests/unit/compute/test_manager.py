@@ -22,8 +22,8 @@ from nova.objects import instance as instance_object
 from oslotest import base
 
 from nova_failover_ext.compute import manager
-from nova_failover_ext.compute import recovery
-from nova_failover_ext.compute import selfrecovery
+from nova_failover_ext.recovery import recovery
+from nova_failover_ext.recovery import startup_recovery
 
 
 class Manager(base.BaseTestCase):
@@ -35,7 +35,7 @@ class Manager(base.BaseTestCase):
         self.manager._recovery = self.recovery = mock.create_autospec(
             recovery.Recovery, instance=True)
         self.manager._self_recovery = self.own = mock.create_autospec(
-            selfrecovery.SelfRecovery, instance=True)
+            startup_recovery.SelfRecovery, instance=True)
         self.instance = mock.create_autospec(
             instance_object.Instance, instance=True)
         self.recovery.catch_up.return_value = False

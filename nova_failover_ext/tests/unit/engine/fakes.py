@@ -14,11 +14,11 @@
 
 from typing import Any
 
-from nova_failover_ext.engine.deciding import gate
-from nova_failover_ext.engine.deciding import plan
+from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.pacing import pace
-from nova_failover_ext.engine.reading import survey
+from nova_failover_ext.engine.planner import gate
+from nova_failover_ext.engine.planner import server_plans
+from nova_failover_ext.engine import work_items
 
 BACKEND = 'node@rbd'
 FAILOVER_ID = 'req-9f4a7e05-5c8e-4f1b-8b0a-0d4d2b9c7a11'
@@ -57,36 +57,39 @@ def attachment(**values: Any) -> model.Attachment:
         'device_name': '/dev/vdb', **values})
 
 
-def server_plan(**values: Any) -> plan.ServerPlan:
+def server_plan(**values: Any) -> server_plans.ServerPlan:
     """Return a server to be recovered, with one data volume."""
-    return plan.ServerPlan(**{
-        'server': server(), 'verdict': plan.Verdict.RECOVER,
+    return server_plans.ServerPlan(**{
+        'server': server(), 'verdict': server_plans.Verdict.RECOVER,
         'reason': 'stale?',
-        'volumes': (plan.VolumePlan('vol', plan.Verdict.RECOVER, 'stale?',
-                                    '/dev/vdb', False, 'att'),), **values})
+        'volumes': (server_plans.VolumePlan('vol',
+                                            server_plans.Verdict.RECOVER,
+                                            'stale?',
+                                            '/dev/vdb', False, 'att'),),
+        **values})
 
 
-def found(*servers: plan.ServerPlan, **values: Any) -> survey.Survey:
+def found(*servers: server_plans.ServerPlan, **values: Any) -> snapshot.Survey:
     """Return a survey of a settled backend."""
-    return survey.Survey(**{'backend': backend(),
-                            'gate': gate.Decision(open=True),
-                            'servers': servers, **values})
+    return snapshot.Survey(**{'backend': backend(),
+                              'gate': gate.Decision(open=True),
+                              'servers': servers, **values})
 
 
-def part(**values: Any) -> pace.Part:
+def part(**values: Any) -> work_items.Part:
     """Return what ``server_plan`` leads to, for one backend."""
-    return pace.Part(**{
+    return work_items.Part(**{
         'backend': BACKEND, 'failover_id': FAILOVER_ID, 'target': 'second',
         'volumes': (('vol', 'second'),), **values})
 
 
-def work(**values: Any) -> pace.Work:
+def work(**values: Any) -> work_items.Work:
     """Return the work that ``server_plan`` leads to.
 
     :param values: of the work, or of its only part
     """
     of_part = {name: values.pop(name) for name in (
         'backend', 'failover_id', 'target', 'volumes') if name in values}
-    return pace.Work(**{
+    return work_items.Work(**{
         'server_id': 'server', 'host': 'compute1', 'cell': CELL,
         'priority': 3, 'parts': (part(**of_part),), **values})

@@ -20,16 +20,16 @@ from nova import rpc as nova_rpc
 from oslo_config import cfg
 import testtools
 
+from nova_failover_ext.api import requests
+from nova_failover_ext.api import rpcapi
 from nova_failover_ext.conf import engine as engine_conf
-from nova_failover_ext.engine.bus import notifications
-from nova_failover_ext.engine.bus import rpc
-from nova_failover_ext.engine.bus import serving
-from nova_failover_ext.engine.leading import coordination
-from nova_failover_ext.engine.looking import coordinator
-from nova_failover_ext.engine.pacing import dispatcher
-from nova_failover_ext.engine import requests
+from nova_failover_ext.engine.dispatcher import dispatcher
+from nova_failover_ext.engine.election import locks
+from nova_failover_ext.engine.listener import bus_servers
+from nova_failover_ext.engine.listener import notification_endpoint
+from nova_failover_ext.engine.listener import rpc_endpoint
+from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext.engine import service
-from nova_failover_ext import rpcapi
 
 
 class FakeServer:
@@ -85,21 +85,21 @@ class ServiceTest(testtools.TestCase):
         self.server = FakeServer()
         self.listener = FakeServer()
         self.lock = FakeLock()
-        self.make_server = self._patch(rpc, 'server')
+        self.make_server = self._patch(rpc_endpoint, 'server')
         self.make_server.return_value = self.server
-        self._patch(notifications,
+        self._patch(notification_endpoint,
                     'listener').return_value = self.listener
         self._patch(nova_rpc, 'ClientRouter')
         self._patch(nova_rpc, 'get_client')
         self._patch(nova_rpc, 'get_versioned_notifier')
-        self._patch(coordination, 'make_lock').return_value = self.lock
+        self._patch(locks, 'make_lock').return_value = self.lock
         self.leads = threading.Event()
         self.follows = threading.Event()
-        self._patch(coordinator.Coordinator, 'lead').side_effect = (
+        self._patch(reconciler.Coordinator, 'lead').side_effect = (
             lambda own: self.leads.set())
-        self._patch(coordinator.Coordinator, 'follow').side_effect = (
+        self._patch(reconciler.Coordinator, 'follow').side_effect = (
             lambda own: self.follows.set())
-        self.ticks = self._patch(coordinator.Coordinator, 'tick')
+        self.ticks = self._patch(reconciler.Coordinator, 'tick')
         self.dispatcher = self._patch(dispatcher, 'Dispatcher')
         self.service = service.EngineService(conf)
 
@@ -145,7 +145,7 @@ class ServiceTest(testtools.TestCase):
         self._start()
         about = self.service._about()
         self.assertIsNotNone(about.pop('leading_since'))
-        self.assertEqual({'coordination': coordination.ALONE,
+        self.assertEqual({'coordination': locks.ALONE,
                           'topics': ['failover_notifications']}, about)
 
     def test_a_bus_that_is_down_holds_up_neither_start_nor_stop(self):
@@ -159,8 +159,8 @@ class ServiceTest(testtools.TestCase):
         self.listener.may_start.set()
 
     def test_a_bus_that_refuses_is_tried_again(self):
-        wait = self._patch(serving.tenacity, 'wait_random_exponential')
-        wait.return_value = serving.tenacity.wait_none()
+        wait = self._patch(bus_servers.tenacity, 'wait_random_exponential')
+        wait.return_value = bus_servers.tenacity.wait_none()
         self.make_server.side_effect = [
             FakeServer(kombu_exception.OperationalError('refused')),
             self.server]
@@ -177,8 +177,8 @@ class EndpointTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.coordinator = mock.create_autospec(
-            coordinator.Coordinator, instance=True)
-        self.endpoint = rpc.Endpoint(
+            reconciler.Coordinator, instance=True)
+        self.endpoint = rpc_endpoint.Endpoint(
             self.coordinator, 'ctl', lambda: {'topics': ['t']})
 
     def test_recover(self):

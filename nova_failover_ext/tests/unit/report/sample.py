@@ -23,10 +23,10 @@ import random
 import sys
 import uuid
 
-from nova_failover_ext.engine.deciding import gate
-from nova_failover_ext.engine.deciding import plan
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import past
+from nova_failover_ext.engine.planner import gate
+from nova_failover_ext.engine.planner import server_plans
+from nova_failover_ext.history import outcomes
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -77,8 +77,9 @@ class _Sample:
         found = []
         for result, details in ends:
             took = self.dice.gammavariate(3, 4) + 2
-            found.append(past.Try(self.at(start), self.at(start + took), host,
-                                  result, details))
+            found.append(outcomes.Try(self.at(start), self.at(start + took),
+                                      host,
+                                      result, details))
             start += took + 5 * 2 ** len(found)
         return tuple(found)
 
@@ -96,12 +97,13 @@ class _Sample:
     def add(self, values, start, ends, **more):
         server_id = self.id()
         tries = self.tries(start, values['host'], *ends)
-        self.histories.append(past.ServerHistory(
+        self.histories.append(outcomes.ServerHistory(
             server_id, began_at=self.at(start), tries=tries, **values,
             **more))
         return server_id
 
-    def plan(self, server_id, values, reason, verdict=plan.Verdict.DEFER,
+    def plan(self, server_id, values, reason,
+             verdict=server_plans.Verdict.DEFER,
              **more):
         self.plans.append(fakes.server_plan(
             server=fakes.server(id=server_id, **values), reason=reason,
@@ -140,7 +142,8 @@ def data(count=500):
             sample.recovered(number)
     for number in range(12):
         sample.plan(sample.id(), sample.server(number),
-                    'its connection is that of site-b', plan.Verdict.SKIP)
+                    'its connection is that of site-b',
+                    server_plans.Verdict.SKIP)
     found = fakes.found(
         *sample.plans, gate=gate.Decision(open=True),
         backend=model.Backend(BACKEND, (fakes.member(

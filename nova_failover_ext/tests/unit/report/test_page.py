@@ -23,18 +23,18 @@ import shlex
 import ddt
 from oslotest import base
 
-from nova_failover_ext.compute import commit
-from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reading import past
-from nova_failover_ext.engine import verdicts
+from nova_failover_ext.api import cell_problem
+from nova_failover_ext.api import server_state
+from nova_failover_ext.history import outcomes
+from nova_failover_ext.recovery import commit
 from nova_failover_ext import report
 from nova_failover_ext.report import advice
-from nova_failover_ext.report import data as reports
+from nova_failover_ext.report import report_data as reports
 from nova_failover_ext.report import views
 from nova_failover_ext.tests.unit.report import sample
-from nova_failover_ext.tests.unit.report import test_data
+from nova_failover_ext.tests.unit.report import test_report_data
 
-Standing = verdicts.Standing
+Standing = server_state.Standing
 CANARY = 'CANARY9c1f'
 _VOID = {'meta', 'br', 'path', 'link', 'img', 'input', 'hr'}
 
@@ -124,24 +124,25 @@ class PageTest(base.BaseTestCase):
 
     def test_all_is_well(self):
         page = report.render(report.collect('req-1', [
-            test_data.history('Success', server_id=i) for i in 'ab']))
+            test_report_data.history('Success', server_id=i) for i in 'ab']))
         self.assertIn('All 2 servers are recovered.', page)
         self.assertNotIn('What is left to do', page)
 
     def test_a_server_that_took_no_time(self):
-        now = test_data.BEGIN
-        page = report.render(report.collect('req-1', [test_data.history(
-            tries=(past.Try(now, now, 'h', 'Success'),))]))
+        now = test_report_data.BEGIN
+        page = report.render(report.collect('req-1', [test_report_data.history(
+            tries=(outcomes.Try(now, now, 'h', 'Success'),))]))
         self.assertIn('The server is recovered.', page)
 
     def test_a_cell_is_missing(self):
         page = report.render(report.collect(
-            'req-1', [], problems=[model.CellProblem('cell2', 'no way')]))
+            'req-1', [], problems=[cell_problem.CellProblem('cell2',
+                                                            'no way')]))
         self.assertIn('The servers of cell cell2 are missing here: no way.',
                       page)
 
     def test_tries_stand_at_their_times(self):
-        data = report.collect('req-1', [test_data.history(
+        data = report.collect('req-1', [test_report_data.history(
             'Error', 'Success')])
         axis = views.scale(data)
         [row] = views.projects(data, axis)[0]['rows']
@@ -151,10 +152,11 @@ class PageTest(base.BaseTestCase):
         self.assertEqual(('30 s', 100.0), (row['took'], row['back']))
 
     def test_a_straggler_squeezes_the_axis(self):
-        tries = tuple(past.Try(test_data.at(0), test_data.at(end), 'h',
-                               'Success') for end in [10] * 20 + [4000])
+        tries = tuple(outcomes.Try(test_report_data.at(0),
+                                   test_report_data.at(end), 'h',
+                                   'Success') for end in [10] * 20 + [4000])
         axis = views.scale(report.collect('req-1', [
-            test_data.history(tries=tries)]))
+            test_report_data.history(tries=tries)]))
         self.assertTrue(axis.squeezed)
         places = [place for place, _text in axis.axis()]
         self.assertGreater(len(places), 3)
@@ -164,20 +166,21 @@ class PageTest(base.BaseTestCase):
 
     @ddt.data(*Standing)
     def test_every_standing_can_be_shown(self, standing):
-        data = reports.ReportData('req-1', test_data.BEGIN, (
+        data = reports.ReportData('req-1', test_report_data.BEGIN, (
             reports.Entry('server', standing=standing, followed_by='req-2'),))
         self.assertIn(views.word(standing), report.render(data))
 
 
 def _everywhere(text):
     """Return a report in which every text is this one."""
-    tries = (past.Try(test_data.at(0), test_data.at(9), text, 'Error', text),)
+    tries = (outcomes.Try(test_report_data.at(0),
+             test_report_data.at(9), text, 'Error', text),)
     entries = tuple(reports.Entry(
         text, text, text, text, standing, text, text, (text,), tries,
-        test_data.BEGIN, followed_by=text) for standing in Standing)
+        test_report_data.BEGIN, followed_by=text) for standing in Standing)
     return reports.ReportData(
-        text, test_data.BEGIN, entries, text, text, waiting_for=text,
-        problems=(model.CellProblem(text, text),))
+        text, test_report_data.BEGIN, entries, text, text, waiting_for=text,
+        problems=(cell_problem.CellProblem(text, text),))
 
 
 @ddt.ddt

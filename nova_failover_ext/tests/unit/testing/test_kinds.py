@@ -15,10 +15,10 @@
 import ddt
 from oslotest import base
 
-from nova_failover_ext.testing import cinder
+from nova_failover_ext.recovery import staleness
 from nova_failover_ext.testing import connections
+from nova_failover_ext.testing import fake_cinder
 from nova_failover_ext.testing import kinds
-from nova_failover_ext import truth
 
 
 @ddt.ddt
@@ -33,14 +33,14 @@ class Connections(base.BaseTestCase):
             self.assertEqual(name, one['driver_volume_type'])
             for other in infos:
                 self.assertEqual(one is not other, bool(
-                    truth.differing_keys(one, other)))
+                    staleness.differing_keys(one, other)))
 
     @ddt.data(*sorted(connections.TYPES))
     def test_every_volume_is_another_place(self, name):
         kind = kinds.Kind(connection=name)
         one, other = (kind.connection_info(volume_id, 'primary', 's')
                       for volume_id in ('v1', 'v2'))
-        self.assertNotEqual([], truth.differing_keys(one, other))
+        self.assertNotEqual([], staleness.differing_keys(one, other))
 
     def test_encryption(self):
         kind = kinds.Kind(encryption=kinds.Encryption(kinds.PLAIN, 'key'))
@@ -57,7 +57,7 @@ class Sites(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.cinder = cinder.Cinder({}, 'home')
+        self.cinder = fake_cinder.Cinder({}, 'home')
         self.cinder.add('moves', kinds.Kind())
         self.cinder.add('stays', kinds.Kind(replicated=False))
         self.cinder.add('apart', kinds.Kind(replicated=False,

@@ -1,0 +1,231 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The RPC interfaces between command line, engine and compute hosts."""
+
+from typing import Any
+
+import oslo_messaging as messaging
+
+from nova_failover_ext.api import load as loads
+from nova_failover_ext.recovery import results
+
+#: RPC namespace of the endpoint inside nova-compute.
+COMPUTE_NAMESPACE = 'failover'
+#: Nova's own topic of nova-compute (nova.compute.rpcapi.RPC_TOPIC).
+COMPUTE_TOPIC = 'compute'
+#: Topic on which the engines listen, on the API cell's bus.
+ENGINE_TOPIC = 'nova-failover-engine'
+
+
+class ComputeFailoverAPI:
+    """Client side of the endpoint that runs inside nova-compute.
+
+    API version history:
+
+    * 1.0 - Initial version: recover_server, ping
+    * 1.1 - recover_server takes a policy
+    """
+
+    VERSION = '1.1'
+
+    def __init__(self, client: Any) -> None:
+        """Wrap a client of one cell's bus.
+
+        :param client: what ``nova.rpc.get_client`` returns for
+            :meth:`target`; it carries the cell's transport
+        """
+        self._client = client
+
+    @classmethod
+    def target(cls) -> messaging.Target:
+        """Return the target that the client must be made with."""
+        return messaging.Target(topic=COMPUTE_TOPIC, version=cls.VERSION,
+                                namespace=COMPUTE_NAMESPACE)
+
+    def recover_server(self, context: Any, host: str, server_id: str,
+                       failover_id: str,
+                       volumes: dict[str, str],
+                       timeout: float, heartbeat: float,
+                       policy: str | None = None) -> results.ServerResult:
+        """Bring the connections of a server's volumes to the truth.
+
+        :param context: a nova RequestContext
+        :param host: the compute host that has the server
+        :param server_id: the instance's uuid
+        :param failover_id: request id of the failover, also that of the
+            instance action
+        :param volumes: the volumes to look at, volume id to the stamp for
+            its mapping, see
+            :func:`nova_failover_ext.recovery.staleness.stamp_for`
+        :param timeout: seconds until a living host is given up
+        :param heartbeat: seconds without a sign of life from the host
+            after which it is given up
+        :param policy: overrules metadata and configuration, if it is given
+        :raises oslo_messaging.MessagingTimeout: if the host does not answer
+        """
+        result, _load = self.recover_measured(
+            context, host, server_id, failover_id, volumes, timeout,
+            heartbeat, policy)
+        return result
+
+    def recover_measured(
+            self, context: Any, host: str, server_id: str, failover_id: str,
+            volumes: dict[str, str], timeout: float, heartbeat: float,
+            policy: str | None = None
+            ) -> tuple[results.ServerResult, loads.Load]:
+        """Do as :meth:`recover_server`, and return what Cinder bore, too.
+
+        A host of an older release measures nothing, which is a load of
+        no calls.
+        """
+        extra = {'policy': policy} if policy else {}
+        client = self._client.prepare(
+            server=host, timeout=timeout, call_monitor_timeout=heartbeat,
+            version='1.1' if policy else '1.0')
+        answer = client.call(
+            context, 'recover_server', server_id=server_id,
+            failover_id=failover_id, volumes=volumes, **extra)
+        return (results.ServerResult.from_primitive(answer),
+                loads.Load.from_primitive(answer.get(loads.KEY)))
+
+    def ping(self, context: Any, host: str,
+             timeout: float) -> dict[str, Any]:
+        """Ask whether the host's nova-compute is extended.
+
+        :returns: ``{'host': str, 'version': str}``
+        :raises oslo_messaging.MessagingTimeout: if it is not, or is down
+        """
+        client = self._client.prepare(server=host, timeout=timeout)
+        return dict(client.call(context, 'ping'))
+
+
+class EngineAPI:
+    """Client side of the engines, for the command line.
+
+    API version history:
+
+    * 1.0 - Initial version: recover_backend, status, ping
+    * 1.1 - Add recover, progress and health
+    """
+
+    VERSION = '1.1'
+
+    def __init__(self, client: Any) -> None:
+        """Wrap a client of the API cell's bus.
+
+        :param client: what ``nova.rpc.get_client`` returns for
+            :meth:`target`
+        """
+        self._client = client
+
+    @classmethod
+    def target(cls) -> messaging.Target:
+        """Return the target that the client must be made with."""
+        return messaging.Target(topic=ENGINE_TOPIC, version=cls.VERSION)
+
+    def reach_bus(self, context: Any) -> None:
+        """See that the bus is there, without waiting long for it.
+
+        A call waits for ever for a bus that is down, whatever its time-out
+        and ``retry`` (oslo.messaging 18: its connection for replies knows
+        neither); a cast does not.
+
+        :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
+        :raises kombu.exceptions.KombuError: the same, with RabbitMQ
+        """
+        self._client.prepare(retry=1, version='1.0').cast(context, 'ping')
+
+    def recover(self, context: Any, request: dict[str, Any],
+                timeout: float) -> str:
+        """Have the engine look at a backend, now, for some of its servers.
+
+        It forgets its waits for them.
+
+        :param request: see :meth:`.api.requests.Request.to_primitive`
+        :param timeout: seconds to wait for an engine
+        :returns: the request id that is recorded
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: ValueError, if the request is
+            nonsense
+        :raises oslo_messaging.UnsupportedVersion: if the engine is older
+        """
+        return str(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'recover', request=request))
+
+    def progress(self, context: Any, backends: list[str],
+                 timeout: float) -> dict[str, dict[str, Any]]:
+        """Return how far the recovery of backends is, in a few numbers.
+
+        :param backends: their names, none for all that are known
+        :returns: by name: ``failover_id``, ``begun`` (ids of the requests
+            whose round has begun), ``counts`` (servers by
+            :class:`.api.server_state.Standing`), ``in_flight``, ``waiting``,
+            ``limit`` (servers that may be in flight), ``unasked`` (servers
+            that the round has still to ask about), ``done`` (whether
+            nothing is left to do now), ``looked_at`` and ``gate``
+            (``open``, ``reason``, ``since`` and ``until``, ISO times or
+            None)
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'progress', backends=backends))
+
+    def health(self, context: Any, timeout: float) -> dict[str, Any]:
+        """Return how the acting engine fares.
+
+        :returns: ``host``, ``version``, ``leading_since`` (ISO time),
+            ``coordination`` (name of the driver, '' without any),
+            ``topics``, ``heard`` (ISO time of the latest notification by
+            backend) and ``nonces`` (of the latest probes that were heard)
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'health'))
+
+    def recover_backend(self, context: Any, backend: str,
+                        failover_id: str | None, timeout: float) -> str:
+        """Have an engine ask about each server of a backend, now.
+
+        It forgets its waits, and for this round the stamps count nothing.
+
+        :param failover_id: request id to record, None for any
+        :param timeout: seconds to wait for an engine
+        :returns: the request id that is recorded
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        """
+        return str(self._client.prepare(timeout=timeout, version='1.0').call(
+            context, 'recover_backend', backend=backend,
+            failover_id=failover_id))
+
+    def status(self, context: Any, backend: str,
+               timeout: float) -> dict[str, Any]:
+        """Return what one engine remembers of a backend.
+
+        :param timeout: seconds to wait for an engine
+        :returns: ``reason``, ``failover_id``, ``looked_at``, ``servers``
+            (by id: ``tries``, ``outcome``, ``reason`` and, since 1.1,
+            ``standing``, a value of :class:`.api.server_state.Standing`),
+            ``in_flight`` and ``waiting`` (server ids), ``begun`` (ids of the
+            requests whose round has begun) and ``unasked`` (ids of the
+            servers that the latest round has still to ask about)
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
+            context, 'status', backend=backend))
+
+    def ping(self, context: Any, timeout: float) -> dict[str, Any]:
+        """Ask whether an engine is there.
+
+        :returns: ``{'host': str, 'version': str}``
+        :raises oslo_messaging.MessagingTimeout: if none answers
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
+            context, 'ping'))

@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Asks an engine; what can go wrong becomes one sentence each."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kombu import exceptions as kombu_exception
+import nova.context
+from nova import rpc
+import oslo_messaging as messaging
+from oslo_utils import strutils
+
+from nova_failover_ext.api import requests
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.cli import errors
+from nova_failover_ext import exception
+
+_OLDER = ('UnsupportedVersion', 'NoSuchMethod', 'RPCDispatcherError')
+
+_T = TypeVar('_T')
+
+
+class EngineClient:
+    """The acting engine, as the command line sees it."""
+
+    def __init__(self, timeout: float) -> None:
+        """Make the client; nothing is connected to yet.
+
+        :param timeout: seconds to wait for an answer; a call waits in the
+            queue while another engine takes over
+        """
+        self._timeout = timeout
+        self._context = nova.context.get_admin_context()
+        self._api = rpcapi.EngineAPI(
+            rpc.get_client(rpcapi.EngineAPI.target()))
+
+    @property
+    def failover_id(self) -> str:
+        """The request id that requests of this command have."""
+        return str(self._context.request_id)
+
+    def recover(self, request: requests.Request) -> str:
+        """Have the engine recover what is asked for.
+
+        :returns: the request id under which it records
+        :raises BrokerUnavailable: if the bus is down
+        :raises EngineOlder: if the engine is of an older release
+        :raises EngineUnavailable: if no engine answers
+        """
+        return self._asked(lambda: self._api.recover(
+            self._context, request.to_primitive(), self._timeout))
+
+    def progress(self, backends: list[str]) -> dict[str, dict[str, Any]]:
+        """Return how far it is, see ``EngineAPI.progress``.
+
+        Parameters and exceptions are as those of :meth:`recover`.
+        """
+        return self._asked(lambda: self._api.progress(
+            self._context, backends, self._timeout))
+
+    def health(self) -> dict[str, Any]:
+        """Return how the engine fares, see ``EngineAPI.health``.
+
+        Exceptions are those of :meth:`recover`.
+        """
+        return self._asked(lambda: self._api.health(
+            self._context, self._timeout))
+
+    def status(self, backend: str) -> dict[str, Any]:
+        """Return what the engine remembers, see ``EngineAPI.status``.
+
+        Exceptions are those of :meth:`recover`.
+        """
+        return self._asked(lambda: self._api.status(
+            self._context, backend, self._timeout))
+
+    def _asked(self, call: Callable[[], _T]) -> _T:
+        try:
+            self._api.reach_bus(self._context)
+            return call()
+        except messaging.MessagingTimeout as exc:
+            raise exception.EngineUnavailable(
+                seconds='%g' % self._timeout) from exc
+        except (messaging.MessageDeliveryFailure,
+                kombu_exception.KombuError, OSError) as exc:
+            raise exception.BrokerUnavailable(
+                reason=bus_reason(exc)) from exc
+        except messaging.MessagingException as exc:
+            raise _refused(exc) from exc
+
+
+def bus_reason(error: Exception) -> str:
+    """Return why a bus cannot be used, in one line without secrets."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return str(strutils.mask_password(lines[0])).rstrip('.')
+
+
+def _refused(error: Exception) -> exception.FailoverException:
+    kinds = {type(error).__name__, getattr(error, 'exc_type', '')}
+    if kinds & set(_OLDER):
+        return errors.EngineOlder()
+    return exception.EngineUnavailable(
+        'The engine could not do it (%s); its log says more.'
+        % type(error).__name__)

@@ -1,0 +1,292 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""In what order servers are recovered, at thousands of them.
+
+Servers that need slots of the same host and the same backends wait in one
+lane, most urgent first, because either all of them may start or none. A lane
+whose host is full, down or silent is parked until that changes, and one that
+needs slots of several backends stands at one that is full: so a step costs
+the logarithm of what waits, whatever waits. Nothing here locks or acts;
+:mod:`nova_failover_ext.engine.dispatcher.dispatcher` does.
+"""
+
+import collections
+from collections.abc import Callable, Iterable
+import dataclasses
+import heapq
+import itertools
+
+from nova_failover_ext.engine import work_items
+
+Host = tuple[str, str]
+Key = tuple[Host, frozenset[str]]
+Rank = tuple[int, int, int]
+
+
+@dataclasses.dataclass(order=True, slots=True)
+class _Entry:
+    priority: int
+    number: int
+    work: work_items.Work = dataclasses.field(compare=False)
+    host: Host = dataclasses.field(compare=False)
+    backends: frozenset[str] = dataclasses.field(compare=False)
+
+
+@dataclasses.dataclass(order=True, slots=True)
+class _Lane:
+    number: int
+    host: Host = dataclasses.field(compare=False)
+    backends: frozenset[str] = dataclasses.field(compare=False)
+    entries: list[tuple[int, int, _Entry]] = dataclasses.field(
+        compare=False, default_factory=list)
+    #: the backend in whose order it stands, None while it is parked
+    place: str | None = dataclasses.field(compare=False, default=None)
+
+
+class Queue:
+    """What waits and what is in flight; one server is there once in each.
+
+    The most urgent goes first. Among equals the backends take turns, and
+    within a backend it is first come, first served.
+    """
+
+    def __init__(self, caps: work_items.Caps,
+                 limit: Callable[[str], int] | None = None,
+                 may_send: Callable[[str, str], bool] | None = None) -> None:
+        """Start with nothing.
+
+        :param limit: how many of a backend may be in flight at present, if
+            that can be less than the cap
+        :param may_send: whether a host, given by cell and name, can be asked
+        """
+        self._caps = caps
+        self._limit = limit or (lambda _backend: caps.per_backend)
+        self._may_send = may_send or (lambda _cell, _host: True)
+        self._numbers = itertools.count()
+        self._waiting: dict[str, _Entry] = {}
+        self._running: dict[str, _Entry] = {}
+        self._waiting_of = _ids_by_backend()
+        self._running_of = _ids_by_backend()
+        self._on_host: collections.Counter[Host] = collections.Counter()
+        self._lanes: dict[Key, _Lane] = {}
+        self._orders: dict[str, list[tuple[int, int, _Lane]]] = {}
+        self._parked: dict[Host, list[_Lane]] = {}
+        self._served: dict[str, int] = {}
+
+    def add(self, works: Iterable[work_items.Work]) -> None:
+        """Let these wait too.
+
+        Work for a server that waits already takes the place of what the
+        same backends wanted of it. What is part of the work in flight is
+        left out.
+        """
+        for work in works:
+            older = self._forget(work.server_id)
+            running = self._running.get(work.server_id)
+            if running and running.work.covers(work):
+                rest = older and _without(older.work, work.backends)
+            else:
+                rest = work.joined(older.work if older else None)
+            if rest:
+                self._wait(rest, older)
+
+    def replace(self, backend: str, works: Iterable[work_items.Work]) -> None:
+        """Let these wait instead of all that waited for a backend."""
+        works = list(works)
+        kept = {work.server_id for work in works}
+        for server_id in self._waiting_of[backend] - kept:
+            older = self._forget(server_id)
+            rest = older and older.work.without(backend)
+            if rest:
+                self._wait(rest, older)
+        self.add(works)
+
+    def clear(self) -> None:
+        """Drop all that waits."""
+        for server_id in list(self._waiting):
+            self._forget(server_id)
+        self._lanes = {}
+        self._orders = {}
+        self._parked = {}
+
+    def take(self) -> work_items.Work | None:
+        """Choose what starts next, and count it as in flight.
+
+        :returns: None if nothing may start now
+        """
+        if len(self._running) >= self._caps.total:
+            return None
+        found: tuple[Rank, str, _Entry] | None = None
+        # None of a backend comes before what its order begins with.
+        for bound, backend in sorted(
+                (self._rank(backend, *order[0][:2]), backend)
+                for backend, order in self._orders.items()):
+            if found and found[0] < bound:
+                break
+            entry = self._first(backend)
+            if entry:
+                rank = self._rank(backend, entry.priority, entry.number)
+                found = min(found or (rank, backend, entry),
+                            (rank, backend, entry))
+        if found is None:
+            return None
+        _rank, backend, entry = found
+        self._served[backend] = next(self._numbers)
+        return self._begin(entry)
+
+    def release(self, work: work_items.Work) -> None:
+        """Count a work as in flight no longer."""
+        entry = self._running.pop(work.server_id)
+        for backend in entry.backends:
+            self._running_of[backend].discard(work.server_id)
+        self._on_host[entry.host] -= 1
+        if not self._on_host[entry.host]:
+            del self._on_host[entry.host]
+        held = self._waiting.get(work.server_id)
+        if held:
+            self._line_up(held)
+        self._unpark(entry.host)
+
+    def recheck(self) -> None:
+        """Look again at the hosts that could not be asked."""
+        for host in list(self._parked):
+            self._unpark(host)
+
+    def waiting(self, backend: str) -> int:
+        """Return how many servers wait for a backend."""
+        return len(self._waiting_of[backend])
+
+    def in_flight(self, backend: str) -> int:
+        """Return how many servers are being recovered for a backend."""
+        return len(self._running_of[backend])
+
+    def waiting_ids(self, backend: str) -> set[str]:
+        """Return the ids of the servers that wait for a backend."""
+        return set(self._waiting_of[backend])
+
+    def in_flight_ids(self, backend: str) -> set[str]:
+        """Return the ids of the servers being recovered for a backend."""
+        return set(self._running_of[backend])
+
+    def _wait(self, work: work_items.Work, older: _Entry | None) -> None:
+        number = older.number if older else next(self._numbers)
+        entry = _Entry(work.priority, number, work, (work.cell, work.host),
+                       work.backends)
+        self._waiting[work.server_id] = entry
+        for backend in entry.backends:
+            self._waiting_of[backend].add(work.server_id)
+        if work.server_id not in self._running:
+            self._line_up(entry)
+
+    def _begin(self, entry: _Entry) -> work_items.Work:
+        server_id = entry.work.server_id
+        self._forget(server_id)
+        self._running[server_id] = entry
+        self._on_host[entry.host] += 1
+        for backend in entry.backends:
+            self._running_of[backend].add(server_id)
+        return entry.work
+
+    def _forget(self, server_id: str) -> _Entry | None:
+        # Its lane finds out when it is its turn.
+        entry = self._waiting.pop(server_id, None)
+        if entry:
+            for backend in entry.backends:
+                self._waiting_of[backend].discard(server_id)
+        return entry
+
+    def _line_up(self, entry: _Entry) -> None:
+        key = (entry.host, entry.backends)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(
+                next(self._numbers), *key, place=min(entry.backends))
+        heapq.heappush(lane.entries, (entry.priority, entry.number, entry))
+        if lane.place and lane.entries[0][2] is entry:
+            self._stand(lane, lane.place, entry)
+
+    def _stand(self, lane: _Lane, backend: str, head: _Entry) -> None:
+        lane.place = backend
+        heapq.heappush(self._orders.setdefault(backend, []),
+                       (head.priority, head.number, lane))
+
+    def _head(self, lane: _Lane) -> _Entry | None:
+        while lane.entries:
+            entry = lane.entries[0][2]
+            if self._waiting.get(entry.work.server_id) is entry:
+                return entry
+            heapq.heappop(lane.entries)
+        self._lanes.pop((lane.host, lane.backends), None)
+        return None
+
+    def _rank(self, backend: str, priority: int, number: int) -> Rank:
+        return priority, self._served.get(backend, -1), number
+
+    def _first(self, backend: str) -> _Entry | None:
+        # A lane stands here under a head that it has, or that it had.
+        if self._full(backend):
+            return None
+        order = self._orders[backend]
+        while order:
+            priority, number, lane = order[0]
+            head = self._head(lane) if lane.place == backend else None
+            if head is None:
+                heapq.heappop(order)
+            elif (head.priority, head.number) != (priority, number):
+                heapq.heapreplace(order, (head.priority, head.number, lane))
+            elif self._moved_aside(lane, head):
+                heapq.heappop(order)
+            else:
+                return head
+        del self._orders[backend]
+        return None
+
+    def _moved_aside(self, lane: _Lane, head: _Entry) -> bool:
+        if not self._has_slot(lane.host):
+            lane.place = None
+            self._parked.setdefault(lane.host, []).append(lane)
+            return True
+        if len(lane.backends) > 1:
+            full = next(filter(self._full, lane.backends), None)
+            if full is not None:
+                self._stand(lane, full, head)
+                return True
+        return False
+
+    def _unpark(self, host: Host) -> None:
+        if not self._has_slot(host):
+            return
+        for lane in self._parked.pop(host, ()):
+            head = self._head(lane)
+            if head:
+                self._stand(lane, min(lane.backends), head)
+
+    def _has_slot(self, host: Host) -> bool:
+        return (self._on_host[host] < self._caps.per_host
+                and self._may_send(*host))
+
+    def _full(self, backend: str) -> bool:
+        return len(self._running_of[backend]) >= min(
+            self._limit(backend), self._caps.per_backend)
+
+
+def _ids_by_backend() -> collections.defaultdict[str, set[str]]:
+    return collections.defaultdict(set)
+
+
+def _without(work: work_items.Work,
+             backends: Iterable[str]) -> work_items.Work | None:
+    left: work_items.Work | None = work
+    for backend in backends:
+        left = left and left.without(backend)
+    return left

@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The statements on Nova's databases.
+
+The one module of the engine that uses what Nova keeps private, read in Nova
+31 to 34:
+
+* ``nova.db.main.models``: BlockDeviceMapping, Instance, InstanceMetadata,
+  InstanceAction, InstanceActionEvent and the columns named below;
+* ``nova.db.main.api.pick_context_manager_reader``: opens a session on the
+  database of the cell that the context is targeted at;
+* ``nova.objects.ServiceList``; ``nova.servicegroup.API.service_is_up``.
+
+Nova's objects would load one server or volume per query; each function here
+is one statement.
+"""
+
+import datetime
+import json
+from typing import Any
+
+import nova.context
+from nova.db.main import api as db_api
+from nova.db.main import models
+from nova import objects
+from nova import servicegroup
+import sqlalchemy as sa
+
+from nova_failover_ext.engine import model
+from nova_failover_ext.recovery import policy
+from nova_failover_ext.recovery import staleness
+
+#: Name of the instance action of a recovery.
+ACTION = 'failover_recover'
+
+_METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
+_BDM = models.BlockDeviceMapping
+_INSTANCE = models.Instance
+_META = models.InstanceMetadata
+_ACTION = models.InstanceAction
+_EVENT = models.InstanceActionEvent
+
+
+@db_api.pick_context_manager_reader
+def mappings_of_volumes(context: Any,
+                        volume_ids: tuple[str, ...]) -> list[Any]:
+    """Return the mappings that name the volumes, with their instances."""
+    return list(_mappings(context).filter(_BDM.volume_id.in_(volume_ids)))
+
+
+@db_api.pick_context_manager_reader
+def mappings_of_servers(context: Any,
+                        server_ids: tuple[str, ...]) -> list[Any]:
+    """Return the mappings of volumes of the servers, with the instances."""
+    return list(_mappings(context).filter(
+        _BDM.volume_id.isnot(None), _BDM.instance_uuid.in_(server_ids)))
+
+
+@db_api.pick_context_manager_reader
+def metadata(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
+    """Return the metadata of the servers that is ours."""
+    return list(context.session.query(
+        _META.instance_uuid, _META.key, _META.value).filter(
+        _META.deleted == 0, _META.key.in_(_METADATA_KEYS),
+        _META.instance_uuid.in_(server_ids)))
+
+
+@db_api.pick_context_manager_reader
+def recoveries(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
+    """Return the latest recovery of each server, with its last event."""
+    latest = sa.select(sa.func.max(_ACTION.id)).where(
+        _ACTION.action == ACTION, _ACTION.instance_uuid.in_(server_ids),
+    ).group_by(_ACTION.instance_uuid)
+    # Each try is an event of the action; the last one tells where it is.
+    last_event = sa.select(sa.func.max(_EVENT.id)).where(
+        _EVENT.action_id == _ACTION.id).correlate(_ACTION).scalar_subquery()
+    return list(context.session.query(
+        _ACTION.instance_uuid, _ACTION.request_id, _ACTION.start_time,
+        _ACTION.message, _EVENT.result, _EVENT.details,
+        _EVENT.finish_time,
+    ).outerjoin(_EVENT, _EVENT.id == last_event).filter(
+        _ACTION.id.in_(latest)))
+
+
+def computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
+    """Tell of each compute host of the cell whether its service is up."""
+    group = servicegroup.API()
+    services = objects.ServiceList.get_by_binary(
+        context, 'nova-compute', include_disabled=True)
+    return {s.host: bool(group.service_is_up(s)) for s in services}
+
+
+def stamp(connection_info: str | None) -> str | None:
+    """Return the stamp in a mapping's connection_info, None for none."""
+    # The rest of it may hold secrets and goes no further than here.
+    try:
+        parsed = json.loads(connection_info or '{}')
+    except ValueError:
+        return None
+    # A recovery that has begun and not ended is never to be skipped.
+    if not isinstance(parsed, dict) or staleness.MARK in parsed:
+        return None
+    value = parsed.get(staleness.STAMP)
+    return value if isinstance(value, str) else None
+
+
+def recovery(row: Any) -> model.Recovery:
+    """Return what a row of :func:`recoveries` tells."""
+    return model.Recovery(
+        server_id=row.instance_uuid, failover_id=row.request_id or '',
+        started_at=_utc(row.start_time), finished_at=_utc(row.finish_time),
+        result=row.result, message=row.details or row.message)
+
+
+def _utc(when: datetime.datetime | None) -> datetime.datetime | None:
+    return when and when.replace(tzinfo=datetime.UTC)
+
+
+def _mappings(context: Any) -> Any:
+    return context.session.query(
+        _BDM.volume_id, _BDM.attachment_id, _BDM.device_name,
+        _BDM.boot_index, _BDM.connection_info, _BDM.instance_uuid,
+        _INSTANCE.uuid, _INSTANCE.display_name, _INSTANCE.project_id,
+        _INSTANCE.host, _INSTANCE.vm_state, _INSTANCE.task_state,
+        _INSTANCE.deleted,
+    ).outerjoin(_INSTANCE, _INSTANCE.uuid == _BDM.instance_uuid).filter(
+        _BDM.deleted == 0)

@@ -1,0 +1,86 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The engine's RPC endpoint, for the command line."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nova import rpc
+from oslo_config import cfg
+import oslo_messaging as messaging
+
+from nova_failover_ext.api import requests
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.engine.reconciler import reconciler
+
+
+class Endpoint:
+    """Server side of :class:`nova_failover_ext.api.rpcapi.EngineAPI`."""
+
+    target = messaging.Target(version=rpcapi.EngineAPI.VERSION)
+
+    def __init__(self, own: reconciler.Coordinator, host: str,
+                 about: Callable[[], dict[str, Any]]) -> None:
+        """Remember whom to ask.
+
+        :param host: name of this controller, for :meth:`ping`
+        :param about: what else :meth:`health` tells
+        """
+        self._coordinator = own
+        self._host = host
+        self._about = about
+
+    def recover(self, _context: Any, request: dict[str, Any]) -> str:
+        """Look at some servers of a backend now.
+
+        :returns: the request id that is recorded
+        :raises ValueError: if the request is nonsense
+        """
+        return self._coordinator.recover(
+            requests.Request.from_primitive(request))
+
+    def progress(self, _context: Any, backends: list[str]
+                 ) -> dict[str, dict[str, Any]]:
+        """Return how far backends are."""
+        return self._coordinator.progress(backends)
+
+    def health(self, _context: Any) -> dict[str, Any]:
+        """Tell how this engine fares."""
+        return {**self.ping(_context), **self._about(),
+                **self._coordinator.health()}
+
+    def recover_backend(self, _context: Any, backend: str,
+                        failover_id: str | None = None) -> str:
+        """Ask about every server of a backend now.
+
+        :returns: the request id that is recorded
+        """
+        return self._coordinator.recover_backend(backend, failover_id)
+
+    def status(self, _context: Any, backend: str) -> dict[str, Any]:
+        """Return what is remembered of a backend."""
+        return self._coordinator.report(backend)
+
+    def ping(self, _context: Any) -> dict[str, str]:
+        """Tell that an engine is here."""
+        return {'host': self._host, 'version': rpcapi.EngineAPI.VERSION}
+
+
+def server(conf: cfg.ConfigOpts, endpoint: Endpoint) -> Any:
+    """Return a server on the API cell's bus; it is not started.
+
+    Upstream relied on, read in Nova 31 to 34: ``nova.rpc.get_server``.
+    """
+    return rpc.get_server(
+        messaging.Target(topic=rpcapi.ENGINE_TOPIC, server=conf.host),
+        [endpoint])

@@ -1,0 +1,230 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What the engine remembers of a backend: pacing and reasons, never truth.
+
+It may be lost with the process; the next look computes everything anew.
+"""
+
+import dataclasses
+import datetime
+import threading
+from typing import Any
+
+from oslo_context import context as oslo_context
+from oslo_utils import timeutils
+from oslo_utils import uuidutils
+
+from nova_failover_ext.api import requests
+from nova_failover_ext.engine.dispatcher import attempts
+from nova_failover_ext.engine.inventory import snapshot
+from nova_failover_ext.engine.reconciler import server_states as own_standings
+
+#: How many requests of operators are remembered.
+REQUESTS = 20
+
+#: A compute host: uuid of its cell, and its name.
+Host = tuple[str, str]
+
+
+def valid_failover_id(text: str | None) -> bool:
+    """Tell whether a failover id is a request id, ``req-<uuid>``."""
+    return (text is not None and text.startswith('req-')
+            and uuidutils.is_uuid_like(text[4:]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wait:
+    """How long Cinder has been waited for.
+
+    :ivar started: when that began, in seconds of the engine's clock
+    :ivar cause: the target, and whether only volume rows were missing;
+        another one is waited for anew
+    :ivar since: when that began
+    :ivar until: when it is no longer looked at often
+    """
+
+    started: float
+    cause: tuple[str, bool]
+    since: datetime.datetime
+    until: datetime.datetime
+
+
+@dataclasses.dataclass
+class BackendState:
+    """What is remembered of one backend.
+
+    :ivar tries: see :class:`.dispatcher.attempts.Attempts`
+    :ivar standings: see :class:`.server_states.Standings`
+    :ivar target: the active_backend_id that ``failover_id`` is about
+    :ivar failover_id: request id of the failover, None while unknown
+    :ivar sought: whether the databases were asked for ``failover_id``
+    :ivar asked: what operators have asked for since the last look
+    :ivar begun: ids of the requests whose round has begun, the latest last
+    :ivar unasked: ids of the servers that this round has still to ask
+        about, whatever their stamps say
+    :ivar wanted: ids of the servers that operators have asked for
+    :ivar policies: what operators want done with servers, by id
+    :ivar ids: request ids by server, where it is not ``failover_id``
+    :ivar retrying: ids of servers whose hosts could not do it yet
+    :ivar wait: how long the gate is closed, None if it is open
+    :ivar signature: what Cinder's service said when works were planned
+    :ivar records: what the last whole look has read, without mappings
+    :ivar cells: the cell of each server that has not converged
+    :ivar held: ids of the servers that wait for their host, by host
+    :ivar moving: ids of the backend's servers, while Cinder fails it over
+    :ivar claims: results since the last whole look that it has to confirm
+    :ivar began_at: when the recovery began, None if none goes on
+    :ivar full_after: earliest time of the next whole look
+    :ivar partial_after: earliest time of the next look at some servers
+    :ivar glance_after: earliest time of the next look at the services
+    :ivar full_at: when the latest whole look ended
+    :ivar errors: looks in a row that could not read the truth
+    :ivar unread: whole looks in a row that could not read a cell
+    :ivar reason: why nothing is done at present, '' if it is
+    """
+
+    tries: attempts.Attempts
+    standings: own_standings.Standings = dataclasses.field(
+        default_factory=own_standings.Standings)
+    lock: Any = dataclasses.field(default_factory=threading.RLock)
+    target: str | None = None
+    failover_id: str | None = None
+    sought: bool = False
+    asked: list[requests.Request] = dataclasses.field(default_factory=list)
+    begun: list[str] = dataclasses.field(default_factory=list)
+    unasked: set[str] = dataclasses.field(default_factory=set)
+    wanted: set[str] = dataclasses.field(default_factory=set)
+    policies: dict[str, str] = dataclasses.field(default_factory=dict)
+    ids: dict[str, str] = dataclasses.field(default_factory=dict)
+    retrying: set[str] = dataclasses.field(default_factory=set)
+    wait: Wait | None = None
+    signature: tuple[str, str | None] | None = None
+    records: snapshot.Records | None = None
+    cells: dict[str, str] = dataclasses.field(default_factory=dict)
+    held: dict[Host, set[str]] = dataclasses.field(default_factory=dict)
+    moving: frozenset[str] = frozenset()
+    claims: int = 0
+    began_at: float | None = None
+    full_after: float = 0.0
+    partial_after: float = 0.0
+    glance_after: float = 0.0
+    full_at: float = 0.0
+    errors: int = 0
+    unread: int = 0
+    reason: str = ''
+    looked_at: datetime.datetime | None = None
+
+    def adopt(self, target: str, announced_id: str | None) -> None:
+        """Note the present target, and whose failover it is.
+
+        The first id that comes with the right target is kept, until an
+        operator asks.
+
+        :param target: the backend's present active_backend_id
+        :param announced_id: id of a failover to that target, if one is known
+        """
+        if target != self.target:
+            self.target = target
+            self.failover_id = None
+            # Of the stamps, none is right any more.
+            self.unasked, self.wanted = set(), set()
+            self.policies, self.ids = {}, {}
+        if self.failover_id is None and valid_failover_id(announced_id):
+            self.failover_id = announced_id
+        self.looked_at = timeutils.utcnow()
+
+    def adopt_group(self, announced_id: str | None,
+                    server_ids: set[str]) -> None:
+        """Note that a replication group has failed over.
+
+        Cinder does not record where to, so stamps may say too little.
+
+        :param announced_id: id of that failover
+        :param server_ids: of the servers with volumes of the group
+        """
+        if valid_failover_id(announced_id):
+            self.failover_id = announced_id
+        self.unasked = self.unasked | server_ids
+
+    def begin(self, request: requests.Request, server_ids: set[str]) -> None:
+        """Begin the round that an operator asks for.
+
+        :param request: its failover id is set
+        :param server_ids: of the servers that it is about
+        """
+        made = request.failover_id or ''
+        self.begun = [*self.begun, made][-REQUESTS:]
+        self.wanted |= server_ids
+        self.tries.forget(server_ids)
+        if request.whole:
+            self.failover_id = made
+            self.ids = {}
+        else:
+            self.ids.update(dict.fromkeys(server_ids, made))
+        for server_id in server_ids:
+            self.policies.pop(server_id, None)
+            if request.policy:
+                self.policies[server_id] = request.policy
+        if request.ignore_stamps:
+            self.unasked = self.unasked | server_ids
+
+    def settle(self, server_id: str) -> None:
+        """Note that nothing is left to do for a server."""
+        self.unasked.discard(server_id)
+        self.wanted.discard(server_id)
+        self.retrying.discard(server_id)
+
+    def closed(self, cause: tuple[str, bool], now: float,
+               timeout: float) -> float:
+        """Note that the gate is closed, and return for how long it is.
+
+        :param cause: see :class:`Wait`
+        :param now: the engine's clock in seconds
+        :param timeout: seconds to look often
+        """
+        if self.wait is None or cause != self.wait.cause:
+            since = timeutils.utcnow()
+            self.wait = Wait(now, cause, since, since
+                             + datetime.timedelta(seconds=timeout))
+        return now - self.wait.started
+
+    def id_for_work(self, server_id: str = '') -> str:
+        """Return the failover id, a new one if none is known."""
+        if self.failover_id is None:
+            self.failover_id = oslo_context.generate_request_id()
+        return self.ids.get(server_id, self.failover_id)
+
+    def report(self) -> dict[str, Any]:
+        """Return it as plain data for the bus."""
+        return {
+            'reason': self.reason,
+            'failover_id': self.failover_id,
+            'begun': self.begun,
+            'unasked': sorted(self.unasked),
+            'looked_at': self.looked_at and self.looked_at.isoformat(),
+            'servers': {
+                server_id: {'tries': attempt.count,
+                            'standing': getattr(
+                                self.standings.get(server_id), 'value', None),
+                            'outcome': attempt.outcome.value,
+                            'reason': attempt.reason}
+                for server_id, attempt in self.tries.all().items()}}
+
+    def gate(self) -> dict[str, Any]:
+        """Return how the gate stands as plain data for the bus."""
+        wait = self.wait
+        return {'open': wait is None and self.looked_at is not None,
+                'reason': self.reason,
+                'since': wait and wait.since.isoformat(),
+                'until': wait and wait.until.isoformat()}

@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""How many servers stand where, kept as it changes rather than counted."""
+
+import collections
+from collections.abc import Collection
+import threading
+
+from nova_failover_ext.api import server_state
+
+Standing = server_state.Standing
+
+
+class Standings:
+    """Where each server of a backend stands; counting costs nothing."""
+
+    def __init__(self) -> None:
+        """Know of no server."""
+        self._lock = threading.Lock()
+        self._by_server: dict[str, Standing] = {}
+        self._counts: collections.Counter[Standing] = collections.Counter()
+
+    def get(self, server_id: str) -> Standing | None:
+        """Return where a server stands, None if it is not known."""
+        return self._by_server.get(server_id)
+
+    def set(self, server_id: str, standing: Standing) -> None:
+        """Note where a server stands."""
+        with self._lock:
+            self._drop(server_id)
+            self._by_server[server_id] = standing
+            self._counts[standing] += 1
+
+    def drop(self, server_id: str) -> None:
+        """Forget a server that is gone."""
+        with self._lock:
+            self._drop(server_id)
+
+    def supersede(self) -> None:
+        """Note that what has not converged is superseded."""
+        with self._lock:
+            self._by_server = {
+                server_id: (standing if standing is Standing.CONVERGED
+                            else Standing.SUPERSEDED)
+                for server_id, standing in self._by_server.items()}
+            self._counts = collections.Counter(self._by_server.values())
+
+    def counts(self, in_flight: int) -> dict[Standing, int]:
+        """Return how many stand where; none is left out.
+
+        :param in_flight: how many of those that wait are being recovered
+        """
+        with self._lock:
+            found = {one: self._counts[one] for one in Standing}
+        found[Standing.RECOVERING] = min(in_flight, found[Standing.WAITING])
+        found[Standing.WAITING] -= found[Standing.RECOVERING]
+        return found
+
+    def keep_only(self, server_ids: Collection[str]) -> None:
+        """Forget all other servers."""
+        with self._lock:
+            for server_id in set(self._by_server) - set(server_ids):
+                self._drop(server_id)
+
+    def open(self) -> int:
+        """Return how many servers have not converged."""
+        with self._lock:
+            return len(self._by_server) - self._counts[Standing.CONVERGED]
+
+    def _drop(self, server_id: str) -> None:
+        old = self._by_server.pop(server_id, None)
+        if old is not None:
+            self._counts[old] -= 1

@@ -1,0 +1,255 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The forward-only half of a recovery: every step can be repeated.
+
+The order is what makes a crash at any point harmless: the old connection
+stays in the block device mapping until its host path is gone, the guest gets
+the new one only after it has let go of the old one, and the stamp, which says
+that all is well, comes last.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nova import exception as nova_exception
+from oslo_log import log as logging
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import policy as policies
+from nova_failover_ext.recovery import prepare
+from nova_failover_ext.recovery import probe
+from nova_failover_ext.recovery import states
+from nova_failover_ext.recovery import step_context
+from nova_failover_ext.recovery import steps
+from nova_failover_ext.recovery.virt import interface
+
+LOG = logging.getLogger(__name__)
+Way = states.Way
+Items = Sequence[prepare.Prepared]
+
+#: Why a volume is not healed yet under the policy refresh.
+AT_POWER_CYCLE = ('its guest keeps the old connection until its next power '
+                  'cycle, as the policy refresh asks')
+_MARKED = {Way.DETACH: policies.Policy.DETACH,
+           Way.WAIT: policies.Policy.REFRESH}
+
+
+class Commit:
+    """Brings the stale volumes of one server to the truth.
+
+    :ivar powered_off: whether this pass powered the guest off and has not
+        powered it on again
+    :ivar power_cycled: whether this pass powered the guest on
+    :ivar pending: what is still open for a volume, by its id
+    :ivar detached: ids of the volumes that were taken from the server
+    """
+
+    def __init__(self, own: components.Parts, context: Any, instance: Any,
+                 connector: dict[str, Any],
+                 others: Sequence[mapping.Mapping]) -> None:
+        """Prepare for one server.
+
+        :param own: what to work with
+        :param context: an admin's nova RequestContext
+        :param instance: the server, under its lock
+        :param connector: this host's connector
+        :param others: the server's other volumes, without which it cannot be
+            powered on again
+        """
+        self._parts = own
+        self._context = context
+        self._instance = instance
+        self._connector = connector
+        self._others = others
+        self._steps = steps.Steps(own, context, instance)
+        self.powered_off = False
+        self.power_cycled = False
+        self.pending: dict[str, str] = {}
+        self.detached: set[str] = set()
+
+    @property
+    def infos(self) -> list[dict[str, Any]]:
+        """The connection_info that came up meanwhile, for masking."""
+        return self._steps.infos
+
+    def run(self, stale: Items, ways: Sequence[Way], guest_runs: bool,
+            has_to_run: bool) -> None:
+        """Do it.
+
+        :param stale: the volumes that need it
+        :param ways: how, for each of them
+        :param guest_runs: whether there is a running guest
+        :param has_to_run: whether it has to run afterwards
+        :raises RecoveryFailed: with the step that failed; run it again
+        :raises StorageUnreachable: if another volume would keep the guest
+            from being powered on again; nothing was changed
+        """
+        by_way = {way: [item for item, its in zip(stale, ways, strict=True)
+                        if its is way] for way in Way}
+        # A guest that is off in the midst of a recovery has to run again
+        # also if no volume of it is stale any more.
+        cycle = bool(by_way[Way.POWER_CYCLE]) or (
+            has_to_run and not guest_runs)
+        if cycle and guest_runs:
+            self._try_others()
+        for item, way in zip(stale, ways, strict=True):
+            self._begin(item, guest_runs, _MARKED.get(way))
+        for item in by_way[Way.FINISH] + by_way[Way.WAIT]:
+            self._steps.update(item, self._connector)
+            self._steps.complete(item)
+        for item in by_way[Way.WAIT]:
+            self.pending[item.volume.volume_id] = AT_POWER_CYCLE
+        self._exchange(by_way[Way.EXCHANGE])
+        if cycle:
+            self._power_cycle(by_way[Way.POWER_CYCLE], by_way[Way.DETACH])
+        else:
+            self._hot(by_way[Way.REPLUG], by_way[Way.DETACH], guest_runs)
+        self._settle([item for item, way in zip(stale, ways, strict=True)
+                      if way not in (Way.WAIT, Way.DETACH)], has_to_run)
+
+    def catch_up(self, stale: Items) -> None:
+        """Exchange the records before Nova itself powers the guest on.
+
+        :param stale: the volumes that need it
+        :raises RecoveryFailed: with the step that failed
+        """
+        self._power_off(stale)
+        self._exchange(stale)
+        self._settle(stale, has_to_run=False)
+
+    def _begin(self, item: prepare.Prepared, guest_runs: bool,
+               policy: policies.Policy | None) -> None:
+        with step_context.step('begin'):
+            place = (self._parts.virt.place(self._instance, item.volume)
+                     if guest_runs else None)
+            item.volume.begin(place, policy)
+
+    def _exchange(self, items: Items) -> None:
+        for item in items:
+            fresh = self._steps.update(item, self._connector)
+            self._steps.exchange(item, fresh)
+            if self._parts.virt.connects_when_off:
+                self._steps.connect(item)
+            self._steps.complete(item)
+
+    def _hot(self, replug: Items, detach: Items, guest_runs: bool) -> None:
+        for number, item in enumerate(detach):
+            try:
+                # A guest that is off has the disk in its definition, and
+                # would take no other at that name.
+                self._detach(item, guest_runs or (
+                    not self._parts.virt.connects_when_off))
+            except interface.GuestHoldsDevice as error:
+                self._held(error, replug, detach[number:])
+                return
+        for number, item in enumerate(replug):
+            fresh = self._steps.update(item, self._connector)
+            try:
+                self._replug(item, fresh)
+            except interface.GuestHoldsDevice as error:
+                self._held(error, replug[number:], ())
+                return
+            self._steps.complete(item)
+
+    def _held(self, error: Exception, replug: Items, detach: Items) -> None:
+        LOG.warning('%s A power cycle is needed', error,
+                    instance=self._instance)
+        self._try_others_or_fail(error)
+        self._power_cycle(replug, detach)
+
+    def _replug(self, item: prepare.Prepared, fresh: dict[str, Any]) -> None:
+        with step_context.step('release'):
+            self._parts.virt.release(self._instance, item.volume)
+        self._steps.exchange(item, fresh)
+        self._steps.connect(item)
+        with step_context.step('plug'):
+            self._parts.virt.plug(self._context, self._instance, item.volume)
+
+    def _detach(self, item: prepare.Prepared, release: bool) -> None:
+        if release:
+            with step_context.step('release'):
+                self._release(item)
+        self._steps.remove(item)
+        self.detached.add(item.volume.volume_id)
+
+    def _release(self, item: prepare.Prepared) -> None:
+        try:
+            self._parts.virt.release(self._instance, item.volume)
+        except nova_exception.InstanceNotFound:
+            LOG.debug('The hypervisor has nothing of the guest',
+                      instance=self._instance)
+
+    def _try_others(self) -> None:
+        for volume in self._others:
+            probe.probe(volume.volume_id, volume.connection_info,
+                        self._parts.conf.failover_compute.reach_timeout)
+
+    def _try_others_or_fail(self, held: Exception) -> None:
+        try:
+            self._try_others()
+        except exception.StorageUnreachable as error:
+            raise exception.RecoveryFailed(
+                step='release', reason=f'{held} A power cycle would not bring '
+                f'the guest back: {error}') from error
+
+    def _power_cycle(self, items: Items, detach: Items) -> None:
+        fresh = [self._steps.update(item, self._connector) for item in items]
+        self._power_off(items)
+        for item in detach:
+            self._detach(item, release=False)
+        for item, info in zip(items, fresh, strict=True):
+            self._steps.exchange(item, info)
+            self._steps.connect(item)
+        with step_context.step('power_on'):
+            self._power_on(len(items) + len(self._others))
+        self.powered_off, self.power_cycled = False, True
+        for item in items:
+            self._steps.complete(item)
+
+    def _power_on(self, volumes: int) -> None:
+        # Nova connects all volumes once more, and may hang as any connect.
+        self._parts.calls.call(
+            ('power_on', self._instance.uuid), self._parts.host.power_on,
+            self._parts.conf.failover_compute.connect_timeout * max(
+                volumes, 1), self._context, self._instance)
+
+    def _power_off(self, items: Items) -> None:
+        # A guest that shuts down by itself writes to its root volume, and
+        # the old site must see no more writes.
+        clean = not any(item.volume.root for item in items)
+        self.powered_off = True
+        with step_context.step('power_off'):
+            if self._parts.virt.guest_runs(self._instance):
+                self._parts.host.power_off(
+                    self._context, self._instance, clean)
+            if self._parts.virt.guest_runs(self._instance):
+                raise exception.RecoveryFailed(
+                    step='power_off', reason='the guest is still there')
+
+    def _settle(self, items: Items, has_to_run: bool) -> None:
+        for item in items:
+            volume = item.volume
+            volume.reload(self._parts.host.mapping(
+                self._context, self._instance.uuid, volume.volume_id))
+            self._steps.clean(item)
+            self._steps.verify(volume, has_to_run)
+            problem = self._steps.left.get(volume.volume_id)
+            if problem:
+                self.pending[volume.volume_id] = (
+                    'it is healed, but its old connection is still on the '
+                    f'host, to be removed later ({problem})')
+            else:
+                with step_context.step('stamp'):
+                    volume.stamp(item.stamp)

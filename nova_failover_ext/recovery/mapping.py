@@ -1,0 +1,177 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A block device mapping with its connection_info as a dictionary.
+
+Besides what Cinder, os-brick and Nova keep in connection_info, a recovery
+keeps keys of its own there (see ``truth``): the stamp; while it is at work, a
+mark with the place of the disk in the guest, so that a pass after a crash
+knows that there is something to finish, and where; and old connections that
+could not be removed from the host yet.
+"""
+
+from typing import Any
+
+from oslo_serialization import jsonutils
+
+from nova_failover_ext.recovery import policy as policies
+from nova_failover_ext.recovery import staleness
+
+# What Nova stashes at the top level and must survive a refresh
+# (nova.virt.block_device.DriverVolumeBlockDevice._volume_attach). Not so
+# data['multipath_id']: it names the old array's device, and connecting the
+# new one over Fibre Channel writes the new name.
+_STASHED = ('serial', 'multiattach')
+
+
+class Mapping:
+    """One attached volume of a server.
+
+    :ivar bdm: the nova.objects.BlockDeviceMapping
+    :ivar connection_info: its connection_info, changed only by the methods
+    """
+
+    def __init__(self, bdm: Any) -> None:
+        """Parse the mapping's connection_info.
+
+        :param bdm: a nova.objects.BlockDeviceMapping of a volume
+        """
+        self.reload(bdm)
+
+    @property
+    def volume_id(self) -> str:
+        """Cinder's volume id."""
+        return str(self.bdm.volume_id)
+
+    @property
+    def root(self) -> bool:
+        """Whether the server boots from this volume."""
+        return bool(self.bdm.boot_index == 0)
+
+    @property
+    def multiattach(self) -> bool:
+        """Whether several servers may have the volume."""
+        return bool(self.connection_info.get('multiattach'))
+
+    def begin(self, place: str | None,
+              policy: policies.Policy | None = None) -> None:
+        """Save that a recovery is at work, before anything is changed.
+
+        :param place: where the disk sits in the guest, in the virt driver's
+            own words; what an earlier, cut off pass has saved is kept
+        :param policy: DETACH or REFRESH, of which a later pass has to know
+        """
+        mark = dict(self._mark)
+        mark.setdefault('place', place)
+        mark.pop('policy', None)
+        if policy:
+            mark['policy'] = policy.value
+        if mark != self.connection_info.get(staleness.MARK):
+            info = {key: value for key, value in self.connection_info.items()
+                    if key != staleness.STAMP}
+            self._save(dict(info, **{staleness.MARK: mark}))
+
+    @property
+    def begun(self) -> bool:
+        """Whether a recovery of this mapping has begun and not ended."""
+        return staleness.MARK in self.connection_info
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being detached."""
+        return self._mark.get('policy') == policies.Policy.DETACH
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for the guest's next power cycle."""
+        return self._mark.get('policy') == policies.Policy.REFRESH
+
+    @property
+    def place(self) -> str | None:
+        """Where the disk sits in the guest, if that was remembered."""
+        place = self._mark.get('place')
+        return str(place) if place else None
+
+    @property
+    def _mark(self) -> dict[str, Any]:
+        return self.connection_info.get(staleness.MARK) or {}
+
+    @property
+    def leftovers(self) -> list[dict[str, Any]]:
+        """Old connection_info whose connections are still on the host."""
+        return list(self.connection_info.get(staleness.LEFTOVERS) or ())
+
+    @property
+    def device_name(self) -> str:
+        """The device name in the guest, such as /dev/vdb."""
+        return str(self.bdm.device_name)
+
+    def replace(self, fresh: dict[str, Any], connected: bool) -> None:
+        """Save fresh connection_info, with what must survive.
+
+        :param fresh: Cinder's connection_info in Nova's form
+        :param connected: whether the old connection is still on the host
+        """
+        info = dict(fresh)
+        info.setdefault('serial', self.volume_id)
+        leftovers = self.leftovers
+        if connected:
+            leftovers.append({
+                key: value for key, value in self.connection_info.items()
+                if key not in (staleness.MARK, staleness.LEFTOVERS)})
+        if leftovers:
+            info[staleness.LEFTOVERS] = leftovers
+        for key in (*_STASHED, staleness.MARK):
+            if key in self.connection_info:
+                info[key] = self.connection_info[key]
+        self._save(info)
+
+    def save(self) -> None:
+        """Save what os-brick added while it connected."""
+        self._save(self.connection_info)
+
+    def keep_leftovers(self, leftovers: list[dict[str, Any]]) -> None:
+        """Save which old connections are still on the host."""
+        info = {key: value for key, value in self.connection_info.items()
+                if key != staleness.LEFTOVERS}
+        if leftovers:
+            info[staleness.LEFTOVERS] = leftovers
+        if info != self.connection_info:
+            self._save(info)
+
+    def stamp(self, stamp: str) -> None:
+        """Save that the mapping is the truth.
+
+        :param stamp: see
+            :func:`nova_failover_ext.recovery.staleness.stamp_for`
+        """
+        info = {key: value for key, value in self.connection_info.items()
+                if key != staleness.MARK}
+        info[staleness.STAMP] = stamp
+        if info != self.connection_info:
+            self._save(info)
+
+    def reload(self, bdm: Any) -> None:
+        """Take what Nova itself saved meanwhile, at a power on.
+
+        :param bdm: the same block device mapping, read again
+        """
+        self.bdm = bdm
+        self.connection_info: dict[str, Any] = (
+            jsonutils.loads(bdm.connection_info)
+            if bdm.connection_info else {})
+
+    def _save(self, info: dict[str, Any]) -> None:
+        # Only this column: whatever else changed meanwhile stays.
+        self.bdm.connection_info = jsonutils.dumps(info)
+        self.bdm.save()
+        self.connection_info = info

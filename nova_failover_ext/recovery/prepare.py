@@ -1,0 +1,260 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The reversible half of a recovery: ask, compare, try to reach.
+
+Nothing here changes the guest, the host or any record.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+from oslo_log import log as logging
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import bounded
+from nova_failover_ext.recovery import cinder_api
+from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import policy as policies
+from nova_failover_ext.recovery import probe
+from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery import states
+from nova_failover_ext.recovery import step_context
+
+LOG = logging.getLogger(__name__)
+
+# Anything else means that Cinder would refuse attachment_update (409), or
+# that the volume is no longer the server's.
+_USABLE = ('in-use', 'attaching')
+_LOST = staleness.FAILED | {'not-capable'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """One volume, with what was found out about it.
+
+    :ivar volume: its block device mapping
+    :ivar stamp: for its mapping, once that is the truth
+    :ivar fresh: Cinder's answer to the question where it is
+    :ivar attachment: Cinder's attachment
+    :ivar record_stale: the mapping says something else than Cinder
+    :ivar attachment_stale: the attachment's record says something else
+    :ivar guest_stale: the guest has to let go of what it has
+    :ivar mounted: the guest's agent says that it is mounted
+    :ivar leftovers: an older connection is still on the host
+    """
+
+    volume: mapping.Mapping
+    stamp: str
+    fresh: dict[str, Any] = dataclasses.field(repr=False)
+    attachment: cinder_api.Attachment
+    record_stale: bool
+    attachment_stale: bool
+    guest_stale: bool
+    mounted: bool = False
+    leftovers: bool = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether anything has to be done for this volume."""
+        return (self.record_stale or self.attachment_stale or
+                self.guest_stale or not self.attachment.completed or
+                self.leftovers)
+
+    @property
+    def disk(self) -> states.Disk:
+        """What the choice of a way needs to know."""
+        return states.Disk(self.volume.root, self.guest_stale, self.mounted,
+                           self.volume.leaving)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unfit:
+    """A volume for which nothing can be done now, and why."""
+
+    volume: mapping.Mapping
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    """What is known of the server before its volumes are looked at.
+
+    :ivar runs: whether there is a running guest
+    :ivar has_to_run: whether it has to run afterwards
+    :ivar policy: what is to be done with its stale volumes
+    """
+
+    runs: bool
+    has_to_run: bool
+    policy: policies.Policy = policies.Policy.REATTACH
+
+    def gets(self, volume: mapping.Mapping) -> bool:
+        """Tell whether the volume will be connected for the guest."""
+        if volume.leaving or self.policy is policies.Policy.REFRESH:
+            return False
+        return self.has_to_run and (
+            volume.root or self.policy is not policies.Policy.DETACH)
+
+
+class Preparation:
+    """Finds out what is stale on one server."""
+
+    def __init__(self, own: components.Parts, context: Any, instance: Any,
+                 guest: Guest) -> None:
+        """Remember whom to ask, and about which server.
+
+        :param own: what to work with
+        :param context: an admin's nova RequestContext
+        :param instance: the server
+        :param guest: what is known of it
+        """
+        self._parts = own
+        self._conf = own.conf.failover_compute
+        self._context = context
+        self._instance = instance
+        self._guest = guest
+
+    @functools.cached_property
+    def connector(self) -> dict[str, Any]:
+        """This host's connector; os-brick runs commands to make one."""
+        with step_context.step('connector'):
+            made: dict[str, Any] = self._parts.calls.call(
+                ('connector', self._instance.uuid),
+                self._parts.virt.connector, self._conf.connect_timeout,
+                self._instance)
+        return made
+
+    def ask(self, volume: mapping.Mapping,
+            stamp: str) -> Prepared | Unfit:
+        """Ask Cinder where a volume is, and compare.
+
+        :param volume: its block device mapping
+        :param stamp: for its mapping, once that is the truth
+        :raises RecoveryDeferred: if Cinder does not answer
+        """
+        if volume.leaving:
+            return self._leaving(volume, stamp)
+        problem = unfit_reason(
+            self._parts.cinder.volume(self._context, volume.volume_id),
+            volume, self._guest.policy)
+        if not problem and self._guest.gets(volume):
+            problem = self._parts.virt.obstacle(
+                self._context, self._instance, volume)
+        if problem:
+            return Unfit(volume, problem)
+        fresh = self._ask(volume)
+        if self._still_leaves(volume, fresh):
+            return Unfit(volume, 'its connection to the same place still '
+                         'hangs while it is removed')
+        return self._compare(volume, stamp, fresh)
+
+    def _leaving(self, volume: mapping.Mapping,
+                 stamp: str) -> Prepared:
+        return Prepared(
+            volume, stamp, fresh={},
+            attachment=cinder_api.Attachment('detached', {}),
+            record_stale=True,
+            attachment_stale=False, guest_stale=self._guest.runs)
+
+    def _still_leaves(self, volume: mapping.Mapping,
+                      fresh: dict[str, Any]) -> bool:
+        return self._parts.calls.hangs(
+            ('disconnect', self._instance.uuid, volume.volume_id)) and any(
+            not staleness.differing_keys(info, fresh)
+            for info in volume.leftovers)
+
+    def _compare(self, volume: mapping.Mapping, stamp: str,
+                 fresh: dict[str, Any]) -> Prepared:
+        attachment = self._attachment(volume, fresh)
+        record_stale = bool(staleness.differing_keys(
+            volume.connection_info, fresh))
+        # Only where a recovery is due or was cut off: how a healthy guest's
+        # disk is written in its XML is not ours to judge.
+        guest_stale = self._guest.runs and (record_stale or (
+            volume.begun and not self._parts.virt.shows(
+                self._instance, volume)))
+        return Prepared(
+            volume, stamp, fresh, attachment, record_stale,
+            bool(staleness.differing_keys(attachment.connection_info, fresh)),
+            guest_stale, guest_stale and self._mounted(volume),
+            bool(volume.leftovers))
+
+    def _attachment(self, volume: mapping.Mapping,
+                    fresh: dict[str, Any]) -> cinder_api.Attachment:
+        if volume.bdm.attachment_id:
+            return self._parts.cinder.attachment(
+                self._context, volume.bdm.attachment_id)
+        # From before Cinder had attachments: the question has connected it.
+        return cinder_api.Attachment(cinder_api.ATTACHED, fresh)
+
+    def _mounted(self, volume: mapping.Mapping) -> bool:
+        if volume.root or self._guest.policy is not policies.Policy.REATTACH:
+            return False
+        try:
+            return bool(self._parts.calls.call(
+                ('agent', self._instance.uuid), self._parts.virt.mounted,
+                self._conf.guest_agent_timeout, self._instance, volume))
+        except bounded.TimedOut:
+            LOG.info('The guest agent does not answer',
+                     instance=self._instance)
+            return False
+
+    def _ask(self, volume: mapping.Mapping) -> dict[str, Any]:
+        fresh = self._parts.cinder.ask(
+            self._context, volume.volume_id, self.connector)
+        if not staleness.differing_keys(volume.connection_info, fresh):
+            return fresh
+        # What a driver answers differently each time says nothing; such keys
+        # must not cost a healthy server a power cycle.
+        again = self._parts.cinder.ask(
+            self._context, volume.volume_id, self.connector)
+        saved = volume.connection_info.get('data') or {}
+        for key in staleness.differing_keys(fresh, again):
+            again.get('data', {})[key] = saved.get(key)
+        return again
+
+    def reach(self, prepared: Prepared) -> None:
+        """Try that the volume's new place answers on this host.
+
+        :raises StorageUnreachable: if it does not
+        """
+        if prepared.fresh:
+            problem = self._parts.virt.lacks(prepared.fresh)
+            if problem:
+                raise exception.StorageUnreachable(
+                    volume_id=prepared.volume.volume_id, reason=problem)
+            probe.probe(prepared.volume.volume_id, prepared.fresh,
+                        self._conf.reach_timeout)
+
+
+def unfit_reason(found: cinder_api.Volume, volume: mapping.Mapping,
+                 policy: policies.Policy = policies.Policy.REATTACH) -> str:
+    """Say why a volume cannot be recovered now; a pure decision.
+
+    :param found: the volume as Cinder knows it
+    :param volume: the block device mapping
+    :param policy: what is to be done with stale volumes
+    :returns: an empty string if it can be
+    """
+    if found.replication_status == staleness.FAILING_OVER:
+        return 'Cinder is still failing it over'
+    if found.replication_status in _LOST:
+        return f'its replication_status is {found.replication_status}'
+    if found.status not in _USABLE:
+        return f'its status in Cinder is {found.status}'
+    if policy is policies.Policy.DETACH and not volume.bdm.attachment_id:
+        return ('it has a legacy attachment without an attachment id, which '
+                'only its owner can detach')
+    return ''

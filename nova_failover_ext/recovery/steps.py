@@ -1,0 +1,228 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The single steps of a recovery; each can be repeated after a crash.
+
+What follows upon what is decided in ``commit``. Here it is made sure that
+each step is bounded in time and named when it fails, and that no old
+connection is forgotten on the host.
+"""
+
+from collections.abc import Iterator
+import contextlib
+from typing import Any
+
+from oslo_log import log as logging
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import masking
+from nova_failover_ext.recovery import prepare
+from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery import step_context
+
+LOG = logging.getLogger(__name__)
+
+
+class Steps:
+    """The steps for the volumes of one server.
+
+    :ivar infos: connection_info that came up meanwhile, for masking
+    :ivar left: why an old connection is still on the host, by volume id
+    """
+
+    def __init__(self, own: components.Parts,
+                 context: Any, instance: Any) -> None:
+        """Remember the server.
+
+        :param own: what to work with
+        :param context: an admin's nova RequestContext
+        :param instance: the server, under its lock
+        """
+        self._parts = own
+        self._conf = own.conf.failover_compute
+        self._context = context
+        self._instance = instance
+        self.infos: list[dict[str, Any]] = []
+        self.left: dict[str, str] = {}
+
+    def update(self, item: prepare.Prepared,
+               connector: dict[str, Any]) -> dict[str, Any]:
+        """Point Cinder's attachment at where the volume is.
+
+        :returns: fresh connection_info
+        :raises RecoveryFailed: if Cinder refuses or does not answer
+        """
+        if not item.attachment_stale:
+            return item.attachment.connection_info
+        LOG.info('Updating attachment %(attachment)s of volume %(volume)s',
+                 {'attachment': item.volume.bdm.attachment_id,
+                  'volume': item.volume.volume_id}, instance=self._instance)
+        fresh = self._parts.cinder.update(
+            self._context, item.volume.bdm.attachment_id, connector,
+            item.volume.device_name)
+        self.infos.append(fresh)
+        return fresh
+
+    def complete(self, item: prepare.Prepared) -> None:
+        """Mark Cinder's attachment complete, if it is not.
+
+        :raises RecoveryFailed: if Cinder refuses or does not answer
+        """
+        if item.attachment_stale or not item.attachment.completed:
+            self._parts.cinder.complete(
+                self._context, item.volume.bdm.attachment_id)
+
+    def exchange(self, item: prepare.Prepared,
+                 fresh: dict[str, Any]) -> None:
+        """Remove the old connection from the host, and save the new one.
+
+        Once the guest has let go, an old connection that cannot be removed
+        does not keep it from the new one: it stays recorded, to be removed
+        by a later pass.
+
+        :raises RecoveryFailed: if the mapping cannot be saved
+        """
+        if not item.record_stale:
+            return
+        volume = item.volume
+        with self._alone(volume):
+            problem = self._disconnect(volume, volume.connection_info)
+            if problem:
+                LOG.warning(
+                    'The old connection of volume %(volume)s cannot be '
+                    'removed from this host now: %(problem)s',
+                    {'volume': volume.volume_id, 'problem': problem},
+                    instance=self._instance)
+                self.left[volume.volume_id] = problem
+            with step_context.step('save'):
+                volume.replace(fresh, connected=bool(problem))
+
+    def clean(self, item: prepare.Prepared) -> None:
+        """Remove what earlier passes had to leave on the host.
+
+        :raises RecoveryFailed: if the mapping cannot be saved
+        """
+        volume = item.volume
+        kept = []
+        for info in volume.leftovers:
+            # It is in use again after a failback.
+            if not staleness.differing_keys(info, volume.connection_info):
+                continue
+            problem = (self.left.get(volume.volume_id) or
+                       self._disconnect(volume, info))
+            if problem:
+                self.left[volume.volume_id] = problem
+                kept.append(info)
+        with step_context.step('save'):
+            volume.keep_leftovers(kept)
+
+    def remove(self, item: prepare.Prepared) -> None:
+        """Take a volume that the guest does not use from the server.
+
+        :raises RecoveryFailed: with the step that failed
+        """
+        volume = item.volume
+        with self._alone(volume):
+            for info in (*volume.leftovers, volume.connection_info):
+                problem = self._disconnect(volume, info)
+                if problem:
+                    raise exception.RecoveryFailed(
+                        step='disconnect', reason=problem)
+            self._parts.cinder.delete(
+                self._context, volume.bdm.attachment_id)
+            with step_context.step('destroy'):
+                self._parts.virt.forget(volume)
+                volume.bdm.destroy()
+
+    def connect(self, item: prepare.Prepared) -> None:
+        """Connect the volume to the host.
+
+        :raises RecoveryFailed: if that fails or takes too long
+        """
+        with step_context.step('connect'):
+            self._parts.calls.call(
+                ('connect', self._instance.uuid, item.volume.volume_id),
+                self._parts.virt.connect, self._conf.connect_timeout,
+                self._context, self._instance, item.volume)
+            item.volume.save()
+
+    def verify(self, volume: mapping.Mapping, has_to_run: bool) -> None:
+        """See that the guest and Cinder have what they should have.
+
+        :raises RecoveryFailed: if not, saying what
+        """
+        with step_context.step('verify'):
+            problem = self._problem(volume, has_to_run)
+            if problem:
+                raise exception.RecoveryFailed(step='verify', reason=problem)
+
+    def _problem(self, volume: mapping.Mapping, has_to_run: bool) -> str:
+        if has_to_run and self._parts.virt.shows(
+                self._instance, volume) is False:
+            return f'the guest does not have volume {volume.volume_id}'
+        if volume.bdm.attachment_id:
+            attachment = self._parts.cinder.attachment(
+                self._context, volume.bdm.attachment_id)
+            if not attachment.completed:
+                return (f'attachment {volume.bdm.attachment_id} is '
+                        f'{attachment.status}')
+        found = self._parts.cinder.volume(self._context, volume.volume_id)
+        # Another server's attachment may be at work.
+        usable = (('in-use', 'attaching') if volume.multiattach
+                  else ('in-use',))
+        if found.status not in usable:
+            return f'volume {volume.volume_id} is {found.status}'
+        return ''
+
+    def _disconnect(self, volume: mapping.Mapping,
+                    info: dict[str, Any]) -> str:
+        """Disconnect from the host; return why that could not be done."""
+        if self._shared(volume, info):
+            LOG.info('Another server of this host uses the old connection '
+                     'of volume %s, it stays', volume.volume_id,
+                     instance=self._instance)
+            return ''
+        try:
+            self._parts.calls.call(
+                ('disconnect', self._instance.uuid, volume.volume_id),
+                self._parts.virt.disconnect, self._conf.disconnect_timeout,
+                self._context, self._instance, volume, info)
+        # os-brick and the virt driver raise whatever their tools do.
+        except Exception as error:  # noqa: BLE001
+            return masking.scrub(
+                f'disconnect: {type(error).__name__}: {error}', info)
+        return ''
+
+    def _shared(self, volume: mapping.Mapping,
+                info: dict[str, Any]) -> bool:
+        # Where a guest that is off keeps its disks, it is to let go of this
+        # one alone, and the driver knows who else uses the connection.
+        if not volume.multiattach or self._parts.virt.connects_when_off:
+            return False
+        others = self._parts.host.mappings_of(
+            self._context, volume.volume_id)
+        return any(
+            not staleness.differing_keys(
+                mapping.Mapping(bdm).connection_info, info)
+            for bdm in others if bdm.id != volume.bdm.id)
+
+    @contextlib.contextmanager
+    def _alone(self, volume: mapping.Mapping) -> Iterator[None]:
+        # Of two servers that let go of a shared connection at the same time
+        # each would leave it to the other.
+        if not volume.multiattach:
+            yield
+            return
+        with self._parts.host.volume_lock(volume.volume_id):
+            yield

@@ -1,0 +1,298 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The libvirt driver's side, and the only module with its private uses.
+
+Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
+33.0.0 and 34.0.0:
+
+* of ``nova.virt.libvirt.driver.LibvirtDriver``: ``_host`` (``get_guest``,
+  ``get_connection``, ``find_secret``, ``delete_secret``),
+  ``_get_guest_disk_device``, ``_detach_with_retry``,
+  ``_get_volume_config`` (its arguments differ, see
+  :meth:`LibvirtHost._config`), ``_get_scsi_controller_next_unit``,
+  ``_connect_volume``, ``_disconnect_volume`` (with ``force`` and
+  ``destroy_secrets``), ``_allow_native_luksv1``, ``_build_device_metadata``
+* of ``nova.virt.libvirt.guest``: ``Guest._domain`` (libvirt's virDomain, for
+  ``fsInfo`` and ``agentSetResponseTimeout``, which Guest does not have), and
+  the module's ``libvirt``, which is None where there is no binding
+"""
+
+import contextlib
+import copy
+import functools
+import inspect
+from typing import Any
+
+from cinderclient import exceptions as client_exceptions
+from keystoneauth1 import exceptions as keystone_exceptions
+from lxml import etree
+import nova.conf
+from nova import exception as nova_exception
+from nova.virt.libvirt import blockinfo
+from nova.virt.libvirt import config as vconfig
+from nova.virt.libvirt import guest as libvirt_guest
+from os_brick import encryptors
+from oslo_log import log as logging
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import masking
+from nova_failover_ext.recovery.virt import interface
+
+LOG = logging.getLogger(__name__)
+
+# Seconds that a guest agent has for an answer, as libvirt gives it for the
+# greeting that goes before.
+_AGENT_TIMEOUT = 5
+_CINDER_ERRORS = (client_exceptions.ClientException,
+                  keystone_exceptions.ClientException,
+                  nova_exception.NovaException)
+
+
+class LibvirtHost(interface.VirtHost):
+    """A host whose virt driver is ``libvirt.LibvirtDriver``."""
+
+    def guest_runs(self, instance: Any) -> bool:
+        """See the base class."""
+        # Not the power state: a guest that has suspended itself or is still
+        # shutting down has a QEMU that holds its disks, too.
+        try:
+            return bool(self.driver._host.get_guest(instance).is_active())
+        except nova_exception.InstanceNotFound:
+            return False
+
+    def place(self, instance: Any, volume: mapping.Mapping) -> str | None:
+        """Return the disk's <address> element, or None."""
+        disk = self._disk(instance, volume)
+        if disk is None or disk.device_addr is None:
+            return None
+        return str(disk.device_addr.to_xml())
+
+    def shows(self, instance: Any, volume: mapping.Mapping) -> bool:
+        """Compare the live domain's disk source with the connection's."""
+        disk = self._disk(instance, volume)
+        if disk is None:
+            return False
+        try:
+            wanted = self._config(instance, volume)
+        except KeyError:
+            # A connection that this host has never made has no device path.
+            return False
+        return _source(disk) == _source(wanted)
+
+    def mounted(self, instance: Any, volume: mapping.Mapping) -> bool | None:
+        """Ask the QEMU guest agent, where the image says there is one."""
+        if not instance.image_meta.properties.get('hw_qemu_guest_agent',
+                                                  False):
+            return None
+        try:
+            guest = self.driver._host.get_guest(instance)
+            disk = self._disk(instance, volume)
+            found = _file_systems(guest._domain)
+        except (nova_exception.InstanceNotFound,
+                libvirt_guest.libvirt.libvirtError) as error:
+            LOG.info('The guest agent does not say what is mounted: %s',
+                     masking.scrub(str(error), volume.connection_info),
+                     instance=instance)
+            return None
+        # libvirt's "device aliases" of a file system are target names.
+        return disk is not None and any(
+            disk.target_dev in names for *_, names in found)
+
+    def release(self, instance: Any, volume: mapping.Mapping) -> None:
+        """Detach from the live and the persistent domain, with retries."""
+        device = _device(volume)
+        guest = self.driver._host.get_guest(instance)
+        find = functools.partial(
+            self.driver._get_guest_disk_device, guest, device,
+            volume_uuid=volume.volume_id)
+        try:
+            self.driver._detach_with_retry(
+                guest, instance.uuid, find, device_name=device)
+        except nova_exception.DeviceNotFound:
+            LOG.debug('Disk %s has been let go of before', device,
+                      instance=instance)
+        except nova_exception.DeviceDetachFailed as error:
+            raise interface.GuestHoldsDevice(
+                device=device, reason=error) from error
+        if self._disk(instance, volume) is not None:
+            raise interface.GuestHoldsDevice(
+                device=device, reason='libvirt still has it')
+
+    def plug(self, context: Any, instance: Any,
+             volume: mapping.Mapping) -> None:
+        """Attach at the same target name and address as before."""
+        if not self.shows(instance, volume):
+            self._attach(instance, volume)
+        # As LibvirtDriver.attach_volume does, for device tags.
+        instance.device_metadata = self.driver._build_device_metadata(
+            context, instance)
+        instance.save()
+
+    def obstacle(self, context: Any, instance: Any,
+                 volume: mapping.Mapping) -> str:
+        """See the base class; only the owner's token opens a new device.
+
+        A LUKS volume that QEMU itself decrypts is opened by libvirt's
+        secret, which stays on the host. dm-crypt, which os-brick lays over
+        the device, needs the key each time.
+        """
+        data = volume.connection_info.get('data') or {}
+        if not data.get('encrypted') or self.driver._host.find_secret(
+                'volume', volume.volume_id):
+            return ''
+        try:
+            encryption = self._encryption(
+                context, volume, volume.connection_info)
+        except _CINDER_ERRORS as error:
+            raise exception.RecoveryDeferred(
+                reason='Cinder failed to answer show encryption metadata: '
+                f'{error}') from error
+        if self.driver._allow_native_luksv1(encryption):
+            problem = 'libvirt has no secret for it on this host'
+        elif _is_dm_crypt(encryption):
+            problem = 'dm-crypt needs its key again for a new device'
+        else:
+            return ''
+        return (f'it is encrypted and {problem}, which only its owner can '
+                'fetch: stop the server, wait until it is recovered, and '
+                'have it started by its owner')
+
+    def lacks(self, connection_info: dict[str, Any]) -> str:
+        """See the base class; another Ceph cluster has another secret."""
+        data = connection_info.get('data') or {}
+        # As nova.virt.libvirt.volume.net decides.
+        secret = data.get('auth_enabled') and (
+            data.get('secret_uuid') or
+            nova.conf.CONF.libvirt.rbd_secret_uuid)
+        if connection_info.get('driver_volume_type') != 'rbd' or not secret:
+            return ''
+        binding = libvirt_guest.libvirt
+        try:
+            self.driver._host.get_connection().secretLookupByUUIDString(
+                secret)
+        except binding.libvirtError as error:
+            if error.get_error_code() != binding.VIR_ERR_NO_SECRET:
+                raise
+            return (f'libvirt has no secret {secret} on this host, which '
+                    'its Ceph cluster asks for')
+        return ''
+
+    def disconnect(self, context: Any, instance: Any,
+                   volume: mapping.Mapping,
+                   connection_info: dict[str, Any]) -> None:
+        """See the base class."""
+        # os-brick rewrites what it is given (nvmeof, Fibre Channel).
+        info = copy.deepcopy(connection_info)
+        # Nova would count the attachments of a multiattach volume in Cinder,
+        # which says nothing about who uses this connection.
+        info.pop('multiattach', None)
+        # The secret of a LUKS volume stays, as in Nova's hard reboot: without
+        # the owner's token it could not be made again.
+        self.driver._disconnect_volume(
+            context, info, instance, force=True, destroy_secrets=False,
+            encryption=self._encryption(context, volume, info))
+
+    def connect(self, context: Any, instance: Any,
+                volume: mapping.Mapping) -> None:
+        """See the base class."""
+        info = volume.connection_info
+        self.driver._connect_volume(
+            context, info, instance,
+            encryption=self._encryption(context, volume, info))
+
+    def forget(self, volume: mapping.Mapping) -> None:
+        """Delete the libvirt secret of a LUKS volume, as Nova's detach."""
+        self.driver._host.delete_secret('volume', volume.volume_id)
+
+    def _encryption(self, context: Any, volume: mapping.Mapping,
+                    info: dict[str, Any]) -> Any:
+        return encryptors.get_encryption_metadata(
+            context, self.volume_api, volume.volume_id, info)
+
+    def _disk(self, instance: Any, volume: mapping.Mapping) -> Any:
+        try:
+            guest = self.driver._host.get_guest(instance)
+        except nova_exception.InstanceNotFound:
+            return None
+        return self.driver._get_guest_disk_device(
+            guest, _device(volume), volume_uuid=volume.volume_id)
+
+    def _attach(self, instance: Any, volume: mapping.Mapping) -> None:
+        guest = self.driver._host.get_guest(instance)
+        attach = functools.partial(
+            guest.attach_device, persistent=True, live=True)
+        if volume.place:
+            conf = self._config(instance, volume)
+            conf.device_addr = vconfig.LibvirtConfigGuestDeviceAddress \
+                .parse_dom(etree.fromstring(volume.place))
+            try:
+                attach(conf)
+                return
+            except libvirt_guest.libvirt.libvirtError as error:
+                LOG.warning('Disk %(device)s cannot be plugged in where it '
+                            'was, trying another address: %(error)s',
+                            {'device': conf.target_dev,
+                             'error': masking.scrub(str(error),
+                                                    volume.connection_info)},
+                            instance=instance)
+        attach(self._config(instance, volume, guest))
+
+    def _config(self, instance: Any, volume: mapping.Mapping,
+                guest: Any = None) -> Any:
+        info = blockinfo.get_info_from_bdm(
+            instance, nova.conf.CONF.libvirt.virt_type, instance.image_meta,
+            {'device_name': _device(volume),
+             'disk_bus': volume.bdm.disk_bus,
+             'device_type': volume.bdm.device_type})
+        if guest is not None and info['bus'] == 'scsi':
+            # As LibvirtDriver.attach_volume does.
+            info['unit'] = self.driver._get_scsi_controller_next_unit(guest)
+        make = self.driver._get_volume_config
+        # Nova 31 to 33 want the instance first, Nova 34 does not.
+        if 'instance' in inspect.signature(make).parameters:
+            make = functools.partial(make, instance)
+        return make(volume.connection_info, info)
+
+
+def _device(volume: mapping.Mapping) -> str:
+    return str(volume.bdm.device_name).rpartition('/')[2]
+
+
+def _source(disk: Any) -> tuple[Any, ...]:
+    hosts = sorted(zip(map(str, disk.source_hosts),
+                       map(str, disk.source_ports), strict=False))
+    return (disk.source_type, disk.source_path, disk.source_protocol,
+            disk.source_name, hosts)
+
+
+def _is_dm_crypt(encryption: dict[str, Any]) -> bool:
+    # As os_brick.encryptors.get_volume_encryptor decides.
+    provider = encryption.get('provider')
+    provider = encryptors.LEGACY_PROVIDER_CLASS_TO_FORMAT_MAP.get(
+        provider, provider)
+    where = str(encryption.get('control_location')).lower()
+    return bool(provider) and where == 'front-end'
+
+
+def _file_systems(domain: Any) -> list[Any]:
+    with contextlib.ExitStack() as stack:
+        limit = getattr(domain, 'agentSetResponseTimeout', None)
+        if limit:
+            limit(_AGENT_TIMEOUT)
+            # libvirt's own default, which Nova's quiescing relies on.
+            stack.callback(
+                limit, libvirt_guest.libvirt
+                .VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK)
+        found: list[Any] = domain.fsInfo()
+        return found

@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What goes over the bus to a compute host."""
+
+from unittest import mock
+
+import oslo_messaging as messaging
+from oslotest import base
+
+from nova_failover_ext.api import load
+from nova_failover_ext.api import rpcapi
+from nova_failover_ext.recovery import results
+
+
+class ComputeFailoverAPI(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.client = mock.create_autospec(
+            messaging.get_rpc_client, spec_set=False).return_value
+        self.call = self.client.prepare.return_value.call
+        self.api = rpcapi.ComputeFailoverAPI(self.client)
+
+    def test_recover_server(self):
+        result = results.ServerResult('s', results.Outcome.DEFERRED, 'why')
+        self.call.return_value = result.to_primitive()
+        self.assertEqual(result, self.api.recover_server(
+            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5))
+        self.client.prepare.assert_called_once_with(
+            server='host', timeout=60, call_monitor_timeout=5, version='1.0')
+        self.call.assert_called_once_with(
+            'context', 'recover_server', server_id='s', failover_id='req-f',
+            volumes={'v': 'b'})
+
+    def test_recover_measured(self):
+        result = results.ServerResult('s', results.Outcome.RECOVERED)
+        measured = load.Load(2, 3.0, 2.5, 1)
+        self.call.return_value = {
+            **result.to_primitive(),
+            load.KEY: {**measured.to_primitive(), 'newer': 1}}
+        self.assertEqual((result, measured), self.api.recover_measured(
+            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5, 'manual'))
+        self.client.prepare.assert_called_once_with(
+            server='host', timeout=60, call_monitor_timeout=5, version='1.1')
+
+    def test_an_older_host_measures_nothing(self):
+        result = results.ServerResult('s', results.Outcome.RECOVERED)
+        self.call.return_value = result.to_primitive()
+        self.assertEqual((result, load.Load()), self.api.recover_measured(
+            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5))
+
+    def test_ping(self):
+        self.call.return_value = {'host': 'host', 'version': '1.0'}
+        self.assertEqual('host', self.api.ping('context', 'host', 3)['host'])
+        self.client.prepare.assert_called_once_with(server='host', timeout=3)
+
+    def test_target(self):
+        target = self.api.target()
+        self.assertEqual(('compute', 'failover', '1.1'), (
+            target.topic, target.namespace, target.version))
+
+
+class EngineAPI(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.client = mock.create_autospec(
+            messaging.get_rpc_client, spec_set=False).return_value
+        self.call = self.client.prepare.return_value.call
+        self.api = rpcapi.EngineAPI(self.client)
+
+    def test_recover(self):
+        self.call.return_value = 'req-f'
+        self.assertEqual('req-f', self.api.recover('context', {'a': 1}, 3))
+        self.client.prepare.assert_called_once_with(
+            timeout=3, version='1.1')
+        self.call.assert_called_once_with(
+            'context', 'recover', request={'a': 1})
+
+    def test_progress_and_health(self):
+        self.call.return_value = {'node@rbd': {'limit': 4}}
+        self.assertEqual(self.call.return_value, self.api.progress(
+            'context', ['node@rbd'], 3))
+        self.call.assert_called_with(
+            'context', 'progress', backends=['node@rbd'])
+        self.assertEqual(self.call.return_value,
+                         self.api.health('context', 3))
+        self.call.assert_called_with('context', 'health')
+
+    def test_an_older_engine_understands_what_it_did(self):
+        self.call.return_value = {'host': 'ctl'}
+        self.api.status('context', 'node@rbd', 3)
+        self.api.ping('context', 3)
+        self.api.recover_backend('context', 'node@rbd', None, 3)
+        self.assertEqual({'1.0'}, {
+            call.kwargs['version']
+            for call in self.client.prepare.call_args_list})

@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which hosts are asked, which are pinged, and which are left alone."""
+
+import testtools
+
+from nova_failover_ext.engine.dispatcher import host_health
+
+CELL = 'cell'
+
+
+class BoardTest(testtools.TestCase):
+    """The board, on a clock of the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = 100.0
+        self.board = host_health.Board(10, lambda: self.now)
+
+    def _due_after(self, seconds):
+        self.now += seconds
+        return self.board.due_probes()
+
+    def test_every_host_is_fine_at_first(self):
+        self.assertTrue(self.board.may_send(CELL, 'a'))
+        self.assertEqual([], self.board.due_probes())
+        self.assertEqual([], self.board.down())
+
+    def test_a_silent_host_gets_pings_and_no_servers(self):
+        self.board.note_silent(CELL, 'a')
+        self.assertFalse(self.board.may_send(CELL, 'a'))
+        self.assertTrue(self.board.may_send(CELL, 'b'))
+        self.assertTrue(self.board.may_send('other', 'a'))
+        self.assertEqual([(CELL, 'a')], self.board.due_probes())
+        self.assertEqual([(CELL, 'a')], self.board.silent())
+
+    def test_pings_become_rarer(self):
+        self.board.note_silent(CELL, 'a')
+        waits = []
+        waited = 0
+        while len(waits) < 6:
+            if self._due_after(1):
+                waits.append(waited)
+                waited = 0
+                self.board.note_silent(CELL, 'a')
+            waited += 1
+        self.assertEqual([0, 10, 20, 40, 60, 60], waits)
+
+    def test_an_answer_makes_it_fine(self):
+        self.board.note_silent(CELL, 'a')
+        self.board.note_answer(CELL, 'a')
+        self.assertTrue(self.board.may_send(CELL, 'a'))
+        self.assertEqual([], self._due_after(100))
+        # Silent again, it is pinged as early as the first time.
+        self.board.note_silent(CELL, 'a')
+        self.assertEqual([(CELL, 'a')], self.board.due_probes())
+
+    def test_a_host_that_is_down_is_never_asked(self):
+        self.board.note_silent(CELL, 'a')
+        self.board.note_up(CELL, 'a', False)
+        self.board.note_up(CELL, 'b', False)
+        self.assertEqual([(CELL, 'a'), (CELL, 'b')], self.board.down())
+        self.assertFalse(self.board.may_send(CELL, 'b'))
+        self.assertEqual([], self._due_after(100))
+
+    def test_an_answer_does_not_overrule_nova(self):
+        self.board.note_up(CELL, 'a', False)
+        self.board.note_answer(CELL, 'a')
+        self.assertFalse(self.board.may_send(CELL, 'a'))
+
+    def test_a_host_is_back(self):
+        self.board.note_silent(CELL, 'a')
+        self.board.note_up(CELL, 'a', False)
+        self.board.note_up(CELL, 'a', True)
+        self.assertTrue(self.board.may_send(CELL, 'a'))
+        self.assertEqual([], self.board.down())
+
+    def test_a_record_that_never_said_down_ends_no_silence(self):
+        self.board.note_silent(CELL, 'a')
+        self.board.note_up(CELL, 'a', True)
+        self.assertFalse(self.board.may_send(CELL, 'a'))

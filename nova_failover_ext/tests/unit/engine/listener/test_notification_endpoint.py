@@ -1,0 +1,150 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the listener lets through, and what becomes of it."""
+
+import json
+import pathlib
+import threading
+from unittest import mock
+
+import cinder_failover_hooks
+import ddt
+import fixtures
+from oslo_config import cfg
+import oslo_messaging as messaging
+import testtools
+
+from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.engine.listener import notification_endpoint
+from nova_failover_ext.engine import model
+from nova_failover_ext.engine.reconciler import notification_log
+from nova_failover_ext.engine.reconciler import reconciler
+
+SAMPLES = (pathlib.Path(cinder_failover_hooks.__file__).parents[1]
+           / 'doc' / 'notification_samples')
+
+
+def _sample(name):
+    return json.loads((SAMPLES / name).read_text())
+
+
+@ddt.ddt
+class EndpointTest(testtools.TestCase):
+    """From a message to a hint."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.coordinator = mock.create_autospec(
+            reconciler.Coordinator, instance=True)
+        self.endpoint = notification_endpoint.Endpoint(self.coordinator)
+
+    def _send(self, sample):
+        receive = getattr(self.endpoint, sample['priority'].lower())
+        return receive({}, sample['publisher_id'], sample['event_type'],
+                       sample['payload'], {})
+
+    def test_every_sample_is_understood(self):
+        for path in sorted(SAMPLES.glob('*.json')):
+            sample = _sample(path.name)
+            self.coordinator.hint.reset_mock()
+            self._send(sample)
+            payload = sample['payload']['failover_object.data']
+            self.coordinator.hint.assert_called_once_with(
+                payload['backend'], model.Hint(
+                    payload['failover_id'],
+                    payload['new_active_backend_id'],
+                    payload.get('group_id')))
+            self.assertTrue(self.endpoint.filter_rule.match(
+                {}, sample['publisher_id'], sample['event_type'], {}, {}))
+
+    @ddt.data(None, 5, 'text', [], {}, {'failover_object.name': 'x'})
+    def test_malformed(self, payload):
+        self.assertIsNone(self.endpoint.info(
+            {}, 'volume.x', 'backend.failover.end', payload, {}))
+        self.coordinator.hint.assert_not_called()
+        self.assertEqual(1, self.log.output.count('is ignored'))
+
+    def test_a_probe(self):
+        own = notification_log.Heard()
+        self.coordinator.heard = own
+        self.endpoint.info({}, 'volume.nova-failover', 'backend.probe',
+                           {'nonce': 'n1'}, {})
+        self.assertEqual({'heard': {}, 'nonces': ['n1']}, own.report())
+        self.coordinator.hint.assert_not_called()
+        self.assertEqual('', self.log.output)
+
+    @ddt.data(None, 5, [], {}, {'nonce': 5}, {'nonce': 'x' * 65})
+    def test_a_malformed_probe(self, payload):
+        own = notification_log.Heard()
+        own.note_probe(payload)
+        self.assertEqual([], own.report()['nonces'])
+
+    def test_what_is_remembered_is_bounded(self):
+        own = notification_log.Heard()
+        for number in range(2 * notification_log.BACKENDS):
+            own.note_probe({'nonce': str(number)})
+            own.note_backend(str(number))
+        report = own.report()
+        self.assertEqual((notification_log.PROBES, notification_log.BACKENDS),
+                         (len(report['nonces']), len(report['heard'])))
+        self.assertIn(str(number), report['heard'])
+
+    @ddt.data(('compute.x', 'backend.failover.end'),
+              ('volume.x', 'volume.create.end'))
+    @ddt.unpack
+    def test_other_notifications_are_filtered(self, publisher, event_type):
+        self.assertFalse(self.endpoint.filter_rule.match(
+            {}, publisher, event_type, {}, {}))
+
+
+class ListenerTest(testtools.TestCase):
+    """The listener over oslo.messaging's in-memory bus."""
+
+    def setUp(self):
+        super().setUp()
+        self.conf = cfg.ConfigOpts()
+        # What is set in a group is set for all that register the same object.
+        self.conf.register_group(cfg.OptGroup('failover_engine'))
+        engine_conf.register_opts(self.conf)
+        self.conf([], default_config_files=[])
+        self.conf.set_override('transport_url', 'fake:///',
+                               'failover_engine')
+        # Nova's own is another one than Cinder's.
+        messaging.get_notification_transport(self.conf, url='fake:///')
+        self.conf.set_override('control_exchange', 'nova')
+
+    def _send(self, sample):
+        self.conf.set_override('control_exchange', 'openstack')
+        transport = messaging.get_notification_transport(
+            self.conf, url='fake:///')
+        notifier = messaging.Notifier(
+            transport, sample['publisher_id'], driver='messagingv2',
+            topics=['failover_notifications'])
+        getattr(notifier, sample['priority'].lower())(
+            {}, sample['event_type'], sample['payload'])
+
+    def test_receives(self):
+        received = threading.Event()
+        own = mock.create_autospec(reconciler.Coordinator, instance=True)
+        own.hint.side_effect = lambda *args: received.set()
+        listener = notification_endpoint.listener(
+            self.conf, notification_endpoint.Endpoint(own), 'threading')
+        listener.start()
+        self.addCleanup(listener.wait)
+        self.addCleanup(listener.stop)
+        for name in ('backend-failover-end.json',
+                     'backend-failover-error.json'):
+            received.clear()
+            self._send(_sample(name))
+            self.assertTrue(received.wait(10), name)

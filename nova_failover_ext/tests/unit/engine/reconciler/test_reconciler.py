@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The timer finds what nobody told of."""
+
+import fixtures
+
+from nova_failover_ext.api import cell_problem
+from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.engine import fakes
+from nova_failover_ext.tests.unit.engine.reconciler import base
+
+
+class ReconcileTest(base.CoordinatorTestCase):
+    """The timer."""
+
+    def setUp(self):
+        super().setUp()
+        self.cinder.backends.side_effect = lambda: [self._backend()]
+
+    def test_finds_what_nobody_told_of(self):
+        self.coordinator.lead()
+        self.coordinator.tick()
+        self.assertEqual(['server'],
+                         [w.server_id for w in self.sent])
+
+    def test_leaves_backends_without_replication_alone(self):
+        self.member = fakes.member(replication_status='not-capable')
+        self.coordinator.lead()
+        self.coordinator.tick()
+        self.assertEqual(0, self._looks())
+
+    def test_again_and_again(self):
+        self.attachments = []
+        self.coordinator.lead()
+        self._later(299)
+        self.assertEqual(1, self._looks())
+        self._later(1)
+        self.assertEqual(2, self._looks())
+
+    def test_cinder_is_down_at_the_start(self):
+        self.cinder.backends.side_effect = exception.CinderUnavailable(
+            reason='down')
+        self.coordinator.lead()
+        self.cinder.backends.side_effect = lambda: [self._backend()]
+        self._later(5)
+        self.assertEqual(['server'],
+                         [w.server_id for w in self.sent])
+
+    def test_the_database_is_down(self):
+        self.nova.attachments.side_effect = exception.DatabaseUnavailable(
+            reason='down')
+        self._hint()
+        self.assertIn('cannot be read',
+                      self._report()['reason'])
+        self.nova.attachments.side_effect = lambda ids: (
+            self.attachments, [])
+        self._later(5)
+        self.assertEqual([fakes.work()], self.sent)
+
+    def test_a_cell_is_down(self):
+        self.attachments = []
+        self.problems = [cell_problem.CellProblem('cell2', 'gone')]
+        self._hint()
+        self.assertIn('cell2',
+                      self._report()['reason'])
+        self._later(5)
+        self.assertEqual(2, self._looks())
+
+    def test_an_unexpected_error_does_not_end_it(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.nova.attachments.side_effect = RuntimeError('CANARY')
+        self._hint()
+        self.assertIn('RuntimeError', log.output)
+        self.assertNotIn('CANARY', log.output)
+        self.nova.attachments.side_effect = lambda ids: (
+            self.attachments, [])
+        self._later(5)
+        self.assertEqual([fakes.work()], self.sent)

@@ -1,0 +1,139 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What is asked of Cinder, and how its failures are told apart."""
+
+from unittest import mock
+
+from cinderclient import exceptions as client_exceptions
+from cinderclient.v3 import client
+import ddt
+from keystoneauth1 import exceptions as keystone_exceptions
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova.volume import cinder as nova_cinder
+from oslotest import base
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import cinder_api
+
+CONNECTOR = {'host': 'here'}
+
+
+@ddt.ddt
+class CinderAPI(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.client = mock.create_autospec(
+            client.Client(session=mock.Mock()), instance=True)
+        patch = mock.patch.object(nova_cinder, 'cinderclient', autospec=True,
+                                  return_value=self.client)
+        self.addCleanup(patch.stop)
+        self.made = patch.start()
+        self.volume_api = mock.create_autospec(nova_cinder.API, instance=True)
+        self.api = cinder_api.CinderAPI(self.volume_api)
+        self.context = nova_context.get_admin_context()
+
+    def test_volume(self):
+        self.client.volumes.get.return_value = mock.Mock(
+            spec_set=('status', 'replication_status', 'group_id'),
+            status='in-use', replication_status='failed-over',
+            group_id='alpha')
+        self.assertEqual(cinder_api.Volume('in-use', 'failed-over', '',
+                                           'alpha'),
+                         self.api.volume(self.context, 'v'))
+        self.made.assert_called_once_with(self.context, '3.13',
+                                          skip_version_check=True)
+
+    def test_backends(self):
+        self.client.services.list.return_value = [
+            mock.Mock(spec_set=('host', 'active_backend_id',
+                                'replication_status'),
+                      host='a@repl', active_backend_id=None,
+                      replication_status='enabled'),
+            mock.Mock(spec_set=('host',), host='a@plain')]
+        self.assertEqual({'a@repl': cinder_api.Backend('', 'enabled'),
+                          'a@plain': cinder_api.Backend()},
+                         self.api.backends(self.context))
+
+    def test_volume_of_a_cloud_without_replication(self):
+        self.client.volumes.get.return_value = mock.Mock(
+            spec_set=('status',), status='in-use')
+        self.assertEqual(cinder_api.Volume('in-use', None),
+                         self.api.volume(self.context, 'v'))
+
+    def test_question_that_fails_terminates_nothing(self):
+        self.client.volumes.initialize_connection.side_effect = (
+            client_exceptions.ClientException(500))
+        error = self.assertRaises(
+            exception.RecoveryDeferred, self.api.ask, self.context, 'v',
+            CONNECTOR)
+        self.assertIn('initialize_connection', str(error))
+        self.client.volumes.terminate_connection.assert_not_called()
+        self.volume_api.terminate_connection.assert_not_called()
+
+    def test_question(self):
+        self.client.volumes.initialize_connection.return_value = {'data': {}}
+        self.assertEqual(
+            {'data': {}}, self.api.ask(self.context, 'v', CONNECTOR))
+
+    def test_attachment(self):
+        shown = self.client.attachments.show.return_value
+        shown.to_dict.return_value = {
+            'status': 'attaching', 'connection_info': {
+                'driver_volume_type': 'local', 'device_path': '/x'}}
+        found = self.api.attachment(self.context, 'a')
+        self.assertEqual(
+            cinder_api.Attachment('attaching', {
+                'driver_volume_type': 'local',
+                'data': {'device_path': '/x'}}), found)
+        self.assertFalse(found.completed)
+        self.made.assert_called_once_with(
+            self.context, '3.44', skip_version_check=True)
+
+    def test_repr_of_an_attachment_has_no_secret(self):
+        self.assertNotIn('canary', repr(cinder_api.Attachment(
+            'attached', {'data': {'auth_password': 'canary'}})))
+
+    @ddt.data(client_exceptions.NotFound(404),
+              keystone_exceptions.ConnectFailure('down'),
+              nova_exception.CinderConnectionFailed(reason='down'))
+    def test_questions_are_deferred(self, error):
+        self.client.volumes.get.side_effect = error
+        self.client.attachments.show.side_effect = error
+        self.assertRaises(exception.RecoveryDeferred, self.api.volume,
+                          self.context, 'v')
+        self.assertRaises(exception.RecoveryDeferred, self.api.attachment,
+                          self.context, 'a')
+
+    @ddt.data(client_exceptions.BadRequest(400),
+              keystone_exceptions.ConnectFailure('down'),
+              nova_exception.VolumeAttachmentNotFound(attachment_id='a'))
+    def test_commands_fail_with_their_name(self, error):
+        self.volume_api.attachment_update.side_effect = error
+        self.volume_api.attachment_complete.side_effect = error
+        failure = self.assertRaises(
+            exception.RecoveryFailed, self.api.update, self.context, 'a',
+            CONNECTOR, '/dev/vdb')
+        self.assertEqual('attachment_update', failure.kwargs['step'])
+        failure = self.assertRaises(
+            exception.RecoveryFailed, self.api.complete, self.context, 'a')
+        self.assertEqual('attachment_complete', failure.kwargs['step'])
+
+    def test_update_names_the_device(self):
+        self.volume_api.attachment_update.return_value = {
+            'connection_info': {'data': {}}}
+        self.assertEqual({'data': {}}, self.api.update(
+            self.context, 'a', CONNECTOR, '/dev/vdb'))
+        self.volume_api.attachment_update.assert_called_once_with(
+            self.context, 'a', CONNECTOR, '/dev/vdb')

@@ -1,0 +1,418 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The libvirt side, against Nova's own driver class."""
+
+import types
+from unittest import mock
+
+from cinderclient import exceptions as client_exceptions
+import ddt
+import nova.conf
+from nova import exception as nova_exception
+from nova import objects
+from nova.objects import block_device
+from nova.virt.libvirt import config as vconfig
+from nova.virt.libvirt import driver as libvirt_driver
+from nova.virt.libvirt import guest as libvirt_guest
+from nova.volume import cinder as nova_cinder
+from oslo_serialization import jsonutils
+from oslotest import base
+
+from nova_failover_ext import exception
+from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery.virt import interface as virt_base
+from nova_failover_ext.recovery.virt import libvirt
+
+VOLUME = '8e1d1d6c-7a2b-4f0e-8c36-0d2f3a1b4c5d'
+ADDRESS = ('<address type="pci" domain="0x0000" bus="0x00" slot="0x07" '
+           'function="0x0"/>\n')
+DISK = f'''<disk type="block" device="disk">
+  <source dev="%s"/><target dev="vdb" bus="virtio"/>
+  <alias name="ua-{VOLUME}"/>{ADDRESS}</disk>'''
+
+
+class LibvirtError(Exception):
+    """Whether or not libvirt's binding is installed."""
+
+    def get_error_code(self):
+        return self.args[0]
+
+
+BINDING = types.SimpleNamespace(
+    libvirtError=LibvirtError, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK=-2,
+    VIR_ERR_NO_SECRET=66)
+
+
+def disk(path):
+    conf = vconfig.LibvirtConfigGuestDisk()
+    conf.parse_str(DISK % path)
+    return conf
+
+
+def fresh_disk(path):
+    # As the driver makes it: libvirt gives it an address later.
+    conf = disk(path)
+    conf.device_addr = None
+    return conf
+
+
+class LibvirtHostTestBase(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        objects.register_all()
+        patched = mock.patch.object(libvirt_guest, 'libvirt', BINDING)
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.driver = mock.create_autospec(
+            libvirt_driver.LibvirtDriver, instance=True)
+        self.guest = mock.create_autospec(libvirt_guest.Guest, instance=True)
+        self.driver._host = mock.Mock(
+            spec_set=('get_guest', 'get_connection', 'find_secret',
+                      'delete_secret'))
+        self.driver._host.get_guest.return_value = self.guest
+        self.driver._build_device_metadata.return_value = None
+        self.driver._get_volume_config.side_effect = (
+            lambda info, disk_info: fresh_disk(info['data']['device_path']))
+        self.virt = libvirt.LibvirtHost(
+            self.driver, mock.create_autospec(nova_cinder.API, instance=True))
+        self.instance = objects.Instance(
+            uuid=VOLUME, image_ref='', system_metadata={},
+            flavor=objects.Flavor(extra_specs={}, root_gb=0, memory_mb=64))
+        self.instance.save = mock.create_autospec(self.instance.save)
+        self.volume = mapping.Mapping(mock.create_autospec(
+            block_device.BlockDeviceMapping, instance=True,
+            volume_id=VOLUME, device_name='/dev/vdb', disk_bus='virtio',
+            device_type='disk', connection_info=jsonutils.dumps(
+                {'data': {'device_path': '/new'}})))
+
+    def in_guest(self, *found):
+        self.driver._get_guest_disk_device.side_effect = found
+
+
+class Guest(LibvirtHostTestBase):
+
+    def test_guest_runs(self):
+        # Whatever its state, as long as there is a QEMU.
+        for active in (True, False):
+            self.guest.is_active.return_value = active
+            self.assertEqual(active, self.virt.guest_runs(self.instance))
+
+    def test_no_guest(self):
+        self.driver._host.get_guest.side_effect = (
+            nova_exception.InstanceNotFound(instance_id=VOLUME))
+        self.assertFalse(self.virt.guest_runs(self.instance))
+
+    def test_place(self):
+        self.in_guest(disk('/old'))
+        self.assertIn('slot="0x07"',
+                      self.virt.place(self.instance, self.volume))
+
+    def test_no_place(self):
+        self.in_guest(None)
+        self.assertIsNone(self.virt.place(self.instance, self.volume))
+
+    def test_shows(self):
+        self.in_guest(disk('/new'), disk('/old'), None)
+        self.assertEqual(
+            [True, False, False],
+            [self.virt.shows(self.instance, self.volume) for _ in range(3)])
+
+    def test_never_connected_is_not_shown(self):
+        self.volume.connection_info = {'data': {}}
+        self.in_guest(disk('/new'))
+        self.assertFalse(self.virt.shows(self.instance, self.volume))
+
+    def test_release(self):
+        self.in_guest(None)
+        self.virt.release(self.instance, self.volume)
+        self.driver._detach_with_retry.assert_called_once_with(
+            self.guest, VOLUME, mock.ANY, device_name='vdb')
+
+    def test_release_again(self):
+        self.in_guest(None)
+        self.driver._detach_with_retry.side_effect = (
+            nova_exception.DeviceNotFound(device='vdb'))
+        self.virt.release(self.instance, self.volume)
+
+    def test_guest_holds_on(self):
+        self.driver._detach_with_retry.side_effect = (
+            nova_exception.DeviceDetachFailed(device='vdb', reason='no'))
+        self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
+                          self.instance, self.volume)
+
+    def test_release_that_lied(self):
+        self.in_guest(disk('/old'))
+        self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
+                          self.instance, self.volume)
+
+    def plugged(self):
+        """Plug the disk in; return what libvirt was told, in order."""
+        self.in_guest(None)
+        self.virt.plug(None, self.instance, self.volume)
+        for call in self.guest.attach_device.call_args_list:
+            self.assertEqual({'persistent': True, 'live': True}, call.kwargs)
+        return [call.args[0].to_xml()
+                for call in self.guest.attach_device.call_args_list]
+
+    def test_plug_at_the_same_address(self):
+        self.volume.begin(ADDRESS)
+        xml, = self.plugged()
+        self.assertIn('slot="0x07"', xml)
+        self.assertIn('dev="/new"', xml)
+
+    def test_plug_elsewhere_if_the_address_is_taken(self):
+        self.volume.begin(ADDRESS)
+        self.guest.attach_device.side_effect = (
+            LibvirtError('in use'), None)
+        first, second = self.plugged()
+        self.assertIn('slot="0x07"', first)
+        self.assertNotIn('<address', second)
+
+    def test_plug_fails(self):
+        self.guest.attach_device.side_effect = LibvirtError('no')
+        self.assertRaises(LibvirtError, self.plugged)
+        self.guest.attach_device.assert_called_once()
+
+    def test_plug_again(self):
+        self.in_guest(disk('/new'))
+        self.driver._build_device_metadata.return_value = (
+            objects.InstanceDeviceMetadata(devices=[]))
+        self.virt.plug(None, self.instance, self.volume)
+        self.guest.attach_device.assert_not_called()
+        # A crash may have come before this.
+        self.assertEqual([], self.instance.device_metadata.devices)
+        self.instance.save.assert_called_once_with()
+
+    def scsi_disk(self, info, disk_info):
+        conf = fresh_disk(info['data']['device_path'])
+        conf.target_bus = disk_info['bus']
+        if 'unit' in disk_info:
+            conf.device_addr = vconfig.LibvirtConfigGuestDeviceAddressDrive()
+            conf.device_addr.unit = disk_info['unit']
+        return conf
+
+    def test_plug_at_the_same_scsi_unit(self):
+        self.volume.bdm.disk_bus = 'scsi'
+        self.driver._get_volume_config.side_effect = self.scsi_disk
+        self.volume.begin('<address type="drive" controller="0" bus="0" '
+                          'target="0" unit="3"/>')
+        xml, = self.plugged()
+        self.assertIn('unit="3"', xml)
+
+    def test_plug_at_the_next_scsi_unit(self):
+        self.volume.bdm.disk_bus = 'scsi'
+        self.driver._get_volume_config.side_effect = self.scsi_disk
+        self.driver._get_scsi_controller_next_unit.return_value = 5
+        xml, = self.plugged()
+        self.assertIn('unit="5"', xml)
+        self.driver._get_scsi_controller_next_unit.assert_called_once_with(
+            self.guest)
+
+    def test_nova_33_wants_the_instance_first(self):
+        def make(instance, connection_info, disk_info):
+            return disk(connection_info['data']['device_path'])
+
+        self.driver._get_volume_config = make
+        self.in_guest(disk('/new'))
+        self.assertTrue(self.virt.shows(self.instance, self.volume))
+
+
+class Mounted(LibvirtHostTestBase):
+
+    def setUp(self):
+        super().setUp()
+        self.guest._domain = mock.Mock(
+            spec_set=('fsInfo', 'agentSetResponseTimeout'))
+        self.limit = self.guest._domain.agentSetResponseTimeout
+        self.instance.system_metadata = {'image_hw_qemu_guest_agent': 'yes'}
+
+    def mounted(self, found=(), *file_systems):
+        self.in_guest(*found)
+        self.guest._domain.fsInfo.return_value = list(file_systems)
+        return self.virt.mounted(self.instance, self.volume)
+
+    def test_mounted(self):
+        self.assertIs(True, self.mounted(
+            [disk('/old')], ['/', 'vda1', 'ext4', ['vda']],
+            ['/data', 'dm-0', 'xfs', ['vdb', 'vdc']]))
+
+    def test_not_mounted(self):
+        self.assertIs(False, self.mounted(
+            [disk('/old')], ['/', 'vda1', 'ext4', ['vda']],
+            ['/snap', 'loop0', 'squashfs', []]))
+
+    def test_disk_has_gone(self):
+        self.assertIs(False, self.mounted(
+            [None], ['/data', 'vdb', 'ext4', ['vdb']]))
+
+    def test_agent_cannot_hang(self):
+        self.mounted([None])
+        self.assertEqual([mock.call(5), mock.call(-2)],
+                         self.limit.call_args_list)
+
+    def test_agent_does_not_answer(self):
+        self.guest._domain.fsInfo.side_effect = (
+            LibvirtError('not connected'))
+        self.assertIsNone(self.mounted([disk('/old')]))
+        self.assertEqual(mock.call(-2), self.limit.call_args)
+
+    def test_binding_without_a_limit(self):
+        self.guest._domain = mock.Mock(spec_set=('fsInfo',))
+        self.assertIs(False, self.mounted([disk('/old')]))
+
+    def test_image_without_an_agent(self):
+        self.instance.system_metadata = {}
+        self.assertIsNone(self.mounted())
+        self.guest._domain.fsInfo.assert_not_called()
+
+    def test_no_guest(self):
+        self.driver._host.get_guest.side_effect = (
+            nova_exception.InstanceNotFound(instance_id=VOLUME))
+        self.assertIsNone(self.mounted())
+
+
+@ddt.ddt
+class Storage(LibvirtHostTestBase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver._host.find_secret.return_value = None
+        self.driver._allow_native_luksv1.side_effect = (
+            lambda encryption=None:
+            libvirt_driver.LibvirtDriver._allow_native_luksv1(
+                self.driver, encryption))
+        self.metadata = (
+            self.virt.volume_api.get_volume_encryption_metadata)
+        self.metadata.return_value = {}
+
+    def encrypt(self, provider, location='front-end'):
+        self.volume.connection_info['data']['encrypted'] = True
+        self.metadata.return_value = {
+            'provider': provider, 'control_location': location,
+            'encryption_key_id': 'key'}
+
+    def test_disconnect_is_forced(self):
+        old = {'data': {'device_path': '/old'}, 'serial': VOLUME}
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        self.driver._disconnect_volume.assert_called_once_with(
+            None, old, self.instance, force=True,
+            destroy_secrets=False, encryption={})
+
+    def test_disconnect_leaves_the_count_of_multiattach_to_the_caller(self):
+        old = {'data': {'device_path': '/old'}, 'multiattach': True}
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        given = self.driver._disconnect_volume.call_args.args[1]
+        self.assertEqual({'data': {'device_path': '/old'}}, given)
+        self.assertIs(True, old['multiattach'])
+
+    def test_disconnect_leaves_the_old_connection_as_it_was(self):
+        # os-brick's nvmeof connector, with the original format.
+        old = {'data': {'nqn': 'n', 'target_portal': 'p'}}
+        self.driver._disconnect_volume.side_effect = (
+            lambda context, info, instance, **kwargs:
+            info['data'].pop('nqn'))
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        self.assertEqual({'data': {'nqn': 'n', 'target_portal': 'p'}}, old)
+
+    def test_disconnect_an_encrypted_volume(self):
+        self.encrypt('plain')
+        self.virt.disconnect(None, self.instance, self.volume,
+                             self.volume.connection_info)
+        self.assertEqual(
+            self.metadata.return_value,
+            self.driver._disconnect_volume.call_args.kwargs['encryption'])
+
+    def test_connect(self):
+        self.encrypt('luks')
+        self.virt.connect(None, self.instance, self.volume)
+        self.driver._connect_volume.assert_called_once_with(
+            None, self.volume.connection_info, self.instance,
+            encryption=self.metadata.return_value)
+
+    def test_forget(self):
+        self.virt.forget(self.volume)
+        self.driver._host.delete_secret.assert_called_once_with(
+            'volume', VOLUME)
+
+    def obstacle(self):
+        return self.virt.obstacle(None, self.instance, self.volume)
+
+    def test_no_obstacle(self):
+        self.assertEqual('', self.obstacle())
+        self.metadata.assert_not_called()
+
+    @ddt.data('luks', 'nova.volume.encryptors.luks.LuksEncryptor')
+    def test_luks_secret_has_to_be_there(self, provider):
+        self.encrypt(provider)
+        self.assertIn('libvirt has no secret', self.obstacle())
+        self.driver._host.find_secret.return_value = object()
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data('luks2', 'plain', 'CryptsetupEncryptor')
+    def test_dm_crypt_needs_the_key(self, provider):
+        self.encrypt(provider)
+        reason = self.obstacle()
+        self.assertIn('dm-crypt', reason)
+        self.assertIn('stop the server', reason)
+
+    @ddt.data(('plain', 'back-end'), ('NoOpEncryptor', 'front-end'),
+              (None, 'front-end'), ('plain', None))
+    @ddt.unpack
+    def test_nothing_is_decrypted_on_this_host(self, provider, location):
+        self.encrypt(provider, location)
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data(nova_exception.CinderConnectionFailed(reason='down'),
+              client_exceptions.NotFound(404))
+    def test_encryption_is_not_known(self, error):
+        self.encrypt('luks')
+        self.metadata.side_effect = error
+        deferred = self.assertRaises(
+            exception.RecoveryDeferred, self.obstacle)
+        self.assertIn('encryption metadata', str(deferred))
+
+    def lacks(self, **data):
+        return self.virt.lacks({'driver_volume_type': 'rbd', 'data': data})
+
+    @property
+    def look_up(self):
+        connection = self.driver._host.get_connection.return_value
+        return connection.secretLookupByUUIDString
+
+    def test_ceph_secret_is_there(self):
+        self.assertEqual('', self.lacks(auth_enabled=True, secret_uuid='s'))
+        self.look_up.assert_called_once_with('s')
+
+    def test_ceph_secret_is_missing(self):
+        self.look_up.side_effect = LibvirtError(BINDING.VIR_ERR_NO_SECRET)
+        self.assertIn('no secret s', self.lacks(
+            auth_enabled=True, secret_uuid='s'))
+
+    def test_libvirt_does_not_answer(self):
+        self.look_up.side_effect = LibvirtError(38)
+        self.assertRaises(LibvirtError, self.lacks, auth_enabled=True,
+                          secret_uuid='s')
+
+    def test_ceph_secret_of_this_host(self):
+        conf = mock.Mock(spec_set=('libvirt',))
+        conf.libvirt.rbd_secret_uuid = 'ours'
+        with mock.patch.object(nova.conf, 'CONF', conf):
+            self.lacks(auth_enabled=True, secret_uuid=None)
+        self.look_up.assert_called_once_with('ours')
+
+    def test_no_ceph_secret_needed(self):
+        self.assertEqual('', self.lacks(auth_enabled=False))
+        self.assertEqual('', self.virt.lacks({
+            'driver_volume_type': 'iscsi', 'data': {'auth_enabled': True}}))
+        self.look_up.assert_not_called()
