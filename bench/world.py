@@ -150,7 +150,7 @@ class _Client:
         except self._messaging.MessagingTimeout:
             return {}
         own = found.get(cinder.BACKEND) or {}
-        return own if own.get('looked_at') else {}
+        return own if own.get('last_checked') else {}
 
     def done(self) -> dict[str, Any]:
         """Return how far it is once nothing is left, nothing before."""

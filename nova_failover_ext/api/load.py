@@ -43,12 +43,12 @@ class Load:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_primitive(cls, primitive: dict[str, Any] | None) -> 'Load':
+    def from_primitive(cls, primitive: dict[str, Any]) -> 'Load':
         """Rebuild it; keys of a newer sender are left out.
 
         :param primitive: what :meth:`to_primitive` returned, None from a
             sender that measures nothing
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in (primitive or {}).items()
+        return cls(**{key: value for key, value in primitive.items()
                       if key in names})

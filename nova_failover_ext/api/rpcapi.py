@@ -33,10 +33,9 @@ class ComputeFailoverAPI:
     API version history:
 
     * 1.0 - Initial version: recover_server, ping
-    * 1.1 - recover_server takes a policy
     """
 
-    VERSION = '1.1'
+    VERSION = '1.0'
 
     def __init__(self, client: Any) -> None:
         """Wrap a client of one cell's bus.
@@ -52,51 +51,34 @@ class ComputeFailoverAPI:
         return messaging.Target(topic=COMPUTE_TOPIC, version=cls.VERSION,
                                 namespace=COMPUTE_NAMESPACE)
 
-    def recover_server(self, context: Any, host: str, server_id: str,
-                       failover_id: str,
-                       volumes: dict[str, str],
-                       timeout: float, heartbeat: float,
-                       policy: str | None = None) -> results.ServerResult:
-        """Bring the connections of a server's volumes to the truth.
+    def recover_server(
+            self, context: Any, host: str, server_id: str, failover_id: str,
+            volumes: dict[str, str], timeout: float, heartbeat: float,
+            policy: str | None = None
+            ) -> tuple[results.ServerResult, loads.Load]:
+        """Bring the connections of a server's volumes in sync with Cinder.
 
         :param context: a nova RequestContext
         :param host: the compute host that has the server
         :param server_id: the instance's uuid
         :param failover_id: request id of the failover, also that of the
             instance action
-        :param volumes: the volumes to look at, volume id to the stamp for
+        :param volumes: the volumes to examine, volume id to the stamp for
             its mapping, see
             :func:`nova_failover_ext.recovery.staleness.stamp_for`
-        :param timeout: seconds until a living host is given up
-        :param heartbeat: seconds without a sign of life from the host
-            after which it is given up
+        :param timeout: seconds to wait for a host that is alive
+        :param heartbeat: seconds to wait for a host that is not responding
         :param policy: overrules metadata and configuration, if it is given
+        :returns: the result, and what the host has measured of Cinder
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
-        result, _load = self.recover_measured(
-            context, host, server_id, failover_id, volumes, timeout,
-            heartbeat, policy)
-        return result
-
-    def recover_measured(
-            self, context: Any, host: str, server_id: str, failover_id: str,
-            volumes: dict[str, str], timeout: float, heartbeat: float,
-            policy: str | None = None
-            ) -> tuple[results.ServerResult, loads.Load]:
-        """Do as :meth:`recover_server`, and return what Cinder bore, too.
-
-        A host of an older release measures nothing, which is a load of
-        no calls.
-        """
-        extra = {'policy': policy} if policy else {}
         client = self._client.prepare(
-            server=host, timeout=timeout, call_monitor_timeout=heartbeat,
-            version='1.1' if policy else '1.0')
+            server=host, timeout=timeout, call_monitor_timeout=heartbeat)
         answer = client.call(
             context, 'recover_server', server_id=server_id,
-            failover_id=failover_id, volumes=volumes, **extra)
+            failover_id=failover_id, volumes=volumes, policy=policy)
         return (results.ServerResult.from_primitive(answer),
-                loads.Load.from_primitive(answer.get(loads.KEY)))
+                loads.Load.from_primitive(answer[loads.KEY]))
 
     def ping(self, context: Any, host: str,
              timeout: float) -> dict[str, Any]:
@@ -114,11 +96,10 @@ class EngineAPI:
 
     API version history:
 
-    * 1.0 - Initial version: recover_backend, status, ping
-    * 1.1 - Add recover, progress and health
+    * 1.0 - Initial version: recover, progress, status, health, ping
     """
 
-    VERSION = '1.1'
+    VERSION = '1.0'
 
     def __init__(self, client: Any) -> None:
         """Wrap a client of the API cell's bus.
@@ -143,11 +124,11 @@ class EngineAPI:
         :raises oslo_messaging.MessageDeliveryFailure: if there is no bus
         :raises kombu.exceptions.KombuError: the same, with RabbitMQ
         """
-        self._client.prepare(retry=1, version='1.0').cast(context, 'ping')
+        self._client.prepare(retry=1).cast(context, 'ping')
 
     def recover(self, context: Any, request: dict[str, Any],
                 timeout: float) -> str:
-        """Have the engine look at a backend, now, for some of its servers.
+        """Have the engine scan a backend now, for some of its servers.
 
         It forgets its waits for them.
 
@@ -157,9 +138,8 @@ class EngineAPI:
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         :raises oslo_messaging.RemoteError: ValueError, if the request is
             nonsense
-        :raises oslo_messaging.UnsupportedVersion: if the engine is older
         """
-        return str(self._client.prepare(timeout=timeout, version='1.1').call(
+        return str(self._client.prepare(timeout=timeout).call(
             context, 'recover', request=request))
 
     def progress(self, context: Any, backends: list[str],
@@ -169,14 +149,15 @@ class EngineAPI:
         :param backends: their names, none for all that are known
         :returns: by name: ``failover_id``, ``begun`` (ids of the requests
             whose round has begun), ``counts`` (servers by
-            :class:`.api.server_state.Standing`), ``in_flight``, ``waiting``,
+            :class:`.api.server_state.ServerState`), ``in_flight``,
+            ``waiting``,
             ``limit`` (servers that may be in flight), ``unasked`` (servers
             that the round has still to ask about), ``done`` (whether
-            nothing is left to do now), ``looked_at`` and ``gate``
+            nothing is left to do now), ``last_checked`` and ``gate``
             (``open``, ``reason``, ``since`` and ``until``, ISO times or
             None)
         """
-        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'progress', backends=backends))
 
     def health(self, context: Any, timeout: float) -> dict[str, Any]:
@@ -184,41 +165,27 @@ class EngineAPI:
 
         :returns: ``host``, ``version``, ``leading_since`` (ISO time),
             ``coordination`` (name of the driver, '' without any),
-            ``topics``, ``heard`` (ISO time of the latest notification by
-            backend) and ``nonces`` (of the latest probes that were heard)
+            ``topics``, ``notification_log`` (ISO time of the latest
+            notification by
+            backend) and ``nonces`` (of the latest probes that were received)
         """
-        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'health'))
-
-    def recover_backend(self, context: Any, backend: str,
-                        failover_id: str | None, timeout: float) -> str:
-        """Have an engine ask about each server of a backend, now.
-
-        It forgets its waits, and for this round the stamps count nothing.
-
-        :param failover_id: request id to record, None for any
-        :param timeout: seconds to wait for an engine
-        :returns: the request id that is recorded
-        :raises oslo_messaging.MessagingTimeout: if no engine answers
-        """
-        return str(self._client.prepare(timeout=timeout, version='1.0').call(
-            context, 'recover_backend', backend=backend,
-            failover_id=failover_id))
 
     def status(self, context: Any, backend: str,
                timeout: float) -> dict[str, Any]:
         """Return what one engine remembers of a backend.
 
         :param timeout: seconds to wait for an engine
-        :returns: ``reason``, ``failover_id``, ``looked_at``, ``servers``
-            (by id: ``tries``, ``outcome``, ``reason`` and, since 1.1,
-            ``standing``, a value of :class:`.api.server_state.Standing`),
+        :returns: ``reason``, ``failover_id``, ``last_checked``, ``servers``
+            (by id: ``tries``, ``outcome``, ``reason`` and ``state``, a value
+            of :class:`.api.server_state.ServerState`),
             ``in_flight`` and ``waiting`` (server ids), ``begun`` (ids of the
             requests whose round has begun) and ``unasked`` (ids of the
             servers that the latest round has still to ask about)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
-        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'status', backend=backend))
 
     def ping(self, context: Any, timeout: float) -> dict[str, Any]:
@@ -227,5 +194,5 @@ class EngineAPI:
         :returns: ``{'host': str, 'version': str}``
         :raises oslo_messaging.MessagingTimeout: if none answers
         """
-        return dict(self._client.prepare(timeout=timeout, version='1.0').call(
+        return dict(self._client.prepare(timeout=timeout).call(
             context, 'ping'))

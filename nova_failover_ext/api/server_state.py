@@ -15,13 +15,13 @@
 import enum
 
 
-class Standing(str, enum.Enum):
+class ServerState(str, enum.Enum):
     """Where a server stands."""
 
     #: Its connections are those of the active backend.
     CONVERGED = 'converged'
     #: Its connections may be stale; an engine has to ask.
-    UNSURE = 'unsure'
+    UNKNOWN = 'unknown'
     #: It waits for its turn.
     WAITING = 'waiting'
     #: It is being recovered right now.
@@ -31,7 +31,7 @@ class Standing(str, enum.Enum):
     #: Its latest recovery failed and is tried again.
     FAILED = 'failed'
     #: It has used up its tries; only a slow timer or an operator tries again.
-    GIVEN_UP = 'given up'
+    RETRIES_EXHAUSTED = 'retries exhausted'
     #: A newer failover came before it was its turn.
     SUPERSEDED = 'superseded'
     #: A refresh cannot heal it, because of its backend's driver.

@@ -12,6 +12,6 @@
 
 """The command ``nova-failover``.
 
-``plan`` and ``status`` read the truth themselves, so that they work while no
+``plan`` and ``status`` read the records themselves, so that they work while no
 engine runs; ``recover`` asks an engine to act.
 """

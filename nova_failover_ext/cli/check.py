@@ -40,7 +40,7 @@ class Check(command.FailoverCommand):
     exit_codes = (exitcodes.DEGRADED, exitcodes.NOT_READY)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add what to look at."""
+        """Add the arguments that choose what is checked."""
         parser = super().get_parser(prog_name)
         command.add_backend(
             parser, optional='without it, every replicated backend')
@@ -65,7 +65,7 @@ class Check(command.FailoverCommand):
         buses = databases.buses(cells)
         found += [*of_databases, *buses.values(),
                   *self._engine([r.backend.name for r in records]),
-                  *pace.look(self.conf)]
+                  *pace.inspect(self.conf)]
         if not parsed_args.no_hosts:
             reached = {uuid for uuid, finding in buses.items()
                        if finding.result is findings.Result.OK}
@@ -100,7 +100,7 @@ class Check(command.FailoverCommand):
         if said is None:
             return found
         return [*found, acting.probe(self.conf, client),
-                *acting.heard(said, backends)]
+                *acting.last_notifications(said, backends)]
 
     def _hosts(self, records: list[Any], cells: set[str],
                timeout: float) -> list[Any]:
@@ -110,8 +110,8 @@ class Check(command.FailoverCommand):
         from nova_failover_ext.engine.dispatcher import host_health as boards
         options = self.conf.failover_engine
         client = compute_client.ComputeClient(
-            timeout, timeout, boards.Board(options.host_probe_interval))
+            timeout, timeout, boards.HostHealth(options.host_probe_interval))
         places = {place: up for one in records
                   for place, up in storage.hosts(one).items()
                   if place[0] in cells}
-        return computes.look(places, client.ping, timeout)
+        return computes.inspect(places, client.ping, timeout)

@@ -18,7 +18,6 @@ from typing import Any
 
 from cliff import lister
 
-from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import policy
@@ -104,7 +103,7 @@ class FailoverCommand(lister.Lister):
                       key=lambda backend: backend.name)
 
     def records(self, backend: str) -> Any:
-        """Read the truth about a backend.
+        """Read the records of a backend.
 
         :returns: :class:`nova_failover_ext.engine.inventory.snapshot.Records`
         :raises FailoverException: if it cannot be read
@@ -121,17 +120,18 @@ class FailoverCommand(lister.Lister):
                       % (problem.cell, problem.reason))
         return found
 
-    def survey(self, backend: str) -> Any:
-        """Read the truth about a backend, with a verdict on each server.
+    def backend_plan(self, backend: str) -> Any:
+        """Read the records of a backend, with a verdict on each server.
 
-        :returns: a :class:`nova_failover_ext.engine.inventory.snapshot.Survey`
+        :returns: a
+            :class:`nova_failover_ext.engine.inventory.snapshot.BackendPlan`
         :raises FailoverException: if it cannot be read
         """
         from nova_failover_ext.engine.planner import server_plans
-        return self.records(backend).judge(server_plans.Ask())
+        return self.records(backend).judge(server_plans.PlanOptions())
 
     def recoveries(self, found: Any) -> Any:
-        """Return the latest recovery of each server of a survey, by id."""
+        """Return the latest recovery of each server of a plan, by id."""
         _cinder, nova = self.readers()
         return nova.recoveries(s.server for s in found.servers)
 
@@ -145,8 +145,8 @@ class FailoverCommand(lister.Lister):
         from nova_failover_ext.cli import engine_client
         try:
             return ask(engine_client.EngineClient(_ENGINE_TIMEOUT))
-        except (exception.EngineUnavailable, exception.BrokerUnavailable,
-                errors.EngineOlder) as exc:
+        except (exception.EngineUnavailable,
+                exception.BrokerUnavailable) as exc:
             self.tell('Without what an engine knows: %s' % exc)
             return {}
 

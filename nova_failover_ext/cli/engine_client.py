@@ -23,10 +23,7 @@ from oslo_utils import strutils
 
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
-from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
-
-_OLDER = ('UnsupportedVersion', 'NoSuchMethod', 'RPCDispatcherError')
 
 _T = TypeVar('_T')
 
@@ -55,7 +52,6 @@ class EngineClient:
 
         :returns: the request id under which it records
         :raises BrokerUnavailable: if the bus is down
-        :raises EngineOlder: if the engine is of an older release
         :raises EngineUnavailable: if no engine answers
         """
         return self._asked(lambda: self._api.recover(
@@ -107,9 +103,6 @@ def bus_reason(error: Exception) -> str:
 
 
 def _refused(error: Exception) -> exception.FailoverException:
-    kinds = {type(error).__name__, getattr(error, 'exc_type', '')}
-    if kinds & set(_OLDER):
-        return errors.EngineOlder()
     return exception.EngineUnavailable(
         'The engine could not do it (%s); its log says more.'
         % type(error).__name__)

@@ -16,7 +16,7 @@ from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 
 
-class Nonsense(exception.FailoverException):
+class UsageError(exception.FailoverException):
     """Arguments that make no sense together."""
 
     exit_code = exitcodes.USAGE
@@ -26,14 +26,6 @@ class NotFound(exception.FailoverException):
     """Nothing of that name is there."""
 
     exit_code = exitcodes.NOT_FOUND
-
-
-class EngineOlder(exception.FailoverException):
-    """The acting engine does not know of what is asked."""
-
-    exit_code = exitcodes.UNUSABLE
-    msg_fmt = ('The nova-failover-engine that answers is older than this '
-               'command and cannot do this; upgrade the engines first.')
 
 
 class OutputUnwritable(exception.FailoverException):

@@ -146,7 +146,7 @@ def server_row(entry: Any) -> tuple[Any, ...]:
     ended = entry.tries[-1].finished_at if entry.tries else None
     seconds = entry.seconds_since(entry.began_at)
     return (entry.server_id, entry.name, entry.project_id, entry.host,
-            entry.standing.value, len(entry.tries),
+            entry.state.value, len(entry.tries),
             times.shown(entry.began_at), times.shown(ended),
             '' if seconds is None else round(seconds, 1), entry.reason,
             entry.followed_by)

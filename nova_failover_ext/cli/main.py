@@ -51,7 +51,7 @@ class FailoverApp(app.App):
         parser.add_argument(
             '--config-file', action='append', default=[], metavar='FILE',
             help='nova.conf; may be given more than once. By default it is '
-                 'looked for where nova-manage looks')
+                 'searched for as nova-manage does')
         parser.add_argument(
             '--config-dir', action='append', default=[], metavar='DIR',
             help='directory of configuration files')

@@ -46,7 +46,7 @@ class Plan(command.FailoverCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         """Return the table.
 
-        :raises FailoverException: if the truth cannot be read
+        :raises FailoverException: if the records cannot be read
         """
         from nova_failover_ext.cli import rows
         found = selection.narrow(
@@ -59,7 +59,7 @@ class Plan(command.FailoverCommand):
 
     def _planned(self, backend: str, rehearse: bool) -> Any:
         if not rehearse:
-            return self.survey(backend)
+            return self.backend_plan(backend)
         self.tell('This is a rehearsal: every replicated volume is taken '
                   'for stale.')
         return self.records(backend).rehearse()

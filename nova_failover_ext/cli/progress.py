@@ -27,7 +27,7 @@ from nova_failover_ext.api import server_state
 #: By backend, see ``EngineAPI.progress``.
 Counts = Mapping[str, Mapping[str, Any]]
 
-_CONVERGED = server_state.Standing.CONVERGED.value
+_CONVERGED = server_state.ServerState.CONVERGED.value
 
 
 class Progress:
@@ -84,10 +84,10 @@ def describe(counts: Counts) -> str:
              and not gate.get('open', True)]
     if waits:
         return 'waiting: %s' % '; '.join(waits)
-    others = ['%d %s' % (number, standing.value)
-              for standing in server_state.Standing
-              if standing.value != _CONVERGED
-              and (number := _count(counts, standing.value))]
+    others = ['%d %s' % (number, state.value)
+              for state in server_state.ServerState
+              if state.value != _CONVERGED
+              and (number := _count(counts, state.value))]
     unasked = sum(int(known.get('unasked') or 0)
                   for known in counts.values())
     if unasked:
@@ -97,7 +97,7 @@ def describe(counts: Counts) -> str:
 
 
 def ended(counts: Counts, failover_id: str) -> bool:
-    """Tell whether the engine has nothing left to do for a request.
+    """Return whether the engine has nothing left to do for a request.
 
     An engine that took over since then knows nothing of the request.
 
@@ -108,11 +108,11 @@ def ended(counts: Counts, failover_id: str) -> bool:
         and not known.get('unasked') for known in counts.values())
 
 
-def _count(counts: Counts, standing: str) -> int:
-    return sum(int((known.get('counts') or {}).get(standing, 0))
+def _count(counts: Counts, state: str) -> int:
+    return sum(int((known.get('counts') or {}).get(state, 0))
                for known in counts.values())
 
 
 def _total(counts: Counts) -> int:
-    return sum(_count(counts, standing.value)
-               for standing in server_state.Standing)
+    return sum(_count(counts, state.value)
+               for state in server_state.ServerState)

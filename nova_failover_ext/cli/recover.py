@@ -30,7 +30,8 @@ class Recover(command.FailoverCommand):
 
     Changes what the engine would change by itself: connections of volumes
     that Cinder has moved, with a power cycle where it is needed; "plan" shows
-    that beforehand. Waits between tries and what was given up do not count.
+    that beforehand. Waits between tries and what was out of retries do not
+    count.
     Servers whose connections turn out to be up to date are not touched, so
     that it may be run at any time and more than once.
 
@@ -74,16 +75,16 @@ class Recover(command.FailoverCommand):
         wanted = self._wanted(parsed_args)
         if parsed_args.dry_run:
             return self._shown(wanted)
-        surveys = self._asked(wanted, parsed_args)
-        for found in surveys:
+        plans = self._asked(wanted, parsed_args)
+        for found in plans:
             self.tell(rows.summary(found))
         return rows.STATUS_COLUMNS, [
-            row for found in surveys for row in rows.status_rows(
+            row for found in plans for row in rows.status_rows(
                 found.servers, self.recoveries(found), {})]
 
     def _wanted(self, parsed_args: argparse.Namespace) -> list[Any]:
         if not (parsed_args.backend or parsed_args.server):
-            raise errors.Nonsense(
+            raise errors.UsageError(
                 'Name a BACKEND, or servers with --server.')
         if parsed_args.backend:
             reader, _nova = self.readers()
@@ -98,12 +99,12 @@ class Recover(command.FailoverCommand):
 
     def _shown(self, wanted: list[Any]) -> Any:
         from nova_failover_ext.cli import rows
-        surveys = [selection.judge(self.records(request.backend), request)
+        plans = [selection.judge(self.records(request.backend), request)
                    for request in wanted]
-        for found in surveys:
+        for found in plans:
             self.tell(rows.summary(found))
         self.tell('This is a dry run: nothing was asked for.')
-        return rows.PLAN_COLUMNS, [row for found in surveys
+        return rows.PLAN_COLUMNS, [row for found in plans
                                    for row in rows.plan_rows(found.servers)]
 
     def _asked(self, wanted: list[Any],
@@ -120,21 +121,21 @@ class Recover(command.FailoverCommand):
         self.tell('The engine has taken it over, as request %s.'
                   % failover_id)
 
-        def look(backend: str) -> Any:
-            found = self.survey(backend)
+        def read(backend: str) -> Any:
+            found = self.backend_plan(backend)
             return (selection.only(found, named[backend])
                     if backend in named else found)
 
         if not parsed_args.wait:
-            return [look(request.backend) for request in wanted]
-        waiter = wait.Waiter(client, look, wanted, failover_id)
-        surveys, done = waiter.wait(parsed_args.timeout, self.app.stderr)
+            return [read(request.backend) for request in wanted]
+        waiter = wait.Waiter(client, read, wanted, failover_id)
+        plans, done = waiter.wait(parsed_args.timeout, self.app.stderr)
         if not done:
             self.exit_code = exitcodes.TIMED_OUT
             self.tell('Not everything was asked about and has converged '
                       'within %g seconds; the engine goes on.'
                       % parsed_args.timeout)
-        return surveys
+        return plans
 
     def _named(self, request: Any) -> frozenset[str]:
         found = selection.judge(self.records(request.backend), request)

@@ -22,7 +22,7 @@ from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import history
 from nova_failover_ext.cli import times
 
-COLUMNS = ('Failover', 'Servers', 'Recovered', 'Left', 'File')
+COLUMNS = ('Failover', 'Servers', 'Recovered', 'Remaining', 'File')
 
 
 class Report(command.FailoverCommand):
@@ -65,7 +65,7 @@ class Report(command.FailoverCommand):
         :raises FailoverException: if something cannot be read or written
         """
         from nova_failover_ext import report
-        found = (self.survey(parsed_args.backend)
+        found = (self.backend_plan(parsed_args.backend)
                  if parsed_args.backend else None)
         histories, problems = history.reader(self).servers(
             parsed_args.failover)
@@ -75,22 +75,23 @@ class Report(command.FailoverCommand):
         data = report.collect(
             parsed_args.failover, histories, found, problems,
             lost_at=parsed_args.since,
-            given_up=self._given_up(found) if found else None)
+            retries_exhausted=(self._retries_exhausted(found) if found
+                               else None))
         _write(parsed_args.output, report.render(data))
-        recovered = sum(e.standing.value == 'converged'
+        recovered = sum(e.state.value == 'converged'
                         for e in data.entries)
         return COLUMNS, [(parsed_args.failover, len(data.entries), recovered,
                           len(data.entries) - recovered,
                           str(parsed_args.output))]
 
-    def _given_up(self, found: Any) -> dict[str, str]:
+    def _retries_exhausted(self, found: Any) -> dict[str, str]:
         from nova_failover_ext.api import server_state
         known = self.engine_knows(
             lambda client: client.status(found.backend.name))
         return {server_id: tried['reason']
                 for server_id, tried in known.get('servers', {}).items()
-                if tried.get('standing')
-                == server_state.Standing.GIVEN_UP.value}
+                if tried.get('state')
+                == server_state.ServerState.RETRIES_EXHAUSTED.value}
 
 
 def _write(file: pathlib.Path, page: str) -> None:

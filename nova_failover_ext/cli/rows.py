@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tables from surveys, as pure functions."""
+"""Tables from plans, as pure functions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,28 +20,29 @@ from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import server_plans
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 Row = tuple[Any, ...]
 
 PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
                 'Policy', 'Verdict', 'Power Cycle', 'Volumes', 'Reason',
-                'Until', 'Notes')
+                'Blocked On', 'Notes')
 VOLUME_COLUMNS = ('Server', 'Name', 'Volume', 'Device', 'Root',
                   'Attachment', 'Verdict', 'Reason')
 STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Volumes',
-                  'Reason', 'Until', 'Last Result', 'Last Time', 'Failover')
+                  'Reason', 'Blocked On', 'Last Result', 'Last Time',
+                  'Failover')
 BACKEND_COLUMNS = ('Backend', 'Active', 'Replication', 'Servers', 'Converged',
-                   'Left', 'In Flight', 'Waiting For', 'Failover',
-                   'Looked At')
+                   'Remaining', 'In Flight', 'Waiting For', 'Failover',
+                   'Last Checked')
 
-#: What a memory counts for where the truth leaves it open, by what the last
+#: What a memory counts for where the records leave it open, by what the last
 #: try ended with.
-_AFTER = {'deferred': Standing.DEFERRED, 'failed': Standing.FAILED,
-          'error': Standing.FAILED}
-#: Standings that only an engine knows of, and the truth does not contradict.
-_REMEMBERED = {standing.value: standing for standing in (
-    Standing.WAITING, Standing.RECOVERING, Standing.DEFERRED,
-    Standing.FAILED, Standing.GIVEN_UP, Standing.SUPERSEDED)}
+_AFTER = {'deferred': ServerState.DEFERRED, 'failed': ServerState.FAILED,
+          'error': ServerState.FAILED}
+#: States that only an engine knows of, and the records do not contradict.
+_REMEMBERED = {state.value: state for state in (
+    ServerState.WAITING, ServerState.RECOVERING, ServerState.DEFERRED,
+    ServerState.FAILED, ServerState.RETRIES_EXHAUSTED, ServerState.SUPERSEDED)}
 
 
 def plan_rows(servers: Iterable[server_plans.ServerPlan]) -> list[Row]:
@@ -79,7 +80,7 @@ def status_rows(servers: Iterable[server_plans.ServerPlan],
             for s in servers]
 
 
-def summary(found: snapshot.Survey) -> str:
+def summary(found: snapshot.BackendPlan) -> str:
     """Return one line about the backend as a whole."""
     backend = found.backend
     counts = ', '.join('%s %d' % (v.value, len(found.servers_to(v)))
@@ -91,26 +92,26 @@ def summary(found: snapshot.Survey) -> str:
 
 
 def state_of(server: server_plans.ServerPlan, latest: model.Recovery | None,
-             remembered: Mapping[str, Any]) -> Standing:
-    """Tell where a server stands; the truth counts before memories."""
+             remembered: Mapping[str, Any]) -> ServerState:
+    """Return where a server stands; the records count before memories."""
     if server.verdict is server_plans.Verdict.SKIP:
-        return Standing.CONVERGED
+        return ServerState.CONVERGED
     if server.server.id in remembered.get('in_flight', ()):
-        return Standing.RECOVERING
+        return ServerState.RECOVERING
     if server.blocked:
-        return Standing.BLOCKED
+        return ServerState.BLOCKED
     if server.verdict is server_plans.Verdict.DEFER:
-        return Standing.DEFERRED
+        return ServerState.DEFERRED
     tried = remembered.get('servers', {}).get(server.server.id, {})
-    if tried.get('standing') in _REMEMBERED:
-        return _REMEMBERED[tried['standing']]
+    if tried.get('state') in _REMEMBERED:
+        return _REMEMBERED[tried['state']]
     if server.server.id in remembered.get('waiting', ()):
-        return Standing.WAITING
+        return ServerState.WAITING
     result = tried.get('outcome') or (latest.result if latest else '') or ''
-    return _AFTER.get(result.lower(), Standing.UNSURE)
+    return _AFTER.get(result.lower(), ServerState.UNKNOWN)
 
 
-def backend_row(found: snapshot.Survey, known: Mapping[str, Any]) -> Row:
+def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any]) -> Row:
     """Return a row for BACKEND_COLUMNS.
 
     :param known: what an engine counts for it, see
@@ -125,7 +126,7 @@ def backend_row(found: snapshot.Survey, known: Mapping[str, Any]) -> Row:
             backend.present.replication_status or '', len(found.servers),
             converged, len(found.servers) - converged,
             known.get('in_flight', ''), waits or '',
-            known.get('failover_id') or '', known.get('looked_at') or '')
+            known.get('failover_id') or '', known.get('last_checked') or '')
 
 
 def _status_row(server: server_plans.ServerPlan, latest: model.Recovery | None,

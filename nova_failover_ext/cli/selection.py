@@ -52,7 +52,7 @@ def request(arguments: argparse.Namespace, backend: str,
 
     :param servers: ids of servers, None for those of the arguments
     :returns: a :class:`nova_failover_ext.api.requests.Request`
-    :raises Nonsense: if they make no sense
+    :raises UsageError: if they contradict each other
     """
     from nova_failover_ext.api import requests
     values = {'ignore_stamps': 'stale', 'policy': 'policy',
@@ -65,7 +65,7 @@ def request(arguments: argparse.Namespace, backend: str,
                for name, option in values.items()
                if hasattr(arguments, option)})
     except ValueError as exc:
-        raise errors.Nonsense('The request makes no sense: %s.' % exc
+        raise errors.UsageError('The request makes no sense: %s.' % exc
                               ) from exc
 
 
@@ -90,10 +90,10 @@ def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
 
 
 def judge(records: Any, wanted: Any) -> Any:
-    """Return the survey that an engine would make for a request.
+    """Return the plan that an engine would make for a request.
 
     :param records: see :class:`.engine.inventory.snapshot.Records`
-    :returns: a survey of the servers that are asked for
+    :returns: a plan of the servers that are asked for
     :raises NotFound: if a server or project that is named is not there
     """
     from nova_failover_ext.engine.planner import server_plans
@@ -104,13 +104,15 @@ def judge(records: Any, wanted: Any) -> Any:
                 a.server, policy=chosen)) for a in records.attachments))
     asked = (frozenset(a.server.id for a in records.attachments)
              if wanted.ignore_stamps else frozenset())
-    return narrow(records.judge(server_plans.Ask(servers=asked)), wanted)
+    return narrow(records.judge(server_plans.PlanOptions(servers=asked)),
+                  wanted)
 
 
 def narrow(found: Any, wanted: Any) -> Any:
-    """Leave out of a survey what a request is not about.
+    """Leave out of a plan what a request is not about.
 
-    :param found: a :class:`nova_failover_ext.engine.inventory.snapshot.Survey`
+    :param found: a
+        :class:`nova_failover_ext.engine.inventory.snapshot.BackendPlan`
     :param wanted: the request
     :raises NotFound: if a server or project that is named is not there
     """
@@ -129,7 +131,7 @@ def narrow(found: Any, wanted: Any) -> Any:
 
 
 def only(found: Any, servers: frozenset[str]) -> Any:
-    """Leave all but some servers out of a survey.
+    """Leave all but some servers out of a plan.
 
     :param servers: their ids; those that are not there any more are missing
     """

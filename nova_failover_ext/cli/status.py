@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``nova-failover status``: where every server stands, from the truth."""
+"""``nova-failover status``: where every server stands, from the records."""
 
 import argparse
 from typing import Any
@@ -46,17 +46,17 @@ class Status(command.FailoverCommand):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         """Return the table.
 
-        :raises FailoverException: if the truth cannot be read
+        :raises FailoverException: if the records cannot be read
         """
-        surveys, table = (self._of_one(parsed_args.backend)
+        plans, table = (self._of_one(parsed_args.backend)
                           if parsed_args.backend else self._of_all())
-        if parsed_args.check and not all(s.converged for s in surveys):
+        if parsed_args.check and not all(s.converged for s in plans):
             self.exit_code = exitcodes.NOT_CONVERGED
         return table
 
     def _of_one(self, backend: str) -> tuple[list[Any], Any]:
         from nova_failover_ext.cli import rows
-        found = self.survey(backend)
+        found = self.backend_plan(backend)
         self.tell(rows.summary(found))
         remembered = self.engine_knows(
             lambda client: client.status(found.backend.name))
@@ -67,10 +67,10 @@ class Status(command.FailoverCommand):
 
     def _of_all(self) -> tuple[list[Any], Any]:
         from nova_failover_ext.cli import rows
-        surveys = [self.survey(backend.name)
+        plans = [self.backend_plan(backend.name)
                    for backend in self.replicated()]
         counts = self.engine_knows(lambda client: client.progress(
-            [found.backend.name for found in surveys]))
-        return surveys, (rows.BACKEND_COLUMNS, [
+            [found.backend.name for found in plans]))
+        return plans, (rows.BACKEND_COLUMNS, [
             rows.backend_row(found, counts.get(found.backend.name, {}))
-            for found in surveys])
+            for found in plans])

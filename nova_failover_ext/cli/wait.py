@@ -13,7 +13,7 @@
 """Waits for what an engine was asked for.
 
 The engine's counters are polled, which costs little whatever the number of
-servers; the truth is read when they say that nothing is left to do, and now
+servers; the records are read when they say that nothing is left to do, and now
 and then, as another engine may have taken over that knows nothing of it.
 """
 
@@ -31,7 +31,8 @@ from nova_failover_ext import exception
 
 #: Seconds between two questions to the engine.
 POLL = 1
-#: Seconds between two looks at the truth while that says nothing new.
+#: Seconds between two readings of the records while the engine reports nothing
+# new.
 LOOK = 30
 
 _PASSING = (exception.CinderUnavailable, exception.DatabaseUnavailable,
@@ -42,37 +43,37 @@ class Waiter:
     """Waits for one command's requests."""
 
     def __init__(self, client: engine_client.EngineClient,
-                 look: Callable[[str], snapshot.Survey],
+                 read: Callable[[str], snapshot.BackendPlan],
                  wanted: Sequence[requests.Request], failover_id: str,
                  clock: Callable[[], float] = time.monotonic) -> None:
         """Remember what to wait for.
 
-        :param look: takes a backend's name, and reads the truth about the
+        :param read: takes a backend's name, and reads the records of the
             servers that were asked for
         :param wanted: what was asked for, one for each backend
         :param failover_id: what it is recorded under
         :param clock: tells seconds
         """
         self._client = client
-        self._look = look
+        self._read = read
         self._backends = [request.backend for request in wanted]
         self._stale = any(request.ignore_stamps for request in wanted)
         self._failover_id = failover_id
         self._clock = clock
         self._looked_at = clock()
         self._seen: Any = None
-        self._surveys: list[snapshot.Survey] = []
+        self._surveys: list[snapshot.BackendPlan] = []
 
     def wait(self, timeout: float,
-             stream: TextIO) -> tuple[list[snapshot.Survey], bool]:
+             stream: TextIO) -> tuple[list[snapshot.BackendPlan], bool]:
         """Wait until all is converged, or the time is up.
 
         What is down for a while is waited for.
 
         :param timeout: in seconds
         :param stream: where to show how it goes on
-        :returns: a survey for each request, and whether all is converged
-        :raises FailoverException: if the truth could never be read
+        :returns: a plan for each request, and whether all is converged
+        :raises FailoverException: if the records could never be read
         """
         retrying = tenacity.Retrying(
             retry=(tenacity.retry_if_result(lambda done: not done)
@@ -87,7 +88,7 @@ class Waiter:
             else:
                 done = True
         if not done:
-            self._surveys = [self._look(name) for name in self._backends]
+            self._surveys = [self._read(name) for name in self._backends]
         return self._surveys, done
 
     def _step(self, display: progress.Progress) -> bool:
@@ -96,7 +97,7 @@ class Waiter:
         ended = progress.ended(counts, self._failover_id)
         if not self._due(counts, ended):
             return False
-        self._surveys = [self._look(name) for name in self._backends]
+        self._surveys = [self._read(name) for name in self._backends]
         self._seen, self._looked_at = counts, self._clock()
         return (all(found.converged for found in self._surveys)
                 and (ended or not self._stale))

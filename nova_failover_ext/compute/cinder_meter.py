@@ -127,7 +127,7 @@ class MeasuredCinder(cinder_api.CinderAPI):
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Tell whether an error says that Cinder has too much to do, or is down.
+    """Return whether an error says that Cinder has too much to do, or is down.
 
     :param error: of cinderclient, keystoneauth1 or nova.volume.cinder
     """

@@ -50,13 +50,13 @@ class FailoverComputeManager(manager.ComputeManager):
         policy_conf.register_opts(conf)
         compute_conf.register_opts(conf)
         cinder = cinder_meter.MeasuredCinder(self.volume_api)
-        own = components.Parts(
+        host_components = components.Components(
             conf, upstream.Host(self),
             virt_loading.load_virt_host(conf.compute_driver, self.driver,
                                         self.volume_api), cinder)
-        self._recovery = recovery.Recovery(own)
-        self._self_recovery = startup_recovery.SelfRecovery(
-            own, self._recovery)
+        self._recovery = recovery.Recovery(host_components)
+        self._startup_recovery = startup_recovery.StartupRecovery(
+            host_components, self._recovery)
         self.additional_endpoints.append(
             endpoint.FailoverEndpoint(self.host, self._recovery, cinder))
 
@@ -64,7 +64,7 @@ class FailoverComputeManager(manager.ComputeManager):
         """Recover the servers that were not resumed."""
         super().post_start_hook()
         try:
-            self._self_recovery.start()
+            self._startup_recovery.start()
         # The engine finishes what is left; nova-compute has to start.
         except Exception as error:  # noqa: BLE001
             LOG.error('Looking for servers whose recovery was cut off failed '
@@ -121,5 +121,5 @@ class FailoverComputeManager(manager.ComputeManager):
         Nova would start it from the block device mappings as they are,
         which may still name the old site.
         """
-        if not self._self_recovery.withhold(context, instance):
+        if not self._startup_recovery.withhold(context, instance):
             super()._resume_guests_state(context, instance, net_info)

@@ -206,12 +206,12 @@ Possible values:
   nothing is known of the driver
 """),
     cfg.IntOpt(
-        'survey_workers',
+        'scan_workers',
         default=4,
         min=1,
         max=64,
         help="""
-Number of backends that are looked at at the same time.
+Number of backends that are scanned at the same time.
 """),
     cfg.IntOpt(
         'cinder_timeout',
@@ -219,7 +219,7 @@ Number of backends that are looked at at the same time.
         min=1,
         max=600,
         help="""
-Seconds after which a request to Cinder or Keystone is given up, if
+Seconds after which a request to Cinder or Keystone is out of retries, if
 ``[cinder] timeout`` says nothing else.
 
 Related options:

@@ -21,7 +21,7 @@ PACE_OPTS = [
         min=5,
         max=86400,
         help="""
-Seconds between two looks at every replicated backend, which find what a lost
+Seconds between two scans of every replicated backend, which find what a lost
 notification has left stale.
 
 Possible values:
@@ -98,12 +98,12 @@ Related options:
         min=1,
         max=10000,
         help="""
-Number of tries after which a server is given up: from then on it is tried
-only now and then, or when an operator asks.
+Number of tries after which a server is out of retries: from then on it is
+tried only now and then, or when an operator asks.
 
 Related options:
 
-* ``given_up_interval``
+* ``exhausted_retry_interval``
 """),
     cfg.IntOpt(
         'gate_timeout',
@@ -111,8 +111,8 @@ Related options:
         min=0,
         max=86400,
         help="""
-Seconds that the engine waits, looking often, for Cinder to settle a failover
-of a backend. Afterwards only the periodic reconcile looks again.
+Seconds that the engine waits, scanning often, for Cinder to settle a failover
+of a backend. Afterwards only the periodic reconcile scans it again.
 
 Related options:
 
@@ -158,7 +158,7 @@ Seconds between two questions whether compute hosts that are down or silent
 are back. No server is sent to them before.
 """),
     cfg.IntOpt(
-        'given_up_interval',
+        'exhausted_retry_interval',
         default=900,
         min=5,
         max=86400,

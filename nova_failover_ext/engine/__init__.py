@@ -12,7 +12,8 @@
 
 """The engine: decides which servers need recovery, and when.
 
-A message is a hint to look; what is to be done is computed, each time, from
-Cinder's records and Nova's databases (see ``survey``). Decisions (``gate``,
+A message is a hint to scan; what is to be done is computed, each time, from
+Cinder's records and Nova's databases (see ``backend_plan``). Decisions
+(``gate``,
 ``plan``, ``pace``, ``attempts``) are pure and know neither clock nor bus.
 """

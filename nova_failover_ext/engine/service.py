@@ -47,16 +47,16 @@ from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine.notifier import metrics
 from nova_failover_ext.engine.notifier import notifier
 from nova_failover_ext.engine.notifier import observers
-from nova_failover_ext.engine.reconciler import reconciler
+from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 from nova_failover_ext.engine.reconciler import settings
 from nova_failover_ext.engine import work_items
 from nova_failover_ext.recovery import policy
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between two looks at the agenda.
+#: Seconds between two checks for scans that are due.
 TICK = 1.0
-#: The lock is looked at this many times within ``leader_timeout``.
+#: The lock is checked this many times within ``leader_timeout``.
 PROOFS = 4
 #: A host that was cut off in a recovery is waited for as long as this many
 #: heartbeats may take, before it is asked again.
@@ -75,10 +75,10 @@ class EngineService(service.Service):
         self._conf = conf
         self._executors: list[futurist.ThreadPoolExecutor] = []
         self._stoppers: list[Callable[[], None]] = []
-        self._serving: bus_servers.Serving | None = None
+        self._serving: bus_servers.BusServers | None = None
         self._since: datetime.datetime | None = None
         self._leadership: leadership.Leadership | None = None
-        self._coordinator: reconciler.Coordinator
+        self._reconciler: reconcilers.Reconciler
         self._dispatcher: dispatcher.Dispatcher | None = None
         self._periodics: periodics.PeriodicWorker | None = None
 
@@ -86,12 +86,12 @@ class EngineService(service.Service):
         """Start to act, or to wait until the acting engine is gone.
 
         Servers wait in threads of their own for a bus that is down, and
-        looks are put off while Cinder or a database is: so it starts
+        scans are postponed while Cinder or a database is: so it starts
         whatever the state of these.
         """
         super().start()
         options = self._conf.failover_engine
-        self._coordinator = self._make_coordinator()
+        self._reconciler = self._make_reconciler()
         member = '%s.%d' % (self._conf.host, os.getpid())
         self._leadership = leadership.Leadership(
             lambda: locks.make_lock(self._conf, member),
@@ -127,21 +127,23 @@ class EngineService(service.Service):
         # A process that was stopped for a while does not know yet that
         # another one leads.
         if self._leadership and self._leadership.leading:
-            self._coordinator.tick()
+            self._reconciler.tick()
 
     def _lead(self) -> None:
-        own, conf = self._coordinator, self._conf
+        reconciler, conf = self._reconciler, self._conf
         self._since = timeutils.utcnow()
-        self._serving = bus_servers.Serving((
+        self._serving = bus_servers.BusServers((
             lambda: notification_endpoint.listener(
-                conf, notification_endpoint.Endpoint(own), executor_name()),
+                conf, notification_endpoint.Endpoint(reconciler),
+                executor_name()),
             lambda: rpc_endpoint.server(
-                conf, rpc_endpoint.Endpoint(own, conf.host, self._about))))
+                conf, rpc_endpoint.Endpoint(reconciler, conf.host,
+                                            self._about))))
         self._serving.start()
-        own.lead()
+        reconciler.lead()
 
     def _follow(self) -> None:
-        self._coordinator.follow()
+        self._reconciler.follow()
         if self._serving:
             self._serving.stop()
 
@@ -153,9 +155,9 @@ class EngineService(service.Service):
 
     def _make_observer(self) -> observers.Observer:
         options = self._conf.failover_engine
-        announcer = notifier.Announcer(self._conf.host)
-        several: list[observers.Observer] = [announcer]
-        self._stoppers.append(announcer.stop)
+        recovery_notifier = notifier.Notifier(self._conf.host)
+        several: list[observers.Observer] = [recovery_notifier]
+        self._stoppers.append(recovery_notifier.stop)
         if options.metrics_port:
             counters = metrics.Metrics()
             self._stoppers.append(metrics.serve(
@@ -164,36 +166,36 @@ class EngineService(service.Service):
             several.append(counters)
         return observers.Fan(several)
 
-    def _make_coordinator(self) -> reconciler.Coordinator:
+    def _make_reconciler(self) -> reconcilers.Reconciler:
         options = self._conf.failover_engine
-        lookers = futurist.ThreadPoolExecutor(options.survey_workers)
+        lookers = futurist.ThreadPoolExecutor(options.scan_workers)
         callers = futurist.ThreadPoolExecutor(options.max_in_flight)
         self._executors = [lookers, callers]
         observer = self._make_observer()
-        board = host_health.Board(options.host_probe_interval)
-        own = reconciler.Coordinator(
+        hosts = host_health.HostHealth(options.host_probe_interval)
+        reconciler = reconcilers.Reconciler(
             cinder_reader.CinderReader(
                 options.batch_size, named=options.drivers),
             nova_reader.NovaReader(options.batch_size,
                                    policy.chooser(self._conf)), lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
-            own_settings(self._conf), board, observer)
+            reconciler_settings(self._conf), hosts, observer)
         client = compute_client.ComputeClient(
-            options.recovery_timeout, options.heartbeat_timeout, board)
+            options.recovery_timeout, options.heartbeat_timeout, hosts)
         self._dispatcher = dispatcher.Dispatcher(
             work_items.Caps(options.max_in_flight,
                             options.max_in_flight_per_backend,
                             options.max_in_flight_per_host),
-            client.recover, own.done, callers,
+            client.recover, reconciler.done, callers,
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
-                            options.retry_interval_min), board, observer)
-        own.use(self._dispatcher, client)
-        return own
+                            options.retry_interval_min), hosts, observer)
+        reconciler.use(self._dispatcher, client)
+        return reconciler
 
 
-def own_settings(conf: cfg.ConfigOpts) -> settings.Settings:
+def reconciler_settings(conf: cfg.ConfigOpts) -> settings.Settings:
     """Return what the coordinator paces itself by.
 
     :param conf: with the options of this package
@@ -201,7 +203,7 @@ def own_settings(conf: cfg.ConfigOpts) -> settings.Settings:
     options = conf.failover_engine
     return settings.Settings(
         attempts=options.retry_attempts,
-        given_up_interval=options.given_up_interval,
+        exhausted_retry_interval=options.exhausted_retry_interval,
         gate_timeout=options.gate_timeout,
         reconcile_interval=options.reconcile_interval,
         probe_interval=options.host_probe_interval,

@@ -85,7 +85,7 @@ class Work:
                                    policy=self.policy or older.policy)
 
     def covers(self, other: 'Work') -> bool:
-        """Tell whether all that other work wants is part of this one."""
+        """Return whether all that other work wants is part of this one."""
         return set(other.volumes.items()) <= set(self.volumes.items())
 
 

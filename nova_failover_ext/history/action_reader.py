@@ -121,8 +121,8 @@ class HistoryReader:
         rows = queries.action_rows(context, failover_id)
         tries = self._tries(context, [row.id for row in rows])
         unhealed = [row for row in rows
-                    if outcomes.standing_after(tries.get(row.id, ()))
-                    is not server_state.Standing.CONVERGED]
+                    if outcomes.state_after(tries.get(row.id, ()))
+                    is not server_state.ServerState.CONVERGED]
         later = self._later(context, unhealed)
         return [outcomes.ServerHistory(
             server_id=row.instance_uuid, name=row.display_name or '',
@@ -144,11 +144,11 @@ class HistoryReader:
         return found
 
     def _later(self, context: Any, rows: list[Any]) -> dict[str, str]:
-        own = {row.instance_uuid: row.id for row in rows}
+        known = {row.instance_uuid: row.id for row in rows}
         return {row.instance_uuid: row.request_id or ''
-                for batch in _batches(sorted(own), self._batch_size)
+                for batch in _batches(sorted(known), self._batch_size)
                 for row in queries.latest_rows(context, batch)
-                if row.id > own[row.instance_uuid]}
+                if row.id > known[row.instance_uuid]}
 
 
 def _naive(when: datetime.datetime) -> datetime.datetime:

@@ -19,11 +19,12 @@ from typing import Any
 
 from nova_failover_ext.api import server_state
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 # What the compute hosts write, see nova_failover_ext.recovery.record.
-_STANDINGS = {'Success': Standing.CONVERGED, 'Deferred': Standing.DEFERRED,
-              'Error': Standing.FAILED, None: Standing.RECOVERING}
+_STANDINGS = {'Success': ServerState.CONVERGED,
+              'Deferred': ServerState.DEFERRED,
+              'Error': ServerState.FAILED, None: ServerState.RECOVERING}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,16 +93,16 @@ class ServerHistory:
     followed_by: str = ''
 
     @property
-    def standing(self) -> Standing:
+    def state(self) -> ServerState:
         """Where the failover has left it."""
         if self.followed_by:
-            return Standing.SUPERSEDED
-        return standing_after(self.tries)
+            return ServerState.SUPERSEDED
+        return state_after(self.tries)
 
     @property
     def recovered_at(self) -> datetime.datetime | None:
         """When its latest successful try ended, None if it has not."""
-        if self.standing is not Standing.CONVERGED:
+        if self.state is not ServerState.CONVERGED:
             return None
         return self.tries[-1].finished_at
 
@@ -122,9 +123,9 @@ class ServerHistory:
         return max(0.0, (ended - start).total_seconds())
 
 
-def standing_after(tries: Sequence[Try]) -> Standing:
-    """Tell where a server stands after some tries."""
-    return _standing(tries[-1].result if tries else None)
+def state_after(tries: Sequence[Try]) -> ServerState:
+    """Return where a server stands after some tries."""
+    return _server_state(tries[-1].result if tries else None)
 
 
 def failovers(rows: Iterable[Any]) -> list[Failover]:
@@ -141,20 +142,20 @@ def failovers(rows: Iterable[Any]) -> list[Failover]:
 
 
 def _failover(failover_id: str, rows: list[Any]) -> Failover:
-    counts = dict.fromkeys(Standing, 0)
+    counts = dict.fromkeys(ServerState, 0)
     for row in rows:
-        counts[_standing(row.result)] += row.servers
+        counts[_server_state(row.result)] += row.servers
     ended = [row.ended for row in rows if row.ended]
     return Failover(
         failover_id, min(row.started for row in rows).replace(
             tzinfo=datetime.UTC), utc(max(ended, default=None)),
-        sum(counts.values()), counts[Standing.CONVERGED],
-        counts[Standing.DEFERRED], counts[Standing.FAILED],
-        counts[Standing.RECOVERING])
+        sum(counts.values()), counts[ServerState.CONVERGED],
+        counts[ServerState.DEFERRED], counts[ServerState.FAILED],
+        counts[ServerState.RECOVERING])
 
 
-def _standing(result: str | None) -> Standing:
-    return _STANDINGS.get(result, Standing.FAILED)
+def _server_state(result: str | None) -> ServerState:
+    return _STANDINGS.get(result, ServerState.FAILED)
 
 
 def utc(when: datetime.datetime | None) -> datetime.datetime | None:

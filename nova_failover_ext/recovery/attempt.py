@@ -38,23 +38,25 @@ Found = Sequence[prepare.Prepared | prepare.Unfit]
 class Attempt:
     """Asks, compares, acts where something is stale, and records it."""
 
-    def __init__(self, own: components.Parts, context: Any, instance: Any,
-                 go: states.Go, guest: prepare.Guest) -> None:
+    def __init__(self, host_components: components.Components, context: Any,
+                 instance: Any,
+                 disposition: states.Disposition,
+                 guest: prepare.Guest) -> None:
         """Remember the parts and the server.
 
-        :param own: what to work with
+        :param host_components: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the nova.objects.Instance
-        :param go: RUNNING or POWERED_OFF
+        :param disposition: RUNNING or POWERED_OFF
         :param guest: what is known of the server
         """
-        self._parts = own
+        self._components = host_components
         self._context = context
         self._instance = instance
-        self._go = go
+        self._go = disposition
         self._guest = guest
         self._preparation = prepare.Preparation(
-            own, context, instance, guest)
+            host_components, context, instance, guest)
         self._commit: commit.Commit | None = None
         self._log: record.Record | None = None
         self._infos: list[dict[str, Any]] = []
@@ -64,7 +66,7 @@ class Attempt:
         self._claimed = instance.task_state == staleness.TASK_STATE
 
     def run(self, volumes: Dictionary[str, str]) -> results.ServerResult:
-        """Bring the volumes to the truth.
+        """Bring the volumes in sync with Cinder.
 
         :param volumes: volume id to the stamp for its mapping
         """
@@ -111,11 +113,12 @@ class Attempt:
                 reason='the server is powered off in the midst of a recovery '
                 f'and not all its volumes are ready: {_unfit(found)}')
         stale = [item for item in asked if item.stale]
-        ways = states.ways(self._go, self._guest.policy, self._guest.runs,
-                           [item.disk for item in stale])
+        actions = states.actions(self._go, self._guest.policy,
+                                 self._guest.runs,
+                                 [item.disk for item in stale])
         pending: dict[str, str] = {}
-        if self._is_off or not _only_wait(stale, ways):
-            pending = self._act(stale, ways).pending
+        if self._is_off or not _only_wait(stale, actions):
+            pending = self._act(stale, actions).pending
         elif stale:
             pending = {item.volume.volume_id: commit.AT_POWER_CYCLE
                        for item in stale}
@@ -131,7 +134,7 @@ class Attempt:
             return
         for item in unstamped:
             with step_context.step('stamp'):
-                item.volume.reload(self._parts.host.mapping(
+                item.volume.reload(self._components.host.mapping(
                     self._context, self._instance.uuid,
                     item.volume.volume_id))
                 item.volume.stamp(item.stamp)
@@ -139,9 +142,10 @@ class Attempt:
     @property
     def _stays(self) -> bool:
         with step_context.step('stamp'):
-            now = self._parts.host.instance(
+            now = self._components.host.instance(
                 self._context, self._instance.uuid)
-        return now.task_state is None and now.host == self._parts.host.name
+        return (now.task_state is None
+                and now.host == self._components.host.name)
 
     @property
     def _is_off(self) -> bool:
@@ -151,39 +155,39 @@ class Attempt:
         return self._guest.has_to_run and not self._guest.runs
 
     def _act(self, stale: list[prepare.Prepared],
-             ways: list[states.Way]) -> commit.Commit:
+             actions: list[states.Action]) -> commit.Commit:
         self._log = self._record()
         self._claim()
         for item in stale:
             self._preparation.reach(item)
         self._log.begun()
-        own = self._new_commit()
-        own.run(stale, ways, self._guest.runs, self._guest.has_to_run)
+        made = self._new_commit()
+        made.run(stale, actions, self._guest.runs, self._guest.has_to_run)
         with step_context.step('power_state'):
-            self._parts.host.update_power_state(self._instance)
-        self._end(own)
-        return own
+            self._components.host.update_power_state(self._instance)
+        self._end(made)
+        return made
 
     def _new_commit(self) -> commit.Commit:
-        own = commit.Commit(
-            self._parts, self._context, self._instance,
+        made = commit.Commit(
+            self._components, self._context, self._instance,
             self._preparation.connector, self._others)
-        own.powered_off = self._is_off
-        self._commit = own
-        return own
+        made.powered_off = self._is_off
+        self._commit = made
+        return made
 
-    def _end(self, own: commit.Commit) -> None:
+    def _end(self, made: commit.Commit) -> None:
         if not self._log:
             return
         with step_context.step('record'):
-            if own.pending:
-                self._log.deferred(_text(own.pending), done=True)
+            if made.pending:
+                self._log.deferred(_text(made.pending), done=True)
             else:
                 self._log.succeeded()
 
     def _catch_up(self) -> results.ServerResult:
         marked = {
-            bdm.volume_id: '' for bdm in self._parts.host.mappings(
+            bdm.volume_id: '' for bdm in self._components.host.mappings(
                 self._context, self._instance.uuid)
             if mapping.Mapping(bdm).waiting}
         found = self._ask(marked)
@@ -192,11 +196,11 @@ class Attempt:
         for item in stale:
             self._preparation.reach(item)
         self._log.begun()
-        own = self._new_commit()
-        own.powered_off = False
-        own.catch_up(stale)
-        self._end(own)
-        return self._result(found, own.pending)
+        made = self._new_commit()
+        made.powered_off = False
+        made.catch_up(stale)
+        self._end(made)
+        return self._result(found, made.pending)
 
     def _deferred(self, error: Exception) -> results.ServerResult:
         reason = record.reason_of(error, *self._secrets())
@@ -209,7 +213,8 @@ class Attempt:
         LOG.error('%s', reason, instance=self._instance)
         (self._log or self._record()).failed(
             reason, error, *self._secrets())
-        self._parts.host.fault(self._context, self._instance, error, reason)
+        self._components.host.fault(self._context, self._instance, error,
+                                    reason)
         return self._answer(Outcome.FAILED, reason)
 
     def _secrets(self) -> list[dict[str, Any]]:
@@ -217,11 +222,12 @@ class Attempt:
 
     def _record(self) -> record.Record:
         return record.Record(
-            self._context, self._instance, self._parts.host.name)
+            self._context, self._instance, self._components.host.name)
 
     def _ask(self, volumes: Dictionary[str, str]) -> Found:
-        mappings = [mapping.Mapping(bdm) for bdm in self._parts.host.mappings(
-            self._context, self._instance.uuid)]
+        mappings = [mapping.Mapping(bdm)
+                    for bdm in self._components.host.mappings(
+                        self._context, self._instance.uuid)]
         self._infos = [item.connection_info for item in mappings]
         self._others = [item for item in mappings
                         if item.volume_id not in volumes]
@@ -302,12 +308,12 @@ class Attempt:
 
 
 def _only_wait(stale: list[prepare.Prepared],
-               ways: list[states.Way]) -> bool:
-    """Tell whether all was done that can be done while the guest runs."""
+               actions: list[states.Action]) -> bool:
+    """Return whether all was done that can be done while the guest runs."""
     return all(
-        way is states.Way.WAIT and item.volume.waiting and
+        action is states.Action.WAIT and item.volume.waiting and
         not item.attachment_stale and item.attachment.completed
-        for item, way in zip(stale, ways, strict=True))
+        for item, action in zip(stale, actions, strict=True))
 
 
 def _unfit(found: Found) -> str:

@@ -64,7 +64,7 @@ class Calls:
         return _result(future, timeout)
 
     def hangs(self, key: Hashable) -> bool:
-        """Tell whether a call for ``key`` has not come back yet."""
+        """Return whether a call for ``key`` has not come back yet."""
         with self._lock:
             return self._hangs(key)
 

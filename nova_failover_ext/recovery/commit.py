@@ -36,18 +36,18 @@ from nova_failover_ext.recovery import steps
 from nova_failover_ext.recovery.virt import interface
 
 LOG = logging.getLogger(__name__)
-Way = states.Way
+Action = states.Action
 Items = Sequence[prepare.Prepared]
 
 #: Why a volume is not healed yet under the policy refresh.
 AT_POWER_CYCLE = ('its guest keeps the old connection until its next power '
                   'cycle, as the policy refresh asks')
-_MARKED = {Way.DETACH: policies.Policy.DETACH,
-           Way.WAIT: policies.Policy.REFRESH}
+_MARKED = {Action.DETACH: policies.Policy.DETACH,
+           Action.WAIT: policies.Policy.REFRESH}
 
 
 class Commit:
-    """Brings the stale volumes of one server to the truth.
+    """Brings the stale volumes of one server in sync with Cinder.
 
     :ivar powered_off: whether this pass powered the guest off and has not
         powered it on again
@@ -56,24 +56,25 @@ class Commit:
     :ivar detached: ids of the volumes that were taken from the server
     """
 
-    def __init__(self, own: components.Parts, context: Any, instance: Any,
+    def __init__(self, host_components: components.Components, context: Any,
+                 instance: Any,
                  connector: dict[str, Any],
                  others: Sequence[mapping.Mapping]) -> None:
         """Prepare for one server.
 
-        :param own: what to work with
+        :param host_components: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the server, under its lock
         :param connector: this host's connector
         :param others: the server's other volumes, without which it cannot be
             powered on again
         """
-        self._parts = own
+        self._components = host_components
         self._context = context
         self._instance = instance
         self._connector = connector
         self._others = others
-        self._steps = steps.Steps(own, context, instance)
+        self._steps = steps.Steps(host_components, context, instance)
         self.powered_off = False
         self.power_cycled = False
         self.pending: dict[str, str] = {}
@@ -84,40 +85,43 @@ class Commit:
         """The connection_info that came up meanwhile, for masking."""
         return self._steps.infos
 
-    def run(self, stale: Items, ways: Sequence[Way], guest_runs: bool,
+    def run(self, stale: Items, actions: Sequence[Action], guest_runs: bool,
             has_to_run: bool) -> None:
         """Do it.
 
         :param stale: the volumes that need it
-        :param ways: how, for each of them
+        :param actions: how, for each of them
         :param guest_runs: whether there is a running guest
         :param has_to_run: whether it has to run afterwards
         :raises RecoveryFailed: with the step that failed; run it again
         :raises StorageUnreachable: if another volume would keep the guest
             from being powered on again; nothing was changed
         """
-        by_way = {way: [item for item, its in zip(stale, ways, strict=True)
-                        if its is way] for way in Way}
+        by_way = {action: [item for item,
+                           its in zip(stale, actions, strict=True)
+                           if its is action] for action in Action}
         # A guest that is off in the midst of a recovery has to run again
         # also if no volume of it is stale any more.
-        cycle = bool(by_way[Way.POWER_CYCLE]) or (
+        cycle = bool(by_way[Action.POWER_CYCLE]) or (
             has_to_run and not guest_runs)
         if cycle and guest_runs:
             self._try_others()
-        for item, way in zip(stale, ways, strict=True):
-            self._begin(item, guest_runs, _MARKED.get(way))
-        for item in by_way[Way.FINISH] + by_way[Way.WAIT]:
+        for item, action in zip(stale, actions, strict=True):
+            self._begin(item, guest_runs, _MARKED.get(action))
+        for item in by_way[Action.FINISH] + by_way[Action.WAIT]:
             self._steps.update(item, self._connector)
             self._steps.complete(item)
-        for item in by_way[Way.WAIT]:
+        for item in by_way[Action.WAIT]:
             self.pending[item.volume.volume_id] = AT_POWER_CYCLE
-        self._exchange(by_way[Way.EXCHANGE])
+        self._exchange(by_way[Action.EXCHANGE])
         if cycle:
-            self._power_cycle(by_way[Way.POWER_CYCLE], by_way[Way.DETACH])
+            self._power_cycle(by_way[Action.POWER_CYCLE],
+                              by_way[Action.DETACH])
         else:
-            self._hot(by_way[Way.REPLUG], by_way[Way.DETACH], guest_runs)
-        self._settle([item for item, way in zip(stale, ways, strict=True)
-                      if way not in (Way.WAIT, Way.DETACH)], has_to_run)
+            self._hot(by_way[Action.REPLUG], by_way[Action.DETACH], guest_runs)
+        self._settle([item for item, action in zip(stale, actions, strict=True)
+                      if action not in (Action.WAIT,
+                                        Action.DETACH)], has_to_run)
 
     def catch_up(self, stale: Items) -> None:
         """Exchange the records before Nova itself powers the guest on.
@@ -132,7 +136,7 @@ class Commit:
     def _begin(self, item: prepare.Prepared, guest_runs: bool,
                policy: policies.Policy | None) -> None:
         with step_context.step('begin'):
-            place = (self._parts.virt.place(self._instance, item.volume)
+            place = (self._components.virt.place(self._instance, item.volume)
                      if guest_runs else None)
             item.volume.begin(place, policy)
 
@@ -140,7 +144,7 @@ class Commit:
         for item in items:
             fresh = self._steps.update(item, self._connector)
             self._steps.exchange(item, fresh)
-            if self._parts.virt.connects_when_off:
+            if self._components.virt.connects_when_off:
                 self._steps.connect(item)
             self._steps.complete(item)
 
@@ -150,7 +154,7 @@ class Commit:
                 # A guest that is off has the disk in its definition, and
                 # would take no other at that name.
                 self._detach(item, guest_runs or (
-                    not self._parts.virt.connects_when_off))
+                    not self._components.virt.connects_when_off))
             except interface.GuestHoldsDevice as error:
                 self._held(error, replug, detach[number:])
                 return
@@ -171,11 +175,12 @@ class Commit:
 
     def _replug(self, item: prepare.Prepared, fresh: dict[str, Any]) -> None:
         with step_context.step('release'):
-            self._parts.virt.release(self._instance, item.volume)
+            self._components.virt.release(self._instance, item.volume)
         self._steps.exchange(item, fresh)
         self._steps.connect(item)
         with step_context.step('plug'):
-            self._parts.virt.plug(self._context, self._instance, item.volume)
+            self._components.virt.plug(self._context, self._instance,
+                                       item.volume)
 
     def _detach(self, item: prepare.Prepared, release: bool) -> None:
         if release:
@@ -186,7 +191,7 @@ class Commit:
 
     def _release(self, item: prepare.Prepared) -> None:
         try:
-            self._parts.virt.release(self._instance, item.volume)
+            self._components.virt.release(self._instance, item.volume)
         except nova_exception.InstanceNotFound:
             LOG.debug('The hypervisor has nothing of the guest',
                       instance=self._instance)
@@ -194,7 +199,7 @@ class Commit:
     def _try_others(self) -> None:
         for volume in self._others:
             probe.probe(volume.volume_id, volume.connection_info,
-                        self._parts.conf.failover_compute.reach_timeout)
+                        self._components.conf.failover_compute.reach_timeout)
 
     def _try_others_or_fail(self, held: Exception) -> None:
         try:
@@ -220,9 +225,9 @@ class Commit:
 
     def _power_on(self, volumes: int) -> None:
         # Nova connects all volumes once more, and may hang as any connect.
-        self._parts.calls.call(
-            ('power_on', self._instance.uuid), self._parts.host.power_on,
-            self._parts.conf.failover_compute.connect_timeout * max(
+        self._components.calls.call(
+            ('power_on', self._instance.uuid), self._components.host.power_on,
+            self._components.conf.failover_compute.connect_timeout * max(
                 volumes, 1), self._context, self._instance)
 
     def _power_off(self, items: Items) -> None:
@@ -231,17 +236,17 @@ class Commit:
         clean = not any(item.volume.root for item in items)
         self.powered_off = True
         with step_context.step('power_off'):
-            if self._parts.virt.guest_runs(self._instance):
-                self._parts.host.power_off(
+            if self._components.virt.guest_runs(self._instance):
+                self._components.host.power_off(
                     self._context, self._instance, clean)
-            if self._parts.virt.guest_runs(self._instance):
+            if self._components.virt.guest_runs(self._instance):
                 raise exception.RecoveryFailed(
                     step='power_off', reason='the guest is still there')
 
     def _settle(self, items: Items, has_to_run: bool) -> None:
         for item in items:
             volume = item.volume
-            volume.reload(self._parts.host.mapping(
+            volume.reload(self._components.host.mapping(
                 self._context, self._instance.uuid, volume.volume_id))
             self._steps.clean(item)
             self._steps.verify(volume, has_to_run)

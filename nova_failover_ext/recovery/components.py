@@ -23,7 +23,7 @@ from nova_failover_ext.recovery.virt import interface
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
+class Components:
     """The host's parts.
 
     :ivar conf: with the groups ``[failover]`` and ``[failover_compute]``

@@ -13,7 +13,8 @@
 """A block device mapping with its connection_info as a dictionary.
 
 Besides what Cinder, os-brick and Nova keep in connection_info, a recovery
-keeps keys of its own there (see ``truth``): the stamp; while it is at work, a
+keeps keys of its own there (see ``staleness``): the stamp; while it is at
+work, a
 mark with the place of the disk in the guest, so that a pass after a crash
 knows that there is something to finish, and where; and old connections that
 could not be removed from the host yet.
@@ -75,15 +76,15 @@ class Mapping:
         mark.pop('policy', None)
         if policy:
             mark['policy'] = policy.value
-        if mark != self.connection_info.get(staleness.MARK):
+        if mark != self.connection_info.get(staleness.IN_PROGRESS_MARKER):
             info = {key: value for key, value in self.connection_info.items()
                     if key != staleness.STAMP}
-            self._save(dict(info, **{staleness.MARK: mark}))
+            self._save(dict(info, **{staleness.IN_PROGRESS_MARKER: mark}))
 
     @property
     def begun(self) -> bool:
         """Whether a recovery of this mapping has begun and not ended."""
-        return staleness.MARK in self.connection_info
+        return staleness.IN_PROGRESS_MARKER in self.connection_info
 
     @property
     def leaving(self) -> bool:
@@ -103,12 +104,13 @@ class Mapping:
 
     @property
     def _mark(self) -> dict[str, Any]:
-        return self.connection_info.get(staleness.MARK) or {}
+        return self.connection_info.get(staleness.IN_PROGRESS_MARKER) or {}
 
     @property
-    def leftovers(self) -> list[dict[str, Any]]:
+    def stale_connections(self) -> list[dict[str, Any]]:
         """Old connection_info whose connections are still on the host."""
-        return list(self.connection_info.get(staleness.LEFTOVERS) or ())
+        return list(
+            self.connection_info.get(staleness.STALE_CONNECTIONS) or ())
 
     @property
     def device_name(self) -> str:
@@ -123,14 +125,15 @@ class Mapping:
         """
         info = dict(fresh)
         info.setdefault('serial', self.volume_id)
-        leftovers = self.leftovers
+        stale_connections = self.stale_connections
         if connected:
-            leftovers.append({
+            stale_connections.append({
                 key: value for key, value in self.connection_info.items()
-                if key not in (staleness.MARK, staleness.LEFTOVERS)})
-        if leftovers:
-            info[staleness.LEFTOVERS] = leftovers
-        for key in (*_STASHED, staleness.MARK):
+                if key not in (staleness.IN_PROGRESS_MARKER,
+                               staleness.STALE_CONNECTIONS)})
+        if stale_connections:
+            info[staleness.STALE_CONNECTIONS] = stale_connections
+        for key in (*_STASHED, staleness.IN_PROGRESS_MARKER):
             if key in self.connection_info:
                 info[key] = self.connection_info[key]
         self._save(info)
@@ -139,23 +142,23 @@ class Mapping:
         """Save what os-brick added while it connected."""
         self._save(self.connection_info)
 
-    def keep_leftovers(self, leftovers: list[dict[str, Any]]) -> None:
+    def keep_leftovers(self, stale_connections: list[dict[str, Any]]) -> None:
         """Save which old connections are still on the host."""
         info = {key: value for key, value in self.connection_info.items()
-                if key != staleness.LEFTOVERS}
-        if leftovers:
-            info[staleness.LEFTOVERS] = leftovers
+                if key != staleness.STALE_CONNECTIONS}
+        if stale_connections:
+            info[staleness.STALE_CONNECTIONS] = stale_connections
         if info != self.connection_info:
             self._save(info)
 
     def stamp(self, stamp: str) -> None:
-        """Save that the mapping is the truth.
+        """Save that the mapping is in sync with Cinder.
 
         :param stamp: see
             :func:`nova_failover_ext.recovery.staleness.stamp_for`
         """
         info = {key: value for key, value in self.connection_info.items()
-                if key != staleness.MARK}
+                if key != staleness.IN_PROGRESS_MARKER}
         info[staleness.STAMP] = stamp
         if info != self.connection_info:
             self._save(info)

@@ -45,14 +45,14 @@ class Prepared:
     """One volume, with what was found out about it.
 
     :ivar volume: its block device mapping
-    :ivar stamp: for its mapping, once that is the truth
+    :ivar stamp: for its mapping, once that is in sync with Cinder
     :ivar fresh: Cinder's answer to the question where it is
     :ivar attachment: Cinder's attachment
     :ivar record_stale: the mapping says something else than Cinder
     :ivar attachment_stale: the attachment's record says something else
     :ivar guest_stale: the guest has to let go of what it has
     :ivar mounted: the guest's agent says that it is mounted
-    :ivar leftovers: an older connection is still on the host
+    :ivar stale_connections: an older connection is still on the host
     """
 
     volume: mapping.Mapping
@@ -63,14 +63,14 @@ class Prepared:
     attachment_stale: bool
     guest_stale: bool
     mounted: bool = False
-    leftovers: bool = False
+    stale_connections: bool = False
 
     @property
     def stale(self) -> bool:
         """Whether anything has to be done for this volume."""
         return (self.record_stale or self.attachment_stale or
                 self.guest_stale or not self.attachment.completed or
-                self.leftovers)
+                self.stale_connections)
 
     @property
     def disk(self) -> states.Disk:
@@ -89,7 +89,7 @@ class Unfit:
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    """What is known of the server before its volumes are looked at.
+    """What is known of the server before its volumes are examined.
 
     :ivar runs: whether there is a running guest
     :ivar has_to_run: whether it has to run afterwards
@@ -101,7 +101,7 @@ class Guest:
     policy: policies.Policy = policies.Policy.REATTACH
 
     def gets(self, volume: mapping.Mapping) -> bool:
-        """Tell whether the volume will be connected for the guest."""
+        """Return whether the volume will be connected for the guest."""
         if volume.leaving or self.policy is policies.Policy.REFRESH:
             return False
         return self.has_to_run and (
@@ -111,17 +111,18 @@ class Guest:
 class Preparation:
     """Finds out what is stale on one server."""
 
-    def __init__(self, own: components.Parts, context: Any, instance: Any,
+    def __init__(self, host_components: components.Components, context: Any,
+                 instance: Any,
                  guest: Guest) -> None:
         """Remember whom to ask, and about which server.
 
-        :param own: what to work with
+        :param host_components: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the server
         :param guest: what is known of it
         """
-        self._parts = own
-        self._conf = own.conf.failover_compute
+        self._components = host_components
+        self._conf = host_components.conf.failover_compute
         self._context = context
         self._instance = instance
         self._guest = guest
@@ -130,9 +131,9 @@ class Preparation:
     def connector(self) -> dict[str, Any]:
         """This host's connector; os-brick runs commands to make one."""
         with step_context.step('connector'):
-            made: dict[str, Any] = self._parts.calls.call(
+            made: dict[str, Any] = self._components.calls.call(
                 ('connector', self._instance.uuid),
-                self._parts.virt.connector, self._conf.connect_timeout,
+                self._components.virt.connector, self._conf.connect_timeout,
                 self._instance)
         return made
 
@@ -141,16 +142,16 @@ class Preparation:
         """Ask Cinder where a volume is, and compare.
 
         :param volume: its block device mapping
-        :param stamp: for its mapping, once that is the truth
+        :param stamp: for its mapping, once that is in sync with Cinder
         :raises RecoveryDeferred: if Cinder does not answer
         """
         if volume.leaving:
             return self._leaving(volume, stamp)
         problem = unfit_reason(
-            self._parts.cinder.volume(self._context, volume.volume_id),
+            self._components.cinder.volume(self._context, volume.volume_id),
             volume, self._guest.policy)
         if not problem and self._guest.gets(volume):
-            problem = self._parts.virt.obstacle(
+            problem = self._components.virt.obstacle(
                 self._context, self._instance, volume)
         if problem:
             return Unfit(volume, problem)
@@ -170,10 +171,10 @@ class Preparation:
 
     def _still_leaves(self, volume: mapping.Mapping,
                       fresh: dict[str, Any]) -> bool:
-        return self._parts.calls.hangs(
+        return self._components.calls.hangs(
             ('disconnect', self._instance.uuid, volume.volume_id)) and any(
             not staleness.differing_keys(info, fresh)
-            for info in volume.leftovers)
+            for info in volume.stale_connections)
 
     def _compare(self, volume: mapping.Mapping, stamp: str,
                  fresh: dict[str, Any]) -> Prepared:
@@ -183,18 +184,18 @@ class Preparation:
         # Only where a recovery is due or was cut off: how a healthy guest's
         # disk is written in its XML is not ours to judge.
         guest_stale = self._guest.runs and (record_stale or (
-            volume.begun and not self._parts.virt.shows(
+            volume.begun and not self._components.virt.shows(
                 self._instance, volume)))
         return Prepared(
             volume, stamp, fresh, attachment, record_stale,
             bool(staleness.differing_keys(attachment.connection_info, fresh)),
             guest_stale, guest_stale and self._mounted(volume),
-            bool(volume.leftovers))
+            bool(volume.stale_connections))
 
     def _attachment(self, volume: mapping.Mapping,
                     fresh: dict[str, Any]) -> cinder_api.Attachment:
         if volume.bdm.attachment_id:
-            return self._parts.cinder.attachment(
+            return self._components.cinder.attachment(
                 self._context, volume.bdm.attachment_id)
         # From before Cinder had attachments: the question has connected it.
         return cinder_api.Attachment(cinder_api.ATTACHED, fresh)
@@ -203,8 +204,8 @@ class Preparation:
         if volume.root or self._guest.policy is not policies.Policy.REATTACH:
             return False
         try:
-            return bool(self._parts.calls.call(
-                ('agent', self._instance.uuid), self._parts.virt.mounted,
+            return bool(self._components.calls.call(
+                ('agent', self._instance.uuid), self._components.virt.mounted,
                 self._conf.guest_agent_timeout, self._instance, volume))
         except bounded.TimedOut:
             LOG.info('The guest agent does not answer',
@@ -212,13 +213,13 @@ class Preparation:
             return False
 
     def _ask(self, volume: mapping.Mapping) -> dict[str, Any]:
-        fresh = self._parts.cinder.ask(
+        fresh = self._components.cinder.ask(
             self._context, volume.volume_id, self.connector)
         if not staleness.differing_keys(volume.connection_info, fresh):
             return fresh
         # What a driver answers differently each time says nothing; such keys
         # must not cost a healthy server a power cycle.
-        again = self._parts.cinder.ask(
+        again = self._components.cinder.ask(
             self._context, volume.volume_id, self.connector)
         saved = volume.connection_info.get('data') or {}
         for key in staleness.differing_keys(fresh, again):
@@ -231,7 +232,7 @@ class Preparation:
         :raises StorageUnreachable: if it does not
         """
         if prepared.fresh:
-            problem = self._parts.virt.lacks(prepared.fresh)
+            problem = self._components.virt.lacks(prepared.fresh)
             if problem:
                 raise exception.StorageUnreachable(
                     volume_id=prepared.volume.volume_id, reason=problem)

@@ -37,20 +37,20 @@ Outcome = results.Outcome
 class Recovery:
     """Takes servers in, from the engine or from this host itself."""
 
-    def __init__(self, own: components.Parts) -> None:
+    def __init__(self, host_components: components.Components) -> None:
         """Remember the host's parts.
 
-        :param own: what to work with
+        :param host_components: what to work with
         """
-        self._parts = own
+        self._components = host_components
         self._slots = threading.Semaphore(
-            own.conf.failover_compute.max_concurrent_recoveries)
+            host_components.conf.failover_compute.max_concurrent_recoveries)
 
     def recover(self, context: Any, server_id: str,
                 volumes: Dictionary[str, str],
                 policy: policies.Policy | None = None
                 ) -> results.ServerResult:
-        """Bring the connections of a server's volumes to the truth.
+        """Bring the connections of a server's volumes in sync with Cinder.
 
         :param context: an admin's nova RequestContext; its request id is
             the failover id
@@ -61,7 +61,7 @@ class Recovery:
         :returns: the outcome; expected failures are outcomes, not errors
         """
         with self._slots, timeutils.StopWatch() as watch:
-            result = self._parts.host.locked(
+            result = self._components.host.locked(
                 server_id, self._locked, context, server_id, volumes, policy)
         return dataclasses.replace(result, seconds=watch.elapsed())
 
@@ -73,9 +73,9 @@ class Recovery:
         :returns: whether anything waited
         """
         waits = any(mapping.Mapping(bdm).waiting for bdm in
-                    self._parts.host.mappings(context, instance.uuid))
+                    self._components.host.mappings(context, instance.uuid))
         if waits:
-            result = self._parts.host.locked(
+            result = self._components.host.locked(
                 instance.uuid, self._catch_up, context, instance)
             LOG.info('Volumes that waited for a power cycle: %s %s',
                      result.outcome.value, result.reason, instance=instance)
@@ -83,31 +83,32 @@ class Recovery:
 
     def policy_of(self, instance: Any) -> policies.Policy:
         """Return what is to be done with a server's stale volumes."""
-        return policies.chooser(self._parts.conf)(instance.metadata)
+        return policies.chooser(self._components.conf)(instance.metadata)
 
     def _catch_up(self, context: Any,
                   instance: Any) -> results.ServerResult:
         # Nobody asks whether it still has to run: that is up to Nova.
-        guest = prepare.Guest(self._parts.virt.guest_runs(instance), False)
-        own = attempt.Attempt(self._parts, context, instance,
-                              states.Go.POWERED_OFF, guest)
-        return own.catch_up()
+        guest = prepare.Guest(self._components.virt.guest_runs(instance),
+                              False)
+        return attempt.Attempt(self._components, context, instance,
+                               states.Disposition.POWERED_OFF,
+                               guest).catch_up()
 
     def _locked(self, context: Any, server_id: str,
                 volumes: Dictionary[str, str],
                 policy: policies.Policy | None) -> results.ServerResult:
         try:
-            instance = self._parts.host.instance(context, server_id)
+            instance = self._components.host.instance(context, server_id)
         except nova_exception.InstanceNotFound:
             return results.ServerResult(
                 server_id, Outcome.SKIPPED, 'the server is deleted')
         chosen = policy or self.policy_of(instance)
         # Its lock is free then, but not the server.
-        if self._parts.calls.hangs(('power_on', server_id)):
+        if self._components.calls.hangs(('power_on', server_id)):
             return results.ServerResult(
                 server_id, Outcome.DEFERRED, 'its power on still hangs')
         try:
-            runs = self._parts.virt.guest_runs(instance)
+            runs = self._components.virt.guest_runs(instance)
         # Whatever the virt driver raises; there is nothing to record yet.
         except Exception as error:  # noqa: BLE001
             return results.ServerResult(
@@ -116,13 +117,14 @@ class Recovery:
                 f'{type(error).__name__}: {masking.scrub(str(error))}')
         decision = states.decide(states.Facts(
             instance.vm_state, instance.task_state, instance.host,
-            self._parts.host.name, runs), chosen)
-        outcome = {states.Go.DEFER: Outcome.DEFERRED,
-                   states.Go.SKIP: Outcome.SKIPPED}.get(decision.go)
+            self._components.host.name, runs), chosen)
+        outcome = {states.Disposition.DEFER: Outcome.DEFERRED,
+                   states.Disposition.SKIP: Outcome.SKIPPED}.get(
+                       decision.disposition)
         if outcome:
             return results.ServerResult(server_id, outcome, decision.reason)
         guest = prepare.Guest(
-            runs, decision.go is states.Go.RUNNING, chosen)
-        own = attempt.Attempt(
-            self._parts, context, instance, decision.go, guest)
-        return own.run(volumes)
+            runs, decision.disposition is states.Disposition.RUNNING, chosen)
+        return attempt.Attempt(
+            self._components, context, instance, decision.disposition,
+            guest).run(volumes)

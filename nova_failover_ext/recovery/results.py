@@ -20,9 +20,9 @@ from typing import Any
 class Outcome(str, enum.Enum):
     """How the recovery of a server or of one of its volumes ended."""
 
-    #: The connection was stale and has been brought to the truth.
+    #: The connection was stale and has been brought in sync with Cinder.
     RECOVERED = 'recovered'
-    #: The connection was already the truth; nothing was touched.
+    #: The connection was already in sync with Cinder; nothing was touched.
     UNCHANGED = 'unchanged'
     #: A volume was detached, as the policy asks, and left to the owner.
     DETACHED = 'detached'
@@ -63,7 +63,7 @@ class ServerResult:
     :ivar reason: why, in one sentence without secrets
     :ivar power_cycled: whether the guest was powered off and on
     :ivar seconds: how long the compute host worked on it
-    :ivar volumes: a :class:`VolumeResult` for each volume looked at
+    :ivar volumes: a :class:`VolumeResult` for each volume examined
     """
 
     server_id: str

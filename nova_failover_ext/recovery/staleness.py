@@ -13,7 +13,8 @@
 """What is stale: the stamp and the comparison, as pure decisions.
 
 The stamp is the ``active_backend_id`` under which a block device mapping was
-last brought to the truth, or what stands for that of a replication group
+last brought in sync with Cinder, or what stands for that of a replication
+group
 (:func:`stamp_for`). It is kept inside the mapping's connection_info, next to
 what Nova itself keeps there (``serial``, ``multiattach``).
 """
@@ -26,13 +27,14 @@ STAMP = 'failover_active_backend_id'
 
 #: Key of the mark of a recovery that has begun and not ended; it takes the
 #: place of the stamp meanwhile. Its value is {'place': where the disk sits}.
-MARK = 'failover_recovery'
+IN_PROGRESS_MARKER = 'failover_recovery'
 
 #: Key of old connections that are still to be removed from the host: a list
 #: of connection_info, newest last.
-LEFTOVERS = 'failover_leftovers'
+STALE_CONNECTIONS = 'failover_stale_connections'
 
-#: Task state of a server while its volumes are brought to the truth. The API
+#: Task state of a server while its volumes are brought in sync with Cinder.
+# The API
 #: refuses competing actions with 409 as for any other task state. One that
 #: was left behind by a crash says that there is something to finish.
 TASK_STATE = 'recovering_volumes'
@@ -93,11 +95,12 @@ def stamp_for(active_backend_id: str | None, backend_status: str | None,
 
 def needs_question(connection_info: Mapping[str, Any],
                    stamp: str | None) -> bool:
-    """Tell whether Cinder has to be asked about this mapping at all.
+    """Return whether Cinder has to be asked about this mapping at all.
 
     :param connection_info: the block device mapping's copy
     :param stamp: the one it would get now, see :func:`stamp_for`
-    :returns: False only if the mapping was brought to the truth under it
+    :returns: False only if the mapping was brought in sync with Cinder under
+        it
     """
     return connection_info.get(STAMP) != stamp_value(stamp)
 
@@ -112,7 +115,7 @@ def differing_keys(saved: Mapping[str, Any],
     :param saved: the block device mapping's connection_info
     :param fresh: Cinder's answer
     :returns: sorted names of differing keys, never their values, because
-        those may be secrets; empty if the mapping is the truth
+        those may be secrets; empty if the mapping is in sync with Cinder
     """
     old = _place(saved)
     new = _place(fresh)

@@ -47,23 +47,24 @@ class _Withheld:
     mappings: tuple[mapping.Mapping, ...]
 
 
-class SelfRecovery:
+class StartupRecovery:
     """The servers of this host that wait to be recovered at its start."""
 
-    def __init__(self, own: components.Parts, work: recovery.Recovery) -> None:
+    def __init__(self, host_components: components.Components,
+                 work: recovery.Recovery) -> None:
         """Nothing waits yet.
 
-        :param own: what to work with
+        :param host_components: what to work with
         :param work: recovers a server
         """
-        self._parts = own
+        self._components = host_components
         self._work = work
         self._withheld: list[_Withheld] = []
         self._backends: dict[str, cinder_api.Backend] | None = None
         self._silent = False
 
     def withhold(self, context: Any, instance: Any) -> bool:
-        """Tell whether Nova must not resume a guest; claim it if so.
+        """Return whether Nova must not resume a guest; claim it if so.
 
         :param context: an admin's nova RequestContext
         :param instance: the nova.objects.Instance that Nova would resume
@@ -75,7 +76,8 @@ class SelfRecovery:
                           is policies.Policy.NONE):
             return False
         mappings = tuple(mapping.Mapping(bdm) for bdm in
-                         self._parts.host.mappings(context, instance.uuid))
+                         self._components.host.mappings(context,
+                                                        instance.uuid))
         if not begun and (
                 not self._may_be_stale(context, mappings) or
                 self._cannot_run(context, instance, mappings)):
@@ -95,7 +97,7 @@ class SelfRecovery:
         # Cinder may have moved on since, or be there again.
         self._backends, self._silent = None, False
         waiting, self._withheld = self._withheld, []
-        conf = self._parts.conf.failover_compute
+        conf = self._components.conf.failover_compute
         executor = futurist.ThreadPoolExecutor(
             max_workers=conf.max_concurrent_recoveries)
         for withheld in waiting:
@@ -110,13 +112,13 @@ class SelfRecovery:
         context = nova_context.get_admin_context()
         known = {withheld.server_id for withheld in self._withheld}
         for instance in objects.InstanceList.get_by_filters(
-                context, {'host': self._parts.host.name, 'deleted': False,
+                context, {'host': self._components.host.name, 'deleted': False,
                           'task_state': staleness.TASK_STATE},
                 expected_attrs=[]):
             if instance.uuid not in known:
                 self._withheld.append(_Withheld(instance.uuid, tuple(
                     mapping.Mapping(bdm) for bdm in
-                    self._parts.host.mappings(context, instance.uuid))))
+                    self._components.host.mappings(context, instance.uuid))))
 
     def _may_be_stale(self, context: Any,
                       mappings: Iterable[mapping.Mapping]) -> bool:
@@ -136,7 +138,8 @@ class SelfRecovery:
                     mappings: Iterable[mapping.Mapping]) -> bool:
         # Only its owner can start it; the claim would be in the way of that.
         try:
-            problems = [self._parts.virt.obstacle(context, instance, volume)
+            problems = [self._components.virt.obstacle(context, instance,
+                                                       volume)
                         for volume in mappings]
         except exception.RecoveryDeferred:
             return False
@@ -147,7 +150,7 @@ class SelfRecovery:
         if not mappings:
             return []
         backends = self._known_backends(context)
-        found = [(volume, self._parts.cinder.volume(
+        found = [(volume, self._components.cinder.volume(
             context, volume.volume_id)) for volume in mappings]
         return [(volume, backends.get(
                     known.backend, cinder_api.Backend()).stamp_for(known))
@@ -163,7 +166,7 @@ class SelfRecovery:
                 reason='Cinder did not answer a moment ago')
         if self._backends is None:
             try:
-                self._backends = self._parts.cinder.backends(context)
+                self._backends = self._components.cinder.backends(context)
             except exception.RecoveryDeferred:
                 self._silent = True
                 raise

@@ -25,7 +25,7 @@ from nova_failover_ext.recovery import staleness
 Policy = policies.Policy
 
 
-class Go(enum.Enum):
+class Disposition(enum.Enum):
     """What to do with a server now."""
 
     #: Recover; the guest runs or has to run again afterwards.
@@ -60,7 +60,7 @@ class Facts:
 class Decision:
     """What to do with a server, and why."""
 
-    go: Go
+    disposition: Disposition
     reason: str = ''
 
 
@@ -88,35 +88,36 @@ def decide(facts: Facts, policy: Policy = Policy.REATTACH) -> Decision:
     :returns: the decision; a reason comes with DEFER and SKIP
     """
     if facts.vm_state in _SKIPPED:
-        return Decision(Go.SKIP, _SKIPPED[facts.vm_state])
+        return Decision(Disposition.SKIP, _SKIPPED[facts.vm_state])
     if facts.host != facts.this_host:
-        return Decision(Go.SKIP, 'the server is on another host: '
+        return Decision(Disposition.SKIP, 'the server is on another host: '
                         f'{facts.host}')
     # What was begun has to be finished.
     if policy is Policy.NONE and facts.task_state != staleness.TASK_STATE:
-        return Decision(Go.SKIP, 'its policy is none')
+        return Decision(Disposition.SKIP, 'its policy is none')
     if facts.task_state not in (None, staleness.TASK_STATE):
-        return Decision(Go.DEFER, f'a task is in progress: '
+        return Decision(Disposition.DEFER, f'a task is in progress: '
                         f'{facts.task_state}')
     if facts.vm_state in _DEFERRED:
-        return Decision(Go.DEFER, _DEFERRED[facts.vm_state])
+        return Decision(Disposition.DEFER, _DEFERRED[facts.vm_state])
     if facts.vm_state == 'error' and facts.guest_runs:
-        return Decision(Go.DEFER, 'the server is in ERROR but its guest runs')
+        return Decision(Disposition.DEFER,
+                        'the server is in ERROR but its guest runs')
     return Decision(_running_or_not(facts))
 
 
-def _running_or_not(facts: Facts) -> Go:
+def _running_or_not(facts: Facts) -> Disposition:
     if facts.guest_runs:
-        return Go.RUNNING
+        return Disposition.RUNNING
     # A recovery that was cut off between power off and power on has left the
     # task state behind: the guest has to run again.
     if facts.vm_state == 'active' and facts.task_state == staleness.TASK_STATE:
-        return Go.RUNNING
-    return Go.POWERED_OFF
+        return Disposition.RUNNING
+    return Disposition.POWERED_OFF
 
 
-class Way(enum.Enum):
-    """How one volume is brought to the truth."""
+class Action(enum.Enum):
+    """How one volume is brought in sync with Cinder."""
 
     #: There is no guest: exchange the records, disconnect the old.
     EXCHANGE = 'exchange'
@@ -126,7 +127,8 @@ class Way(enum.Enum):
     POWER_CYCLE = 'power cycle'
     #: Take it from the server and leave it to the owner.
     DETACH = 'detach'
-    #: Bring Cinder's record to the truth; the next power cycle does the rest.
+    #: Bring Cinder's record in sync with Cinder; the next power cycle does the
+    # rest.
     WAIT = 'wait'
     #: The guest has the right disk; only records are open.
     FINISH = 'finish'
@@ -148,35 +150,36 @@ class Disk:
     leaving: bool = False
 
 
-def ways(go: Go, policy: Policy, guest_runs: bool,
-         disks: Sequence[Disk]) -> list[Way]:
-    """Choose how each stale volume of a server is brought to the truth.
+def actions(disposition: Disposition, policy: Policy, guest_runs: bool,
+            disks: Sequence[Disk]) -> list[Action]:
+    """Choose how each stale volume of a server is brought in sync with Cinder.
 
-    :param go: RUNNING or POWERED_OFF
+    :param disposition: RUNNING or POWERED_OFF
     :param policy: what the owner or the operator wants
     :param guest_runs: whether there is a running guest
     :param disks: the server's stale volumes
     :returns: a way for each; if one needs a power cycle, none is replaced
         while the guest runs
     """
-    chosen = [_way(go, policy, guest_runs, disk) for disk in disks]
-    if Way.POWER_CYCLE in chosen:
-        return [Way.POWER_CYCLE if way is Way.REPLUG else way
-                for way in chosen]
+    chosen = [_way(disposition, policy, guest_runs, disk) for disk in disks]
+    if Action.POWER_CYCLE in chosen:
+        return [Action.POWER_CYCLE if action is Action.REPLUG else action
+                for action in chosen]
     return chosen
 
 
-def _way(go: Go, policy: Policy, guest_runs: bool, disk: Disk) -> Way:
+def _way(disposition: Disposition, policy: Policy, guest_runs: bool,
+         disk: Disk) -> Action:
     if disk.leaving or (policy is Policy.DETACH and not disk.root):
-        return Way.DETACH
-    if go is Go.POWERED_OFF:
-        return Way.EXCHANGE
+        return Action.DETACH
+    if disposition is Disposition.POWERED_OFF:
+        return Action.EXCHANGE
     if not guest_runs:
-        return Way.POWER_CYCLE
+        return Action.POWER_CYCLE
     if not disk.guest_stale:
-        return Way.FINISH
+        return Action.FINISH
     if policy is Policy.REFRESH:
-        return Way.WAIT
+        return Action.WAIT
     if disk.root or disk.mounted or policy is Policy.POWER_CYCLE:
-        return Way.POWER_CYCLE
-    return Way.REPLUG
+        return Action.POWER_CYCLE
+    return Action.REPLUG

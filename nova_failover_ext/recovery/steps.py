@@ -41,16 +41,16 @@ class Steps:
     :ivar left: why an old connection is still on the host, by volume id
     """
 
-    def __init__(self, own: components.Parts,
+    def __init__(self, host_components: components.Components,
                  context: Any, instance: Any) -> None:
         """Remember the server.
 
-        :param own: what to work with
+        :param host_components: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the server, under its lock
         """
-        self._parts = own
-        self._conf = own.conf.failover_compute
+        self._components = host_components
+        self._conf = host_components.conf.failover_compute
         self._context = context
         self._instance = instance
         self.infos: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ class Steps:
         LOG.info('Updating attachment %(attachment)s of volume %(volume)s',
                  {'attachment': item.volume.bdm.attachment_id,
                   'volume': item.volume.volume_id}, instance=self._instance)
-        fresh = self._parts.cinder.update(
+        fresh = self._components.cinder.update(
             self._context, item.volume.bdm.attachment_id, connector,
             item.volume.device_name)
         self.infos.append(fresh)
@@ -80,7 +80,7 @@ class Steps:
         :raises RecoveryFailed: if Cinder refuses or does not answer
         """
         if item.attachment_stale or not item.attachment.completed:
-            self._parts.cinder.complete(
+            self._components.cinder.complete(
                 self._context, item.volume.bdm.attachment_id)
 
     def exchange(self, item: prepare.Prepared,
@@ -115,7 +115,7 @@ class Steps:
         """
         volume = item.volume
         kept = []
-        for info in volume.leftovers:
+        for info in volume.stale_connections:
             # It is in use again after a failback.
             if not staleness.differing_keys(info, volume.connection_info):
                 continue
@@ -134,15 +134,15 @@ class Steps:
         """
         volume = item.volume
         with self._alone(volume):
-            for info in (*volume.leftovers, volume.connection_info):
+            for info in (*volume.stale_connections, volume.connection_info):
                 problem = self._disconnect(volume, info)
                 if problem:
                     raise exception.RecoveryFailed(
                         step='disconnect', reason=problem)
-            self._parts.cinder.delete(
+            self._components.cinder.delete(
                 self._context, volume.bdm.attachment_id)
             with step_context.step('destroy'):
-                self._parts.virt.forget(volume)
+                self._components.virt.forget(volume)
                 volume.bdm.destroy()
 
     def connect(self, item: prepare.Prepared) -> None:
@@ -151,9 +151,9 @@ class Steps:
         :raises RecoveryFailed: if that fails or takes too long
         """
         with step_context.step('connect'):
-            self._parts.calls.call(
+            self._components.calls.call(
                 ('connect', self._instance.uuid, item.volume.volume_id),
-                self._parts.virt.connect, self._conf.connect_timeout,
+                self._components.virt.connect, self._conf.connect_timeout,
                 self._context, self._instance, item.volume)
             item.volume.save()
 
@@ -168,16 +168,16 @@ class Steps:
                 raise exception.RecoveryFailed(step='verify', reason=problem)
 
     def _problem(self, volume: mapping.Mapping, has_to_run: bool) -> str:
-        if has_to_run and self._parts.virt.shows(
+        if has_to_run and self._components.virt.shows(
                 self._instance, volume) is False:
             return f'the guest does not have volume {volume.volume_id}'
         if volume.bdm.attachment_id:
-            attachment = self._parts.cinder.attachment(
+            attachment = self._components.cinder.attachment(
                 self._context, volume.bdm.attachment_id)
             if not attachment.completed:
                 return (f'attachment {volume.bdm.attachment_id} is '
                         f'{attachment.status}')
-        found = self._parts.cinder.volume(self._context, volume.volume_id)
+        found = self._components.cinder.volume(self._context, volume.volume_id)
         # Another server's attachment may be at work.
         usable = (('in-use', 'attaching') if volume.multiattach
                   else ('in-use',))
@@ -194,9 +194,10 @@ class Steps:
                      instance=self._instance)
             return ''
         try:
-            self._parts.calls.call(
+            self._components.calls.call(
                 ('disconnect', self._instance.uuid, volume.volume_id),
-                self._parts.virt.disconnect, self._conf.disconnect_timeout,
+                self._components.virt.disconnect,
+                self._conf.disconnect_timeout,
                 self._context, self._instance, volume, info)
         # os-brick and the virt driver raise whatever their tools do.
         except Exception as error:  # noqa: BLE001
@@ -208,9 +209,9 @@ class Steps:
                 info: dict[str, Any]) -> bool:
         # Where a guest that is off keeps its disks, it is to let go of this
         # one alone, and the driver knows who else uses the connection.
-        if not volume.multiattach or self._parts.virt.connects_when_off:
+        if not volume.multiattach or self._components.virt.connects_when_off:
             return False
-        others = self._parts.host.mappings_of(
+        others = self._components.host.mappings_of(
             self._context, volume.volume_id)
         return any(
             not staleness.differing_keys(
@@ -224,5 +225,5 @@ class Steps:
         if not volume.multiattach:
             yield
             return
-        with self._parts.host.volume_lock(volume.volume_id):
+        with self._components.host.volume_lock(volume.volume_id):
             yield

@@ -16,7 +16,7 @@
 ::
 
     histories, problems = history.HistoryReader(size).servers(failover_id)
-    data = report.collect(failover_id, histories, survey.take(...), problems)
+    data = report.collect(failover_id, histories, snapshot.take(...), problems)
     page = report.render(data)
 """
 

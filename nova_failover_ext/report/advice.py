@@ -25,7 +25,7 @@ import shlex
 from nova_failover_ext.api import server_state
 from nova_failover_ext.report import report_data as reports
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 _RECOVER = 'nova-failover recover {backend} --server {server} --wait'
 _SHOW = 'openstack server show {server}'
@@ -51,8 +51,8 @@ def _says(pattern: str) -> Callable[[reports.Entry], bool]:
     return lambda entry: bool(found.search(entry.reason))
 
 
-def _stands(*standings: Standing) -> Callable[[reports.Entry], bool]:
-    return lambda entry: entry.standing in standings
+def _in_state(*server_states: ServerState) -> Callable[[reports.Entry], bool]:
+    return lambda entry: entry.state in server_states
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class _Rule:
 
 
 RULES: tuple[_Rule, ...] = (
-    _Rule(_stands(Standing.SUPERSEDED),
+    _Rule(_in_state(ServerState.SUPERSEDED),
           'A later recovery has taken it over.',
           ('nova-failover history {followed_by} --server {server}',)),
-    _Rule(_stands(Standing.BLOCKED),
+    _Rule(_in_state(ServerState.BLOCKED),
           'A refresh cannot heal it; what is known of its driver is in the '
           'plan.', (_PLAN,)),
-    _Rule(_stands(Standing.RECOVERING),
+    _Rule(_in_state(ServerState.RECOVERING),
           'It is at work, or its host was lost meanwhile.', (_STATUS,)),
-    _Rule(_stands(Standing.WAITING, Standing.UNSURE),
+    _Rule(_in_state(ServerState.WAITING, ServerState.UNKNOWN),
           'It waits for its turn.', (_STATUS,)),
     _Rule(_says('is down'), 'Bring its compute host back. ' + _LATER,
           ('openstack compute service list --host {host}',)),
@@ -102,7 +102,7 @@ RULES: tuple[_Rule, ...] = (
     _Rule(_says('not answer|no answer|timed out|silent'),
           'See that nova-compute runs there and reaches the message bus.',
           ('nova-failover check {backend}', _RECOVER)),
-    _Rule(_stands(Standing.DEFERRED), 'It is tried again by itself.',
+    _Rule(_in_state(ServerState.DEFERRED), 'It is tried again by itself.',
           (_RECOVER,)),
     _Rule(lambda entry: True,
           'Trying again is safe. The traceback is with the event of its '

@@ -24,17 +24,17 @@ from nova_failover_ext.api import cell_problem
 from nova_failover_ext.api import server_state
 from nova_failover_ext.history import outcomes
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 #: Nothing is left to do for a server that stands there.
-DONE = frozenset({Standing.CONVERGED, Standing.SUPERSEDED})
+DONE = frozenset({ServerState.CONVERGED, ServerState.SUPERSEDED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One server of the report.
 
-    :ivar standing: where it stands when the report is made
+    :ivar state: where it stands when the report is made
     :ivar reason: why it is not recovered, '' if it is
     :ivar until: what it waits for, '' if for nothing that is known
     :ivar notes: what else the plan says of it
@@ -48,7 +48,7 @@ class Entry:
     name: str = ''
     project_id: str = ''
     host: str = ''
-    standing: Standing = Standing.UNSURE
+    state: ServerState = ServerState.UNKNOWN
     reason: str = ''
     until: str = ''
     notes: tuple[str, ...] = ()
@@ -113,18 +113,19 @@ def collect(failover_id: str, histories: Iterable[outcomes.ServerHistory],
             found: Any = None,
             problems: Iterable[cell_problem.CellProblem] = (),
             lost_at: datetime.datetime | None = None,
-            given_up: Mapping[str, str] | None = None) -> ReportData:
+            retries_exhausted: Mapping[str, str] | None = None) -> ReportData:
     """Put together what a report tells.
 
     :param failover_id: request id
     :param histories: see :meth:`.history.action_reader.HistoryReader.servers`
-    :param found: a :class:`.engine.inventory.snapshot.Survey` of the backend
-        as it is now, None for a report from the records alone
+    :param found: a :class:`.engine.inventory.snapshot.BackendPlan` of the
+        backend as it is now, None for a report from the records alone
     :param problems: cells that could not be read; those of ``found`` are
         added
     :param lost_at: when the site was lost; recovery times are counted from
         there, otherwise from the begin of the first server
-    :param given_up: reason by id of each server that the engine has given up
+    :param retries_exhausted: reason by id of each server that the engine has
+        given up
     """
     plans = {s.server.id: s for s in found.servers} if found else {}
     histories = list(histories)
@@ -133,8 +134,9 @@ def collect(failover_id: str, histories: Iterable[outcomes.ServerHistory],
     known = {history.server_id for history in histories}
     unbegun = [s for s in plans.values() if s.server.id not in known]
     entries += [_open_entry(s) for s in unbegun if _is_open(s)]
-    if given_up:
-        entries = [_given_up(entry, given_up) for entry in entries]
+    if retries_exhausted:
+        entries = [_retries_exhausted(entry,
+                                      retries_exhausted) for entry in entries]
     missing = {*problems, *(found.problems if found else ())}
     return ReportData(
         failover_id, timeutils.utcnow(with_timezone=True), tuple(entries),
@@ -149,32 +151,32 @@ def collect(failover_id: str, histories: Iterable[outcomes.ServerHistory],
 def _entry(history: outcomes.ServerHistory, planned: Any) -> Entry:
     entry = Entry(
         history.server_id, history.name, history.project_id, history.host,
-        history.standing, history.reason, tries=history.tries,
+        history.state, history.reason, tries=history.tries,
         began_at=history.began_at, recovered_at=history.recovered_at,
         followed_by=history.followed_by)
-    if planned is None or entry.standing in DONE:
+    if planned is None or entry.state in DONE:
         return entry
     if not _is_open(planned):
         # Its owner may have rebooted it, for instance.
-        return dataclasses.replace(entry, standing=Standing.CONVERGED,
+        return dataclasses.replace(entry, state=ServerState.CONVERGED,
                                    reason='', notes=(planned.reason,))
     if planned.verdict.value == 'recover' and not planned.blocked:
         return entry
     now = _open_entry(planned)
-    return dataclasses.replace(entry, standing=now.standing,
+    return dataclasses.replace(entry, state=now.state,
                                reason=now.reason, until=now.until,
                                notes=now.notes)
 
 
 def _open_entry(planned: Any) -> Entry:
     server = planned.server
-    standing = Standing.WAITING
+    state = ServerState.WAITING
     if planned.blocked:
-        standing = Standing.BLOCKED
+        state = ServerState.BLOCKED
     elif planned.verdict.value == 'defer':
-        standing = Standing.DEFERRED
+        state = ServerState.DEFERRED
     return Entry(server.id, server.name, server.project_id,
-                 server.host or '', standing, planned.reason, planned.until,
+                 server.host or '', state, planned.reason, planned.until,
                  tuple(planned.notes))
 
 
@@ -182,9 +184,9 @@ def _is_open(planned: Any) -> bool:
     return bool(planned.blocked) or planned.verdict.value != 'skip'
 
 
-def _given_up(entry: Entry, reasons: Mapping[str, str]) -> Entry:
-    if entry.standing in DONE or entry.server_id not in reasons:
+def _retries_exhausted(entry: Entry, reasons: Mapping[str, str]) -> Entry:
+    if entry.state in DONE or entry.server_id not in reasons:
         return entry
     return dataclasses.replace(
-        entry, standing=Standing.GIVEN_UP,
+        entry, state=ServerState.RETRIES_EXHAUSTED,
         reason=reasons[entry.server_id] or entry.reason)

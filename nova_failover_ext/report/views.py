@@ -25,7 +25,7 @@ from nova_failover_ext.report import figures
 from nova_failover_ext.report import report_data as reports
 from nova_failover_ext.report import svg
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 #: The longest reason that a try shows.
 _LONGEST = 160
@@ -34,28 +34,29 @@ _UNFOLDED = 40
 #: Between two labels of an axis, in percent.
 _APART = 14
 _CLASSES = {
-    Standing.CONVERGED: 'good', Standing.SUPERSEDED: 'other',
-    Standing.FAILED: 'bad', Standing.GIVEN_UP: 'bad',
-    Standing.BLOCKED: 'blocked'}
+    ServerState.CONVERGED: 'good', ServerState.SUPERSEDED: 'other',
+    ServerState.FAILED: 'bad', ServerState.RETRIES_EXHAUSTED: 'bad',
+    ServerState.BLOCKED: 'blocked'}
 _WORDS = {
-    Standing.CONVERGED: 'recovered', Standing.UNSURE: 'not yet asked',
-    Standing.SUPERSEDED: 'left to a later recovery',
-    Standing.BLOCKED: 'beyond a refresh'}
+    ServerState.CONVERGED: 'recovered', ServerState.UNKNOWN: 'not yet asked',
+    ServerState.SUPERSEDED: 'left to a later recovery',
+    ServerState.BLOCKED: 'beyond a refresh'}
 _TRIES = {'Success': 'good', 'Deferred': 'wait'}
 # What needs somebody comes first.
-_ORDER = (Standing.GIVEN_UP, Standing.FAILED, Standing.BLOCKED,
-          Standing.DEFERRED, Standing.RECOVERING, Standing.WAITING,
-          Standing.UNSURE, Standing.SUPERSEDED, Standing.CONVERGED)
+_ORDER = (ServerState.RETRIES_EXHAUSTED, ServerState.FAILED,
+          ServerState.BLOCKED,
+          ServerState.DEFERRED, ServerState.RECOVERING, ServerState.WAITING,
+          ServerState.UNKNOWN, ServerState.SUPERSEDED, ServerState.CONVERGED)
 
 
-def class_of(standing: Standing) -> str:
+def class_of(state: ServerState) -> str:
     """Return the style of a standing."""
-    return _CLASSES.get(standing, 'wait')
+    return _CLASSES.get(state, 'wait')
 
 
-def word(standing: Standing) -> str:
+def word(state: ServerState) -> str:
     """Return what the page calls a standing."""
-    return _WORDS.get(standing, standing.value)
+    return _WORDS.get(state, state.value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,25 +75,25 @@ class Share:
 
 def shares(entries: Iterable[reports.Entry]) -> list[Share]:
     """Return how many servers stand where, the good ones first."""
-    standings = [entry.standing for entry in entries]
-    total = len(standings)
-    return [Share(class_of(one), word(one), standings.count(one),
-                  round(100 * standings.count(one) / total, 3),
-                  figures.share(standings.count(one), total))
-            for one in reversed(_ORDER) if one in standings]
+    server_states = [entry.state for entry in entries]
+    total = len(server_states)
+    return [Share(class_of(one), word(one), server_states.count(one),
+                  round(100 * server_states.count(one) / total, 3),
+                  figures.share(server_states.count(one), total))
+            for one in reversed(_ORDER) if one in server_states]
 
 
 def headline(entries: Iterable[reports.Entry]) -> tuple[str, str]:
     """Return one sentence about all servers, and its style."""
-    standings = [entry.standing for entry in entries]
-    total = len(standings)
-    done = sum(one in reports.DONE for one in standings)
+    server_states = [entry.state for entry in entries]
+    total = len(server_states)
+    done = sum(one in reports.DONE for one in server_states)
     if not total:
         return 'No server was touched.', 'other'
     if done == total:
         return ('All %d servers are recovered.' % total if total > 1
                 else 'The server is recovered.'), 'good'
-    bad = any(class_of(one) in ('bad', 'blocked') for one in standings)
+    bad = any(class_of(one) in ('bad', 'blocked') for one in server_states)
     return ('%d of %d servers are recovered.' % (done, total),
             'bad' if bad else 'wait')
 
@@ -140,13 +141,13 @@ def pictures(seconds: list[float]) -> dict[str, Any] | None:
 def open_groups(data: reports.ReportData) -> list[dict[str, Any]]:
     """Return the servers that are not recovered, by where they stand."""
     groups = []
-    for standing in _ORDER:
+    for state in _ORDER:
         found = [entry for entry in data.entries
-                 if entry.standing is standing]
-        if not found or standing is Standing.CONVERGED:
+                 if entry.state is state]
+        if not found or state is ServerState.CONVERGED:
             continue
         groups.append({
-            'word': word(standing), 'style': class_of(standing),
+            'word': word(state), 'style': class_of(state),
             'rows': [_open_row(entry, data) for entry in sorted(
                 found, key=lambda e: (e.reason, e.label))]})
     return groups
@@ -231,10 +232,10 @@ def _project(project_id: str, entries: list[reports.Entry],
     seconds = [s for entry in entries
                if (s := data.seconds(entry)) is not None]
     ordered = sorted(entries, key=lambda e: (
-        _ORDER.index(e.standing), data.seconds(e) or 0.0, e.label))
+        _ORDER.index(e.state), data.seconds(e) or 0.0, e.label))
     return {
         'id': project_id or 'no project', 'total': len(entries),
-        'done': sum(e.standing in reports.DONE for e in entries),
+        'done': sum(e.state in reports.DONE for e in entries),
         'half': (figures.duration(figures.percentile(seconds, 50))
                  if seconds else ''),
         'last': figures.duration(max(seconds)) if seconds else '',
@@ -245,9 +246,9 @@ def _row(entry: reports.Entry, data: reports.ReportData,
          axis: Scale | None) -> dict[str, Any]:
     took = data.seconds(entry)
     return {
-        'entry': entry, 'style': class_of(entry.standing),
+        'entry': entry, 'style': class_of(entry.state),
         'took': (figures.duration(took) if took is not None
-                 else word(entry.standing)),
+                 else word(entry.state)),
         'bars': [_bar(one, axis) for one in entry.tries] if axis else [],
         'back': (axis.place(entry.recovered_at)
                  if axis and entry.recovered_at else None)}

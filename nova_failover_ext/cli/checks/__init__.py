@@ -10,4 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What ``nova-failover check`` looks at, a module for each kind of thing."""
+"""What ``nova-failover check`` examines, a module for each kind of thing."""

@@ -22,7 +22,6 @@ import tenacity
 
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.cli import engine_client
-from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
 
 ENGINE = 'engine'
@@ -51,23 +50,21 @@ def health(client: engine_client.EngineClient) -> tuple[
         return [findings.failure('message bus', 'API', str(exc))], None
     except exception.EngineUnavailable as exc:
         return [bus, findings.failure(ENGINE, '', str(exc))], None
-    except errors.EngineOlder as exc:
-        return [bus, findings.warning(ENGINE, '', str(exc))], None
     return [bus, _engine(said)], said
 
 
-def heard(said: Mapping[str, Any],
-          backends: Iterable[str]) -> list[findings.Finding]:
-    """Tell when Cinder was last heard of, for each backend.
+def last_notifications(said: Mapping[str, Any],
+                       backends: Iterable[str]) -> list[findings.Finding]:
+    """Return when Cinder last sent a notification, for each backend.
 
-    Not to be heard of is no fault: cinder-volume announces itself at its
+    Silence is no fault: cinder-volume announces itself at its
     start, and the engine may have begun to act since then.
     """
-    times = said.get('heard') or {}
+    times = said.get('last_notifications') or {}
     return [findings.good(
         NOTIFICATIONS, name,
-        'last heard of at %s' % times[name] if times.get(name) else
-        'not heard of since the engine acts; cinder-volume announces it at '
+        'last notification at %s' % times[name] if times.get(name) else
+        'no notification since the engine acts; cinder-volume announces it at '
         'its start') for name in backends]
 
 
@@ -85,7 +82,8 @@ def probe(conf: cfg.ConfigOpts,
         _await(client, nonce)
     except tenacity.RetryError:
         return findings.warning(
-            NOTIFICATIONS, topics, 'the engine has not heard a probe within '
+            NOTIFICATIONS, topics,
+            'the engine has not received a probe within '
             '%d seconds; failovers are noticed every %d seconds only'
             % (PATIENCE, options.reconcile_interval))
     except (messaging.InvalidTransportURL, messaging.DriverLoadFailure,

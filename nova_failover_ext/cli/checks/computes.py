@@ -20,7 +20,6 @@ from nova import exception as nova_exception
 from oslo_db import exception as db_exception
 import oslo_messaging as messaging
 
-from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli.checks import findings
 
 HOST = 'compute host'
@@ -33,7 +32,7 @@ _UNEXTENDED = ('UnsupportedVersion', 'NoSuchMethod')
 Ping = Callable[[str, str, float], Mapping[str, Any]]
 
 
-def look(hosts: Mapping[tuple[str, str], bool], ping: Ping,
+def inspect(hosts: Mapping[tuple[str, str], bool], ping: Ping,
          timeout: float) -> list[findings.Finding]:
     """Ask hosts whether they can recover servers.
 
@@ -70,12 +69,7 @@ def _asked(cell: str, host: str, ping: Ping,
     except (messaging.MessagingException, nova_exception.NovaException,
             db_exception.DBError) as exc:
         return findings.failure(HOST, host, _refused(exc))
-    version = str(said.get('version', ''))
-    if version != rpcapi.ComputeFailoverAPI.VERSION:
-        return findings.warning(
-            HOST, host, 'extended, but speaks RPC %s instead of %s: upgrade '
-            'it' % (version, rpcapi.ComputeFailoverAPI.VERSION))
-    return findings.good(HOST, host, 'extended, RPC %s' % version)
+    return findings.good(HOST, host, 'extended, RPC %s' % said['version'])
 
 
 def _refused(error: Exception) -> str:

@@ -19,7 +19,7 @@ from nova_failover_ext.cli.checks import findings
 PACE = 'configuration'
 
 
-def look(conf: cfg.ConfigOpts) -> list[findings.Finding]:
+def inspect(conf: cfg.ConfigOpts) -> list[findings.Finding]:
     """Look at the options that pace the engine.
 
     :param conf: of this host; compute hosts have their own, which is taken
@@ -33,7 +33,7 @@ def look(conf: cfg.ConfigOpts) -> list[findings.Finding]:
             PACE, 'max_in_flight_per_host',
             '%d is not below [failover_compute] max_concurrent_recoveries '
             '(%d as far as is known here): servers wait at the host, and '
-            'look like a silent host'
+            'look like a host that is not responding'
             % (engine.max_in_flight_per_host, slots)))
     if engine.heartbeat_timeout >= engine.recovery_timeout:
         found.append(findings.warning(

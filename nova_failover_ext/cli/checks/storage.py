@@ -34,7 +34,7 @@ _WAYS = ((server_plans.PowerCycle.IF_STALE, 'with a power cycle'),
 
 
 def service(found: snapshot.Records) -> findings.Finding:
-    """Tell whether a backend's services are in order."""
+    """Return whether a backend's services are in order."""
     backend = found.backend
     if not gate.is_replicated(backend):
         return findings.failure(

@@ -37,10 +37,10 @@ class Attempt:
     :ivar reason: of the latest try
     :ivar at: when that ended
     :ivar host: where that was, '' if nothing was sent
-    :ivar given_up: whether all tries are used up
+    :ivar retries_exhausted: whether all tries are used up
     :ivar news: whether this was the last of them
     :ivar silent_since: when its host fell silent over it, None if it did not
-    :ivar marks: what its record said when it was given up
+    :ivar marks: what its record said when it was out of retries
     """
 
     target: str
@@ -50,7 +50,7 @@ class Attempt:
     reason: str
     at: float = 0.0
     host: str = ''
-    given_up: bool = False
+    retries_exhausted: bool = False
     news: bool = False
     silent_since: float | None = None
     marks: tuple[str, ...] = ()
@@ -83,15 +83,15 @@ class Attempts:
     """The tries of the servers of one backend."""
 
     def __init__(self, waits: backoff.Backoff, limit: int,
-                 given_up_interval: float) -> None:
+                 exhausted_retry_interval: float) -> None:
         """Start with no tries.
 
         :param waits: how long to wait between tries
-        :param limit: tries after which a server is given up
-        :param given_up_interval: seconds between its tries from then on
+        :param limit: tries after which a server is out of retries
+        :param exhausted_retry_interval: seconds between its tries from then on
         """
         self._limit = limit
-        self._given_up_interval = given_up_interval
+        self._exhausted_retry_interval = exhausted_retry_interval
         self._waits = waits
         self._lock = threading.Lock()
         self._by_server: dict[str, Attempt] = {}
@@ -108,13 +108,14 @@ class Attempts:
         with self._lock:
             last = self._last(server_id, tried.target)
             count = (last.count if last else 0) + (not tried.free)
-            given_up = count >= self._limit and not tried.patient
-            wait = self._wait(count, given_up) if (
+            retries_exhausted = count >= self._limit and not tried.patient
+            wait = self._wait(count, retries_exhausted) if (
                 tried.wait is None) else tried.wait
             attempt = Attempt(
                 tried.target, count, now + wait, tried.outcome, tried.reason,
-                now, tried.host or (last.host if last else ''), given_up,
-                given_up and not (last and last.given_up),
+                now, tried.host or (last.host if last else ''),
+                retries_exhausted,
+                retries_exhausted and not (last and last.retries_exhausted),
                 _silent_since(last, tried, now))
             self._by_server[server_id] = attempt
             self._scheduled.pop(server_id, None)
@@ -123,7 +124,7 @@ class Attempts:
             return attempt
 
     def ready(self, server_id: str, target: str, now: float) -> bool:
-        """Tell whether a server may be tried now."""
+        """Return whether a server may be tried now."""
         last = self._last(server_id, target)
         return last is None or last.not_before <= now
 
@@ -133,13 +134,13 @@ class Attempts:
 
     def mark(self, server_id: str, target: str,
              marks: tuple[str, ...]) -> None:
-        """Let a server that is given up start anew if its record changed.
+        """Let a server out of retries start anew if its record changed.
 
         :param marks: what its record says now
         """
         with self._lock:
             last = self._last(server_id, target)
-            if last is None or not last.given_up:
+            if last is None or not last.retries_exhausted:
                 return
             if not last.marks:
                 self._by_server[server_id] = dataclasses.replace(
@@ -165,7 +166,7 @@ class Attempts:
                 self._schedule(server_id, now)
 
     def postpone(self, server_ids: Iterable[str], when: float) -> None:
-        """Let servers be due later, because they could not be looked at."""
+        """Let servers be due later, because they could not be scanned."""
         with self._lock:
             for server_id in server_ids:
                 self._schedule(server_id, when)
@@ -206,8 +207,8 @@ class Attempts:
         last = self._by_server.get(server_id)
         return last if last and last.target == target else None
 
-    def _wait(self, count: int, given_up: bool) -> float:
-        return (self._given_up_interval if given_up
+    def _wait(self, count: int, retries_exhausted: bool) -> float:
+        return (self._exhausted_retry_interval if retries_exhausted
                 else self._waits.seconds(max(count, 1)))
 
     def _forget(self, server_id: str) -> None:

@@ -12,7 +12,7 @@
 
 """Asks a compute host, on the bus of its cell, to recover one server.
 
-It notes on the board of hosts who answers and who does not.
+It notes in the host health who answers and who does not.
 
 Upstream relied on, read in Nova 31 to 34: ``nova.rpc.get_client``,
 ``nova.rpc.ClientRouter`` (picks the transport of the cell that a context is
@@ -41,26 +41,24 @@ LOG = logging.getLogger(__name__)
 
 _NOT_EXTENDED = ('nova-compute on %s does not know of recovery; is '
                  'nova-compute-failover started there?')
-_TOO_OLD = ('nova-compute on %s is too old to be told a policy, or '
-            'nova-compute-failover is not started there')
-_SILENT = ('nova-compute on %s gave no sign of life; whether it has acted '
-           'shows at the next look')
+_SILENT = ('nova-compute on %s did not respond; whether it has acted '
+           'shows at the next scan')
 
 
 class ComputeClient:
     """Turns one piece of work into a call, and its failure into a result."""
 
     def __init__(self, timeout: float, heartbeat: float,
-                 board: host_health.Board) -> None:
+                 hosts: host_health.HostHealth) -> None:
         """Make the client; nothing is sent yet.
 
         :param timeout: see ``[failover_engine] recovery_timeout``
         :param heartbeat: see ``[failover_engine] heartbeat_timeout``
-        :param board: told which hosts answer and which are silent
+        :param hosts: told which hosts answer and which are silent
         """
         self._timeout = timeout
         self._heartbeat = heartbeat
-        self._board = board
+        self._hosts = hosts
         #: by uuid; Nova itself keeps a cell's addresses until it ends
         self._cells: dict[str, Any] = {}
         self._router = rpc.ClientRouter(
@@ -79,7 +77,7 @@ class ComputeClient:
         except messaging.MessagingTimeout:
             return _unknown(work, _SILENT % work.host)
         except (messaging.UnsupportedVersion, messaging.NoSuchMethod):
-            return _unknown(work, _unsupported(work))
+            return _unknown(work, _NOT_EXTENDED % work.host)
         except messaging.RemoteError as exc:
             return _unknown(work, _remote_reason(work, exc))
         except (messaging.MessagingException, db_exception.DBError,
@@ -108,7 +106,7 @@ class ComputeClient:
         context = nova.context.RequestContext(
             is_admin=True, request_id=work.failover_id, overwrite=False)
         with self._api(work.cell, context) as (api, cctxt):
-            return api.recover_measured(
+            return api.recover_server(
                 cctxt, work.host, work.server_id, work.failover_id,
                 work.volumes, self._timeout, self._heartbeat, work.policy)
 
@@ -127,22 +125,18 @@ class ComputeClient:
         try:
             yield
         except messaging.MessagingTimeout:
-            self._board.note_silent(cell, host)
+            self._hosts.note_silent(cell, host)
             raise
         except (messaging.UnsupportedVersion, messaging.NoSuchMethod,
                 messaging.RemoteError):
-            self._board.note_answer(cell, host)
+            self._hosts.note_answer(cell, host)
             raise
-        self._board.note_answer(cell, host)
-
-
-def _unsupported(work: work_items.Work) -> str:
-    return (_TOO_OLD if work.policy else _NOT_EXTENDED) % work.host
+        self._hosts.note_answer(cell, host)
 
 
 def _remote_reason(work: work_items.Work, exc: messaging.RemoteError) -> str:
     if exc.exc_type in ('UnsupportedVersion', 'NoSuchMethod'):
-        return _unsupported(work)
+        return _NOT_EXTENDED % work.host
     # The text of an unexpected error may hold anything.
     return ('nova-compute on %s raised %s; its log says more'
             % (work.host, exc.exc_type))

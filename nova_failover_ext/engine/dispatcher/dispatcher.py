@@ -45,7 +45,7 @@ class Dispatcher:
 
     def __init__(self, caps: work_items.Caps, recover: Recover, done: Done,
                  executor: futurist.ThreadPoolExecutor,
-                 limits: throttle.Limits, board: host_health.Board,
+                 limits: throttle.Limits, hosts: host_health.HostHealth,
                  observer: observers.Observer,
                  clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing waiting.
@@ -55,7 +55,7 @@ class Dispatcher:
             the executor's thread, while it still counts as in flight
         :param executor: has at least ``caps.total`` workers
         :param limits: told of each load, asked for each backend
-        :param board: asked for each host
+        :param hosts: asked for each host
         :param observer: told of each start and end
         :param clock: seconds, never going back
         """
@@ -66,7 +66,7 @@ class Dispatcher:
         self._observer = observer
         self._clock = clock
         self._lock = threading.Lock()
-        self._queue = work_queue.Queue(caps, limits.startable, board.may_send)
+        self._queue = work_queue.Queue(caps, limits.startable, hosts.may_send)
         self._paused = False
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent
@@ -83,7 +83,7 @@ class Dispatcher:
         self._start()
 
     def add(self, backend: str, works: Iterable[work_items.Work]) -> None:
-        """Let these wait too, for instance after a look at some servers.
+        """Let these wait too, for instance after a scan of some servers.
 
         :param backend: the one that their parts are of
         """

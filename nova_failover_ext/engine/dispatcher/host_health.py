@@ -12,7 +12,7 @@
 
 """Which compute hosts can be asked.
 
-A host that gives no sign of life is asked by a ping, not by one recovery
+A host that is not responding is asked by a ping, not by one recovery
 after the other, each of which would wait for the heartbeat. A host that Nova
 says is down is not asked at all.
 """
@@ -34,7 +34,7 @@ class _Silence:
     wait: float
 
 
-class Board:
+class HostHealth:
     """What is known of compute hosts, each by its cell and name."""
 
     def __init__(self, probe_interval: float,
@@ -78,7 +78,7 @@ class Board:
                 self._silent.pop((cell, host), None)
 
     def may_send(self, cell: str, host: str) -> bool:
-        """Tell whether servers can be sent to a host."""
+        """Return whether servers can be sent to a host."""
         with self._lock:
             return ((cell, host) not in self._down
                     and (cell, host) not in self._silent)
@@ -105,6 +105,6 @@ class Board:
             return sorted(self._down)
 
     def silent(self) -> list[Host]:
-        """Return the hosts that gave no sign of life when asked last."""
+        """Return the hosts that did not respond when asked last."""
         with self._lock:
             return sorted(self._silent)

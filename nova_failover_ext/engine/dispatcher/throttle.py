@@ -70,7 +70,7 @@ class Limiter:
         return self._limit
 
     def paused(self, now: float) -> bool:
-        """Tell whether nothing is to start because of a refusal."""
+        """Return whether nothing is to start because of a refusal."""
         return now < self._paused_until
 
     def note(self, outcome: results.Outcome, load: loads.Load,

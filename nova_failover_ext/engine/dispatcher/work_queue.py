@@ -43,7 +43,7 @@ class _Entry:
 
 
 @dataclasses.dataclass(order=True, slots=True)
-class _Lane:
+class _SubQueue:
     number: int
     host: Host = dataclasses.field(compare=False)
     backends: frozenset[str] = dataclasses.field(compare=False)
@@ -78,9 +78,9 @@ class Queue:
         self._waiting_of = _ids_by_backend()
         self._running_of = _ids_by_backend()
         self._on_host: collections.Counter[Host] = collections.Counter()
-        self._lanes: dict[Key, _Lane] = {}
-        self._orders: dict[str, list[tuple[int, int, _Lane]]] = {}
-        self._parked: dict[Host, list[_Lane]] = {}
+        self._sub_queues: dict[Key, _SubQueue] = {}
+        self._orders: dict[str, list[tuple[int, int, _SubQueue]]] = {}
+        self._parked: dict[Host, list[_SubQueue]] = {}
         self._served: dict[str, int] = {}
 
     def add(self, works: Iterable[work_items.Work]) -> None:
@@ -115,7 +115,7 @@ class Queue:
         """Drop all that waits."""
         for server_id in list(self._waiting):
             self._forget(server_id)
-        self._lanes = {}
+        self._sub_queues = {}
         self._orders = {}
         self._parked = {}
 
@@ -207,26 +207,28 @@ class Queue:
 
     def _line_up(self, entry: _Entry) -> None:
         key = (entry.host, entry.backends)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = _Lane(
+        sub_queue = self._sub_queues.get(key)
+        if sub_queue is None:
+            sub_queue = self._sub_queues[key] = _SubQueue(
                 next(self._numbers), *key, place=min(entry.backends))
-        heapq.heappush(lane.entries, (entry.priority, entry.number, entry))
-        if lane.place and lane.entries[0][2] is entry:
-            self._stand(lane, lane.place, entry)
+        heapq.heappush(sub_queue.entries,
+                       (entry.priority, entry.number, entry))
+        if sub_queue.place and sub_queue.entries[0][2] is entry:
+            self._note_state(sub_queue, sub_queue.place, entry)
 
-    def _stand(self, lane: _Lane, backend: str, head: _Entry) -> None:
-        lane.place = backend
+    def _note_state(self, sub_queue: _SubQueue, backend: str,
+                    head: _Entry) -> None:
+        sub_queue.place = backend
         heapq.heappush(self._orders.setdefault(backend, []),
-                       (head.priority, head.number, lane))
+                       (head.priority, head.number, sub_queue))
 
-    def _head(self, lane: _Lane) -> _Entry | None:
-        while lane.entries:
-            entry = lane.entries[0][2]
+    def _head(self, sub_queue: _SubQueue) -> _Entry | None:
+        while sub_queue.entries:
+            entry = sub_queue.entries[0][2]
             if self._waiting.get(entry.work.server_id) is entry:
                 return entry
-            heapq.heappop(lane.entries)
-        self._lanes.pop((lane.host, lane.backends), None)
+            heapq.heappop(sub_queue.entries)
+        self._sub_queues.pop((sub_queue.host, sub_queue.backends), None)
         return None
 
     def _rank(self, backend: str, priority: int, number: int) -> Rank:
@@ -238,38 +240,40 @@ class Queue:
             return None
         order = self._orders[backend]
         while order:
-            priority, number, lane = order[0]
-            head = self._head(lane) if lane.place == backend else None
+            priority, number, sub_queue = order[0]
+            head = self._head(
+                sub_queue) if sub_queue.place == backend else None
             if head is None:
                 heapq.heappop(order)
             elif (head.priority, head.number) != (priority, number):
-                heapq.heapreplace(order, (head.priority, head.number, lane))
-            elif self._moved_aside(lane, head):
+                heapq.heapreplace(order,
+                                  (head.priority, head.number, sub_queue))
+            elif self._moved_aside(sub_queue, head):
                 heapq.heappop(order)
             else:
                 return head
         del self._orders[backend]
         return None
 
-    def _moved_aside(self, lane: _Lane, head: _Entry) -> bool:
-        if not self._has_slot(lane.host):
-            lane.place = None
-            self._parked.setdefault(lane.host, []).append(lane)
+    def _moved_aside(self, sub_queue: _SubQueue, head: _Entry) -> bool:
+        if not self._has_slot(sub_queue.host):
+            sub_queue.place = None
+            self._parked.setdefault(sub_queue.host, []).append(sub_queue)
             return True
-        if len(lane.backends) > 1:
-            full = next(filter(self._full, lane.backends), None)
+        if len(sub_queue.backends) > 1:
+            full = next(filter(self._full, sub_queue.backends), None)
             if full is not None:
-                self._stand(lane, full, head)
+                self._note_state(sub_queue, full, head)
                 return True
         return False
 
     def _unpark(self, host: Host) -> None:
         if not self._has_slot(host):
             return
-        for lane in self._parked.pop(host, ()):
-            head = self._head(lane)
+        for sub_queue in self._parked.pop(host, ()):
+            head = self._head(sub_queue)
             if head:
-                self._stand(lane, min(lane.backends), head)
+                self._note_state(sub_queue, min(sub_queue.backends), head)
 
     def _has_slot(self, host: Host) -> bool:
         return (self._on_host[host] < self._caps.per_host

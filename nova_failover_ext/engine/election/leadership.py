@@ -61,12 +61,12 @@ class Leadership:
 
         :param make_lock: makes a lock that has not been acquired; None from
             it means that there are no others to agree with
-        :param interval: seconds between two looks at the lock
+        :param interval: seconds between two checks of the lock
         :param timeout: seconds for which one proof that the lock is ours
             lasts; several times the interval
         :param lead: called in the thread of this object, when leadership is
             gained. It must not wait for anything: no proof is made
-            meanwhile. Where it raises, leadership is given up again
+            meanwhile. Where it raises, leadership is out of retries again
         :param follow: called likewise when leadership is lost or given up,
             not at the start. What is begun after it would be begun twice
         :param clock: monotonic seconds
@@ -103,7 +103,7 @@ class Leadership:
         return self._since if self.leading else 0.0
 
     def start(self) -> None:
-        """Begin to look at the lock."""
+        """Begin to check the lock."""
         self._thread = threading.Thread(
             target=self._run, name='failover-leadership', daemon=True)
         self._thread.start()

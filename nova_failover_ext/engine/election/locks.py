@@ -36,18 +36,18 @@ _OURS = ('mysql', 'mariadb')
 class CoordinatedLock(locking.Lock):
     """A lock of any driver of tooz, with what keeps it alive."""
 
-    def __init__(self, coordinator: coordination.CoordinationDriver,
+    def __init__(self, reconciler: coordination.CoordinationDriver,
                  name: bytes) -> None:
         """Connect, and begin with the heartbeats.
 
-        :param coordinator: of this lock alone; not started
+        :param reconciler: of this lock alone; not started
         :param name: of the lock
         :raises tooz.ToozError: whoever keeps the lock cannot be reached
         """
         super().__init__(name)
-        coordinator.start(start_heart=True)
-        self._coordinator = coordinator
-        self._lock = coordinator.get_lock(name)
+        reconciler.start(start_heart=True)
+        self._reconciler = reconciler
+        self._lock = reconciler.get_lock(name)
 
     def acquire(self, blocking: bool = True, shared: bool = False,
                 timeout: int | None = None) -> bool:
@@ -72,7 +72,7 @@ class CoordinatedLock(locking.Lock):
         try:
             return self._lock.release()
         finally:
-            self._coordinator.stop()
+            self._reconciler.stop()
 
 
 def url_of(conf: cfg.ConfigOpts) -> str:

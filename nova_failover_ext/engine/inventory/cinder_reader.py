@@ -177,7 +177,7 @@ class CinderReader:
             LOG.info('The driver of %s is not known: %s', host, exc)
             return None
         except Exception as exc:  # noqa: BLE001
-            # No look may fail for want of what nobody waits for.
+            # No scan may fail for lack of what nobody waits for.
             LOG.info('The driver of %s is not known: %s', host,
                      type(exc).__name__)
             return None
@@ -207,10 +207,10 @@ class CinderReader:
         try:
             return call(**values)
         finally:
-            own = self._own
-            own.requests = getattr(own, 'requests', 0) + 1
-            own.seconds = (getattr(own, 'seconds', 0.0)
-                           + self._clock() - began)
+            spent = self._own
+            spent.requests = getattr(spent, 'requests', 0) + 1
+            spent.seconds = (getattr(spent, 'seconds', 0.0)
+                             + self._clock() - began)
 
 
 class _translated:

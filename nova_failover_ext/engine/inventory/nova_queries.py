@@ -108,7 +108,7 @@ def stamp(connection_info: str | None) -> str | None:
     except ValueError:
         return None
     # A recovery that has begun and not ended is never to be skipped.
-    if not isinstance(parsed, dict) or staleness.MARK in parsed:
+    if not isinstance(parsed, dict) or staleness.IN_PROGRESS_MARKER in parsed:
         return None
     value = parsed.get(staleness.STAMP)
     return value if isinstance(value, str) else None

@@ -111,7 +111,7 @@ class NovaReader:
     def hosts_up(self, cells: Iterable[str]) -> dict[tuple[str, str], bool]:
         """Tell of each compute host whether its service is up.
 
-        :param cells: uuids of the cells to look at; what cannot be read now
+        :param cells: uuids of the cells to read; what cannot be read now
             is left out
         :returns: by uuid of the cell and name of the host
         :raises DatabaseUnavailable: if the API database cannot be read

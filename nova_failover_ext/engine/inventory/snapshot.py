@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One look at a backend: all records read, the gate and plan computed."""
+"""A snapshot of a backend: all records read, the gate and plan computed."""
 
 import dataclasses
 import typing
@@ -24,7 +24,7 @@ from nova_failover_ext.recovery import staleness
 
 
 class Cinder(typing.Protocol):
-    """What a survey asks of Cinder; see :mod:`.cinder_reader`."""
+    """What a snapshot asks of Cinder; see :mod:`.cinder_reader`."""
 
     def backends(self) -> list[model.Backend]:
         """Return every backend."""
@@ -44,7 +44,7 @@ class Cinder(typing.Protocol):
 
 
 class Nova(typing.Protocol):
-    """What a survey asks of Nova's databases; see :mod:`.nova_reader`."""
+    """What a snapshot asks of Nova's databases; see :mod:`.nova_reader`."""
 
     def attachments(self, volume_ids: typing.Iterable[str]) -> tuple[
             list[model.Attachment], list[cell_problem.CellProblem]]:
@@ -59,7 +59,7 @@ class Nova(typing.Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Survey:
+class BackendPlan:
     """What is true of one backend now.
 
     :ivar backend: Cinder's record of its services
@@ -82,7 +82,7 @@ class Survey:
 
     @property
     def converged(self) -> bool:
-        """Whether every server is known to be connected to the truth."""
+        """Whether every server is known to be in sync with Cinder."""
         settled = all(
             s.verdict is server_plans.Verdict.SKIP for s in self.servers)
         return self.gate.open and settled and not self.problems
@@ -90,7 +90,7 @@ class Survey:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Records:
-    """What a look has read, before any verdict on servers.
+    """What a scan has read, before any verdict on servers.
 
     :ivar backend: Cinder's record of its services
     :ivar gate: whether recovery may act
@@ -112,31 +112,33 @@ class Records:
         return {attachment.server.id for attachment in self.attachments
                 if self.volumes[attachment.volume_id].group_id == group_id}
 
-    def judge(self, ask: server_plans.Ask) -> Survey:
+    def judge(self, ask: server_plans.PlanOptions) -> BackendPlan:
         """Give every server its verdict.
 
         :param ask: what to ask about in spite of the records
         """
-        return self._survey(server_plans.build(
+        return self._backend_plan(server_plans.build(
             self.backend, self.volumes, self.attachments, ask,
             self.expected))
 
-    def rehearse(self) -> Survey:
+    def rehearse(self) -> BackendPlan:
         """Tell what would be done if all replicated volumes moved now."""
-        return self._survey(server_plans.rehearse(
+        return self._backend_plan(server_plans.rehearse(
             self.backend, self.volumes, self.attachments, self.expected))
 
-    def _survey(self, servers: list[server_plans.ServerPlan]) -> Survey:
-        return Survey(self.backend, self.gate, tuple(servers), self.problems,
-                      self.expected)
+    def _backend_plan(self,
+                      servers: list[server_plans.ServerPlan]) -> BackendPlan:
+        return BackendPlan(self.backend, self.gate, tuple(servers),
+                           self.problems,
+                           self.expected)
 
 
-def take(cinder: Cinder, nova: Nova, name: str) -> Survey:
+def take(cinder: Cinder, nova: Nova, name: str) -> BackendPlan:
     """Read everything about one backend and decide.
 
     Parameters and exceptions are those of :func:`read`.
     """
-    return read(cinder, nova, name).judge(server_plans.Ask())
+    return read(cinder, nova, name).judge(server_plans.PlanOptions())
 
 
 def read(cinder: Cinder, nova: Nova, name: str) -> Records:
@@ -162,7 +164,7 @@ def reread(records: Records, nova: Nova,
            servers: typing.Iterable[tuple[str, str]]) -> Records:
     """Read again what Nova knows of some servers, and nothing else.
 
-    :param records: of the last whole look; its volumes are taken as they are
+    :param records: of the last full scan; its volumes are taken as they are
     :param servers: uuid of the cell and id of each
     :returns: records in which there are no other servers
     :raises DatabaseUnavailable: if Nova's API database cannot be read

@@ -33,7 +33,7 @@ _BUS_ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
                OSError)
 
 
-class Serving:
+class BusServers:
     """Starts servers and stops them, whatever the state of the bus.
 
     Those of oslo.messaging cannot be started again, and starting waits while

@@ -12,7 +12,7 @@
 
 """Listens to Cinder's failover notifications: filter, read, hint.
 
-A notification is a hint to look, whatever it says; nothing in it is trusted.
+A notification is a hint to scan, whatever it says; nothing in it is trusted.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ import oslo_messaging as messaging
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.reconciler import notification_log
-from nova_failover_ext.engine.reconciler import reconciler
+from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 
 LOG = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class Endpoint:
     filter_rule = messaging.NotificationFilter(
         publisher_id=r'^volume\.', event_type=r'^backend\.')
 
-    def __init__(self, own: reconciler.Coordinator) -> None:
+    def __init__(self, reconciler: reconcilers.Reconciler) -> None:
         """Remember whom to hint.
 
-        :param own: is told of each backend that is named
+        :param reconciler: is told of each backend that is named
         """
-        self._coordinator = own
+        self._reconciler = reconciler
 
     def info(self, _context: Any, publisher_id: str, event_type: str,
              payload: Any, _metadata: Any) -> None:
@@ -56,7 +56,7 @@ class Endpoint:
     def _receive(self, publisher_id: str, event_type: str,
                  payload: Any) -> None:
         if event_type == notification_log.PROBE:
-            self._coordinator.heard.note_probe(payload)
+            self._reconciler.notification_log.note_probe(payload)
             return
         try:
             found = notifications.from_notification(payload)
@@ -68,7 +68,7 @@ class Endpoint:
         LOG.info('Notification %s: %s is on %r (failover %s)', event_type,
                  found.backend, found.new_active_backend_id or '',
                  found.failover_id)
-        self._coordinator.hint(found.backend, model.Hint(
+        self._reconciler.hint(found.backend, model.Hint(
             found.failover_id, found.new_active_backend_id,
             # Not in version 1.0.
             found.group_id if found.obj_attr_is_set('group_id') else None))

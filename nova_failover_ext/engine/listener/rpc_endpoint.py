@@ -21,7 +21,7 @@ import oslo_messaging as messaging
 
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
-from nova_failover_ext.engine.reconciler import reconciler
+from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 
 
 class Endpoint:
@@ -29,14 +29,14 @@ class Endpoint:
 
     target = messaging.Target(version=rpcapi.EngineAPI.VERSION)
 
-    def __init__(self, own: reconciler.Coordinator, host: str,
+    def __init__(self, reconciler: reconcilers.Reconciler, host: str,
                  about: Callable[[], dict[str, Any]]) -> None:
         """Remember whom to ask.
 
         :param host: name of this controller, for :meth:`ping`
         :param about: what else :meth:`health` tells
         """
-        self._coordinator = own
+        self._reconciler = reconciler
         self._host = host
         self._about = about
 
@@ -46,30 +46,22 @@ class Endpoint:
         :returns: the request id that is recorded
         :raises ValueError: if the request is nonsense
         """
-        return self._coordinator.recover(
+        return self._reconciler.recover(
             requests.Request.from_primitive(request))
 
     def progress(self, _context: Any, backends: list[str]
                  ) -> dict[str, dict[str, Any]]:
         """Return how far backends are."""
-        return self._coordinator.progress(backends)
+        return self._reconciler.progress(backends)
 
     def health(self, _context: Any) -> dict[str, Any]:
         """Tell how this engine fares."""
         return {**self.ping(_context), **self._about(),
-                **self._coordinator.health()}
-
-    def recover_backend(self, _context: Any, backend: str,
-                        failover_id: str | None = None) -> str:
-        """Ask about every server of a backend now.
-
-        :returns: the request id that is recorded
-        """
-        return self._coordinator.recover_backend(backend, failover_id)
+                **self._reconciler.health()}
 
     def status(self, _context: Any, backend: str) -> dict[str, Any]:
         """Return what is remembered of a backend."""
-        return self._coordinator.report(backend)
+        return self._reconciler.report(backend)
 
     def ping(self, _context: Any) -> dict[str, str]:
         """Tell that an engine is here."""

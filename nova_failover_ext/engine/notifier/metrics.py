@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 #: Upper bounds in seconds of how long a server was without its volumes.
 RTO_BUCKETS = (5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
-#: Upper bounds in seconds of what Cinder and looks take.
+#: Upper bounds in seconds of what Cinder and scans take.
 SHORT_BUCKETS = (.1, .25, .5, 1, 2.5, 5, 10, 30, 60)
 
 _PREFIX = 'nova_failover'
@@ -88,10 +88,10 @@ class Metrics(observers.Observer):
             self._observe_rto(backend, result.outcome)
             self._note_load(backend, load)
 
-    def gave_up(self, backend: str, failover_id: str, server_id: str,
-                reason: str) -> None:
+    def retries_exhausted(self, backend: str, failover_id: str, server_id: str,
+                          reason: str) -> None:
         """Count a server that has used up its tries."""
-        self._given_up.labels(backend).inc()
+        self._retries_exhausted.labels(backend).inc()
 
     def converged(self, backend: str, failover_id: str,
                   seconds: float) -> None:
@@ -107,25 +107,26 @@ class Metrics(observers.Observer):
             self._began.pop(backend, None)
         self._superseded.labels(backend).inc(servers)
 
-    def standings(self, backend: str,
-                  counts: Mapping[server_state.Standing, int], in_flight: int,
-                  limit: int, gate_open: bool) -> None:
+    def server_states(self, backend: str,
+                      counts: Mapping[server_state.ServerState,
+                                      int], in_flight: int,
+                      limit: int, gate_open: bool) -> None:
         """Show how a backend is."""
-        for standing in server_state.Standing:
-            self._servers.labels(backend, standing.value).set(
-                counts.get(standing, 0))
+        for state in server_state.ServerState:
+            self._servers.labels(backend, state.value).set(
+                counts.get(state, 0))
         self._limit.labels(backend).set(limit)
         self._gate_open.labels(backend).set(gate_open)
         self._show_flying(backend)
 
-    def looked(self, backend: str, seconds: float,
-               queries: Mapping[str, int]) -> None:
-        """Count what a look has cost."""
-        self._look_seconds.labels(backend).observe(seconds)
+    def scanned(self, backend: str, seconds: float,
+                queries: Mapping[str, int]) -> None:
+        """Count what a scan has cost."""
+        self._scan_seconds.labels(backend).observe(seconds)
         for kind, number in queries.items():
             self._queries.labels(kind).inc(number)
 
-    def leads(self, leading: bool) -> None:
+    def leadership_changed(self, leading: bool) -> None:
         """Show it; who does not act has no say of backends any more."""
         self._leader.set(leading)
         if not leading:
@@ -168,8 +169,8 @@ class Metrics(observers.Observer):
             'recoveries', 'Recoveries of servers that have ended', 'outcome')
         self._power_cycles = self._counter(
             'power_cycles', 'Guests that were powered off and on')
-        self._given_up = self._counter(
-            'given_up', 'Servers that have used up their tries')
+        self._retries_exhausted = self._counter(
+            'retries_exhausted', 'Servers that have used up their tries')
         self._superseded = self._counter(
             'superseded', 'Servers left for a newer failover')
         self._calls = self._counter(
@@ -179,12 +180,12 @@ class Metrics(observers.Observer):
         self._refused = self._counter(
             'cinder_refused', 'Of these, answered 5xx, 429 or not at all')
         self._queries = prometheus.Counter(
-            '%s_queries' % _PREFIX, 'Requests and queries of looks',
+            '%s_queries' % _PREFIX, 'Requests and queries of scans',
             ('kind',), registry=self.registry)
 
     def _make_gauges(self) -> None:
         self._servers = self._gauge(
-            'servers', 'Servers by where they stand', 'standing')
+            'servers', 'Servers by where they stand', 'state')
         self._in_flight = self._gauge(
             'in_flight', 'Servers that are being recovered')
         self._limit = self._gauge(
@@ -207,8 +208,8 @@ class Metrics(observers.Observer):
         self._slowest = self._histogram(
             'cinder_slowest_seconds',
             'The slowest request to Cinder of each recovery', SHORT_BUCKETS)
-        self._look_seconds = self._histogram(
-            'look_seconds', 'What looks at the records took', SHORT_BUCKETS)
+        self._scan_seconds = self._histogram(
+            'scan_seconds', 'What scans of the records took', SHORT_BUCKETS)
 
     def _counter(self, name: str, text: str, *labels: str) -> Any:
         return prometheus.Counter(

@@ -48,7 +48,8 @@ LOG = logging.getLogger(__name__)
 EVENT_TYPE = 'failover.recovery'
 #: Servers that one notification names.
 MOST_FAILURES = 100
-#: Seconds between two errors of a backend about servers given up.
+#: Seconds between two errors of a backend about servers that have exhausted
+# their retries.
 INTERVAL = 60.0
 #: Notifications that may wait.
 QUEUE_SIZE = 256
@@ -65,7 +66,7 @@ class Phase(enum.StrEnum):
 Publish = Callable[[Phase, recovery_payloads.FailoverRecoveryPayload], None]
 
 
-class Announcer(observers.Observer):
+class Notifier(observers.Observer):
     """Makes notifications of what it hears of.
 
     :ivar dropped: how many had no place in the queue
@@ -80,7 +81,8 @@ class Announcer(observers.Observer):
         :param host: of this engine, for the publisher id
         :param publish: sends a notification, default on Nova's bus
         :param clock: seconds since any time
-        :param interval: seconds in which servers given up are collected
+        :param interval: seconds in which servers that have exhausted their
+            retries are collected
         :param queue_size: notifications that may wait
         """
         self.dropped = 0
@@ -96,7 +98,7 @@ class Announcer(observers.Observer):
     def began(self, backend: str, failover_id: str, target: str,
               servers: int) -> None:
         """Announce the start, once."""
-        own = rounds.Round(backend, failover_id, target or None, servers,
+        one = rounds.Round(backend, failover_id, target or None, servers,
                            timeutils.utcnow(with_timezone=True),
                            self._clock())
         with self._lock:
@@ -104,8 +106,8 @@ class Announcer(observers.Observer):
                 return
             self._rounds = {key: other for key, other in self._rounds.items()
                             if key[0] != backend or other.due}
-            self._rounds[backend, failover_id] = own
-            self._put(Phase.START, own)
+            self._rounds[backend, failover_id] = one
+            self._put(Phase.START, one)
 
     def ended(self, work: work_items.Work, result: results.ServerResult,
               load: loads.Load) -> None:
@@ -115,13 +117,13 @@ class Announcer(observers.Observer):
                 self._round(part.backend, part.failover_id).count(
                     result.outcome.value)
 
-    def gave_up(self, backend: str, failover_id: str, server_id: str,
-                reason: str) -> None:
+    def retries_exhausted(self, backend: str, failover_id: str, server_id: str,
+                          reason: str) -> None:
         """Collect it with others of the same backend, for an error."""
         with self._lock:
-            own = self._round(backend, failover_id)
-            first = own.due is None
-            own.give_up(server_id, strutils.mask_password(reason),
+            one = self._round(backend, failover_id)
+            first = one.due is None
+            one.give_up(server_id, strutils.mask_password(reason),
                         self._clock() + self._interval)
             if first:
                 self._wake()
@@ -130,25 +132,25 @@ class Announcer(observers.Observer):
                   seconds: float) -> None:
         """Announce the end."""
         with self._lock:
-            own = self._round(backend, failover_id)
+            one = self._round(backend, failover_id)
             del self._rounds[backend, failover_id]
-            self._put(Phase.END, own, seconds=seconds)
+            self._put(Phase.END, one, seconds=seconds)
 
     def superseded(self, backend: str, failover_id: str,
                    servers: int) -> None:
         """Announce that a failover will not be finished."""
         with self._lock:
-            own = self._round(backend, failover_id)
+            one = self._round(backend, failover_id)
             del self._rounds[backend, failover_id]
-            self._put(Phase.ERROR, own, reason=(
+            self._put(Phase.ERROR, one, reason=(
                 'a newer failover came first; servers left to it: %d'
                 % servers))
 
-    def leads(self, leading: bool) -> None:
+    def leadership_changed(self, leading: bool) -> None:
         """Leave to the next engine that acts what is not finished."""
         with self._lock:
-            self._rounds = {key: own for key, own in self._rounds.items()
-                            if leading or own.due}
+            self._rounds = {key: one for key, one in self._rounds.items()
+                            if leading or one.due}
 
     def stop(self, timeout: float = 5.0) -> None:
         """Send what waits, as long as that does not take long.
@@ -169,10 +171,10 @@ class Announcer(observers.Observer):
         return self._rounds.setdefault(
             (backend, failover_id), rounds.Round(backend, failover_id))
 
-    def _put(self, phase: Phase, own: rounds.Round, **more: Any) -> None:
+    def _put(self, phase: Phase, one: rounds.Round, **more: Any) -> None:
         try:
             self._queue.put_nowait(
-                (phase, own.payload(self._clock(), MOST_FAILURES, **more)))
+                (phase, one.payload(self._clock(), MOST_FAILURES, **more)))
         except queue.Full:
             self.dropped += 1
             if self.dropped == 1:
@@ -200,22 +202,22 @@ class Announcer(observers.Observer):
                 item = None
             if item:
                 self._send(*item)
-            self._send_given_up()
-        self._send_given_up(at_once=True)
+            self._send_exhausted()
+        self._send_exhausted(at_once=True)
 
     def _wait(self) -> float | None:
         if self._stopped.is_set():
             return 0.0
         with self._lock:
-            due = [own.due for own in self._rounds.values() if own.due]
+            due = [one.due for one in self._rounds.values() if one.due]
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def _send_given_up(self, at_once: bool = False) -> None:
+    def _send_exhausted(self, at_once: bool = False) -> None:
         now = self._clock()
         with self._lock:
-            ready = [own.given_up(now, MOST_FAILURES)
-                     for own in self._rounds.values()
-                     if own.due and (own.due <= now or at_once)]
+            ready = [one.retries_exhausted(now, MOST_FAILURES)
+                     for one in self._rounds.values()
+                     if one.due and (one.due <= now or at_once)]
         for payload in ready:
             self._send(Phase.ERROR, payload)
 

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the engine tells of its work, to whoever wants to hear.
+"""Events of the engine's work, for whoever observes them.
 
 Metrics and notifications are made of these events; the engine works the same
-if nobody hears.
+if nobody observes them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 
 
 class Observer:
-    """Hears of events; this one does nothing with them.
+    """Observes events; this one does nothing with them.
 
     Each method is called in a thread that has other work to do: it returns
     at once and does not raise.
@@ -38,55 +38,56 @@ class Observer:
 
     def began(self, backend: str, failover_id: str, target: str,
               servers: int) -> None:
-        """Hear that the recovery of a backend's servers begins.
+        """The recovery of a backend's servers begins.
 
         :param target: the active_backend_id, '' for the primary
         :param servers: how many are to be recovered
         """
 
     def started(self, work: work_items.Work) -> None:
-        """Hear that a server's recovery has been sent to its host."""
+        """A server's recovery has been sent to its host."""
 
     def ended(self, work: work_items.Work, result: results.ServerResult,
               load: loads.Load) -> None:
-        """Hear how it ended."""
+        """A server's recovery has ended."""
 
-    def gave_up(self, backend: str, failover_id: str, server_id: str,
-                reason: str) -> None:
-        """Hear that a server has used up its tries."""
+    def retries_exhausted(self, backend: str, failover_id: str, server_id: str,
+                          reason: str) -> None:
+        """A server has used up its tries."""
 
     def converged(self, backend: str, failover_id: str,
                   seconds: float) -> None:
-        """Hear that all servers of a backend are connected to the truth.
+        """All servers of a backend are in sync with Cinder.
 
         :param seconds: since :meth:`began`
         """
 
     def superseded(self, backend: str, failover_id: str,
                    servers: int) -> None:
-        """Hear that a newer failover came first.
+        """A newer failover came first.
 
         :param failover_id: of the older one
         :param servers: how many of its servers will not be recovered for it
         """
 
-    def standings(self, backend: str,
-                  counts: Mapping[server_state.Standing, int], in_flight: int,
-                  limit: int, gate_open: bool) -> None:
-        """Hear how many servers stand where, after a look.
+    def server_states(self, backend: str,
+                      counts: Mapping[server_state.ServerState,
+                                      int], in_flight: int,
+                      limit: int, gate_open: bool) -> None:
+        """The states of a backend's servers were counted, after a scan.
 
         :param limit: how many may be in flight at present
         """
 
-    def looked(self, backend: str, seconds: float,
-               queries: Mapping[str, int]) -> None:
-        """Hear what a look has cost.
+    def scanned(self, backend: str, seconds: float,
+                queries: Mapping[str, int]) -> None:
+        """A scan has ended.
 
         :param queries: number by the kind, such as ``cinder``
         """
 
-    def leads(self, leading: bool) -> None:
-        """Hear whether this engine is the one that acts."""
+    def leadership_changed(self, leading: bool) -> None:
+        """This engine has acquired or lost leadership."""
 
 
 class Fan(Observer):
@@ -108,9 +109,9 @@ class Fan(Observer):
         """See :meth:`Observer.ended`."""
         self._tell('ended', *args)
 
-    def gave_up(self, *args: Any) -> None:
-        """See :meth:`Observer.gave_up`."""
-        self._tell('gave_up', *args)
+    def retries_exhausted(self, *args: Any) -> None:
+        """See :meth:`Observer.retries_exhausted`."""
+        self._tell('retries_exhausted', *args)
 
     def converged(self, *args: Any) -> None:
         """See :meth:`Observer.converged`."""
@@ -120,17 +121,17 @@ class Fan(Observer):
         """See :meth:`Observer.superseded`."""
         self._tell('superseded', *args)
 
-    def standings(self, *args: Any) -> None:
-        """See :meth:`Observer.standings`."""
-        self._tell('standings', *args)
+    def server_states(self, *args: Any) -> None:
+        """See :meth:`Observer.server_states`."""
+        self._tell('server_states', *args)
 
-    def looked(self, *args: Any) -> None:
-        """See :meth:`Observer.looked`."""
-        self._tell('looked', *args)
+    def scanned(self, *args: Any) -> None:
+        """See :meth:`Observer.scanned`."""
+        self._tell('scanned', *args)
 
-    def leads(self, *args: Any) -> None:
-        """See :meth:`Observer.leads`."""
-        self._tell('leads', *args)
+    def leadership_changed(self, *args: Any) -> None:
+        """See :meth:`Observer.leadership_changed`."""
+        self._tell('leadership_changed', *args)
 
     def _tell(self, event: str, *args: Any) -> None:
         for observer in self._observers:

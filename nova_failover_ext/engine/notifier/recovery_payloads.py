@@ -70,7 +70,7 @@ class FailoverRecoveryPayload(notification_base.NotificationPayloadBase):
         'servers': fields.IntegerField(),
         #: tries that have ended, by outcome
         'counts': fields.DictOfIntegersField(),
-        #: servers that were given up
+        #: servers that were out of retries
         'failures': fields.ListOfObjectsField('FailedServerPayload'),
         #: whether there are more failures than are listed
         'truncated': fields.BooleanField(),

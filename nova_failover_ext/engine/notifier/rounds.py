@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""What has been heard of a backend's recovery, for its notifications."""
+"""What is known of a backend's recovery, for its notifications."""
 
 import collections
 import dataclasses
@@ -19,7 +19,8 @@ import datetime
 
 from nova_failover_ext.engine.notifier import recovery_payloads
 
-_GIVEN_UP = 'servers given up, which are tried again now and then: %d'
+_RETRIES_EXHAUSTED = ('servers out of retries, which are tried again now and '
+                      'then: %d')
 
 
 @dataclasses.dataclass(slots=True)
@@ -29,7 +30,8 @@ class Round:
     :ivar target: the active_backend_id, None for the primary
     :ivar started_at: None if another engine has begun it
     :ivar began: the same by the engine's clock
-    :ivar due: when the servers given up are to be told of, if there are any
+    :ivar due: when the servers that have exhausted their retries are to be
+        told of, if there are any
     """
 
     backend: str
@@ -48,7 +50,7 @@ class Round:
         self.counts[outcome] += 1
 
     def give_up(self, server_id: str, reason: str, due: float) -> None:
-        """Note a server that was given up.
+        """Note a server that was out of retries.
 
         :param due: when to tell, if nobody has been noted before
         """
@@ -56,11 +58,12 @@ class Round:
         if self.due is None:
             self.due = due
 
-    def given_up(self, now: float,
-                 most: int) -> recovery_payloads.FailoverRecoveryPayload:
-        """Return what to tell of the servers given up, and forget them."""
-        payload = self.payload(now, most,
-                               reason=_GIVEN_UP % len(self.failures))
+    def retries_exhausted(
+            self, now: float,
+            most: int) -> recovery_payloads.FailoverRecoveryPayload:
+        """Return the payload of what is out of retries, and forget it."""
+        payload = self.payload(
+            now, most, reason=_RETRIES_EXHAUSTED % len(self.failures))
         self.failures = {}
         self.due = None
         return payload

@@ -14,7 +14,7 @@
 
 Stock Cinder writes the service record before the volume rows
 (``VolumeManager.failover``, read in Cinder 26 to 29), and what a driver tells
-of a connection may depend on the row. So both are looked at.
+of a connection may depend on the row. So both are read.
 """
 
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ class Decision:
 
 
 def is_replicated(backend: model.Backend) -> bool:
-    """Tell whether any service of the backend takes part in replication."""
+    """Return whether any service of the backend takes part in replication."""
     return any(member.replication_status in staleness.REPLICATED
                for member in backend.members)
 

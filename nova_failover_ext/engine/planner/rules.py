@@ -35,7 +35,7 @@ class Verdict(str, enum.Enum):
 
     #: Ask Cinder, and act if the connection is stale.
     RECOVER = 'recover'
-    #: Not now; look again later.
+    #: Not now; try again later.
     DEFER = 'defer'
     #: Nothing to do.
     SKIP = 'skip'
@@ -104,7 +104,7 @@ VOLUME_RULES: tuple[_VolumeRule, ...] = (
     (lambda f: (f.late or
                 f.volume.replication_status == staleness.FAILING_OVER),
      Verdict.DEFER, _NOT_YET, _WRITTEN),
-    # An answer that is the same would be taken for the truth.
+    # An answer that is the same would be taken for in sync.
     (lambda f: bool(f.expected.blocks) and f.moved and not f.asked,
      Verdict.DEFER, '%(blocks)s', ''),
     (lambda f: not f.stale,

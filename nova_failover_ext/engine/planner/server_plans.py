@@ -53,7 +53,7 @@ class PowerCycle(str, enum.Enum):
 class VolumePlan:
     """The verdict on one volume of a server.
 
-    :ivar stamp: for its mapping, once that is the truth
+    :ivar stamp: for its mapping, once that is in sync with Cinder
     :ivar until: what a deferral waits for, '' for nothing that is known
     :ivar blocked: a refresh cannot heal it; the verdict is DEFER
     """
@@ -94,7 +94,7 @@ class ServerPlan:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Ask:
+class PlanOptions:
     """What Cinder is asked about although records speak against it.
 
     A question harms nothing: a connection that is right is left alone.
@@ -114,7 +114,8 @@ class Ask:
 
 
 def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
-          attachments: Iterable[model.Attachment], ask: Ask = Ask(),
+          attachments: Iterable[model.Attachment],
+          ask: PlanOptions = PlanOptions(),
           expected: driver_rules.Expectation = driver_rules.UNKNOWN
           ) -> list[ServerPlan]:
     """Return a verdict for every server with a volume of the backend.
@@ -136,8 +137,9 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
         grouped.setdefault(
             attachment.server.id, (attachment.server, []))[1].append(
             _volume_plan(attachment, facts))
-    plans = [_server_plan(server, own, server.id in ask.busy_servers, expected)
-             for server, own in grouped.values()]
+    plans = [_server_plan(server, volumes, server.id in ask.busy_servers,
+                          expected)
+             for server, volumes in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
 
 
@@ -150,11 +152,11 @@ def rehearse(backend: model.Backend, volumes: Mapping[str, model.Volume],
     Parameters and result are those of :func:`build`.
     """
     return build(backend, volumes, attachments,
-                 Ask(late=True, rehearsal=True), expected)
+                 PlanOptions(late=True, rehearsal=True), expected)
 
 
 def stamp_for(backend: model.Backend, volume: model.Volume) -> str:
-    """Return the stamp that a volume's mapping gets once it is the truth."""
+    """Return the stamp of a volume's mapping that is in sync with Cinder."""
     return staleness.stamp_for(
         backend.active_backend_id, backend.present.replication_status,
         volume.replication_status, volume.group_id)
@@ -167,7 +169,7 @@ def priority_of(server: model.Server) -> int:
 
 
 def _facts(attachment: model.Attachment, volume: model.Volume, wanted: str,
-           ask: Ask, late: bool,
+           ask: PlanOptions, late: bool,
            expected: driver_rules.Expectation) -> rules.Facts:
     return rules.Facts(
         volume, None if ask.rehearsal else attachment.stamp, wanted, late,
@@ -188,10 +190,10 @@ def _volume_plan(attachment: model.Attachment,
         facts.wanted, ruling.until, ruling.blocked)
 
 
-def _server_plan(server: model.Server, own: list[VolumePlan], busy: bool,
+def _server_plan(server: model.Server, plans: list[VolumePlan], busy: bool,
                  expected: driver_rules.Expectation) -> ServerPlan:
     volumes = tuple(sorted(
-        own, key=lambda v: (not v.root, v.device_name or '')))
+        plans, key=lambda v: (not v.root, v.device_name or '')))
     ruling = _ruling(server, volumes, busy)
     cycle = (_power_cycle(server, volumes)
              if ruling.verdict is Verdict.RECOVER else PowerCycle.NO)
@@ -207,20 +209,20 @@ def _ruling(server: model.Server, volumes: tuple[VolumePlan, ...],
     blocked = next((v for v in volumes if v.blocked), None)
     by_verdict = {v.verdict: v for v in reversed(volumes)}
     if blocked or Verdict.RECOVER in by_verdict:
-        own = rules.judge_server(server)
+        ruling = rules.judge_server(server)
         # To unshelve asks for a connection, too, and gets the old one.
-        if not blocked or (own.verdict is Verdict.SKIP and server.vm_state
+        if not blocked or (ruling.verdict is Verdict.SKIP and server.vm_state
                            != vm_states.SHELVED_OFFLOADED):
-            return _BUSY if _waits(server, own, busy) else own
+            return _BUSY if _waits(server, ruling, busy) else ruling
     decisive = (blocked or by_verdict.get(Verdict.DEFER)
                 or by_verdict[Verdict.SKIP])
     return rules.Ruling(decisive.verdict, decisive.reason, decisive.until,
                         decisive.blocked)
 
 
-def _waits(server: model.Server, own: rules.Ruling, busy: bool) -> bool:
+def _waits(server: model.Server, ruling: rules.Ruling, busy: bool) -> bool:
     # What has begun is not left half done.
-    return (busy and own.verdict is Verdict.RECOVER
+    return (busy and ruling.verdict is Verdict.RECOVER
             and server.task_state != staleness.TASK_STATE)
 
 

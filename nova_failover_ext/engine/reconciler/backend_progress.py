@@ -17,39 +17,40 @@ from typing import Any
 
 from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.reconciler import backend_state
-from nova_failover_ext.engine.reconciler import scan_context as own_parts
+from nova_failover_ext.engine.reconciler import scan_context
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 
-def of(parts: own_parts.Parts, name: str) -> dict[str, Any]:
+def of(context: scan_context.ScanContext, name: str) -> dict[str, Any]:
     """Return it as plain data; see :meth:`.api.rpcapi.EngineAPI.progress`.
 
     :param name: what the backend is called here
     """
-    own = parts.roster.get(name)
-    with own.lock:
-        waiting, in_flight = parts.dispatcher.counts(name)
-        counts = own.standings.counts(in_flight)
+    state = context.backends.get(name)
+    with state.lock:
+        waiting, in_flight = context.dispatcher.counts(name)
+        counts = state.server_states.counts(in_flight)
         return {
-            'failover_id': own.failover_id,
-            'begun': list(own.begun),
-            'counts': {standing.value: count
-                       for standing, count in counts.items() if count},
+            'failover_id': state.failover_id,
+            'begun': list(state.begun),
+            'counts': {one.value: count
+                       for one, count in counts.items() if count},
             'in_flight': in_flight,
             'waiting': waiting,
-            'limit': parts.dispatcher.limit(name),
-            'unasked': len(own.unasked),
+            'limit': context.dispatcher.limit(name),
+            'unasked': len(state.unasked),
             'done': not (waiting or in_flight
-                         or _expects(parts, name, own)),
-            'looked_at': own.looked_at and own.looked_at.isoformat(),
-            'gate': own.gate()}
+                         or _expects(context, name, state)),
+            'last_checked': (state.last_checked
+                             and state.last_checked.isoformat()),
+            'gate': state.gate()}
 
 
-def _expects(parts: own_parts.Parts, name: str,
-             own: backend_state.BackendState) -> bool:
+def _expects(context: scan_context.ScanContext, name: str,
+             state: backend_state.BackendState) -> bool:
     # Who is deferred for a reason of its own may be so for ever.
-    return bool(own.looked_at is None or own.wait or own.errors or own.asked
-                or own.claims or own.retrying
-                or parts.agenda.expects(name, max(parts.clock(),
-                                                  own.full_after)))
+    return bool(state.last_checked is None or state.wait or state.errors
+                or state.asked or state.claims or state.retrying
+                or context.queue.expects(name, max(context.clock(),
+                                                   state.full_scan_after)))

@@ -11,9 +11,9 @@
 # under the License.
 
 
-"""What the engine remembers of a backend: pacing and reasons, never truth.
+"""What the engine remembers of a backend: pacing and reasons only.
 
-It may be lost with the process; the next look computes everything anew.
+It may be lost with the process; the next scan computes everything anew.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from oslo_utils import uuidutils
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine.dispatcher import attempts
 from nova_failover_ext.engine.inventory import snapshot
-from nova_failover_ext.engine.reconciler import server_states as own_standings
+from nova_failover_ext.engine.reconciler import server_states as states
 
 #: How many requests of operators are remembered.
 REQUESTS = 20
@@ -38,7 +38,7 @@ Host = tuple[str, str]
 
 
 def valid_failover_id(text: str | None) -> bool:
-    """Tell whether a failover id is a request id, ``req-<uuid>``."""
+    """Return whether a failover id is a request id, ``req-<uuid>``."""
     return (text is not None and text.startswith('req-')
             and uuidutils.is_uuid_like(text[4:]))
 
@@ -51,7 +51,7 @@ class Wait:
     :ivar cause: the target, and whether only volume rows were missing;
         another one is waited for anew
     :ivar since: when that began
-    :ivar until: when it is no longer looked at often
+    :ivar until: when it is no longer scanned often
     """
 
     started: float
@@ -65,11 +65,11 @@ class BackendState:
     """What is remembered of one backend.
 
     :ivar tries: see :class:`.dispatcher.attempts.Attempts`
-    :ivar standings: see :class:`.server_states.Standings`
+    :ivar server_states: see :class:`.server_states.ServerStates`
     :ivar target: the active_backend_id that ``failover_id`` is about
     :ivar failover_id: request id of the failover, None while unknown
     :ivar sought: whether the databases were asked for ``failover_id``
-    :ivar asked: what operators have asked for since the last look
+    :ivar asked: what operators have asked for since the last scan
     :ivar begun: ids of the requests whose round has begun, the latest last
     :ivar unasked: ids of the servers that this round has still to ask
         about, whatever their stamps say
@@ -79,24 +79,24 @@ class BackendState:
     :ivar retrying: ids of servers whose hosts could not do it yet
     :ivar wait: how long the gate is closed, None if it is open
     :ivar signature: what Cinder's service said when works were planned
-    :ivar records: what the last whole look has read, without mappings
+    :ivar records: what the last full scan has read, without mappings
     :ivar cells: the cell of each server that has not converged
     :ivar held: ids of the servers that wait for their host, by host
     :ivar moving: ids of the backend's servers, while Cinder fails it over
-    :ivar claims: results since the last whole look that it has to confirm
+    :ivar claims: results since the last full scan that it has to confirm
     :ivar began_at: when the recovery began, None if none goes on
-    :ivar full_after: earliest time of the next whole look
-    :ivar partial_after: earliest time of the next look at some servers
-    :ivar glance_after: earliest time of the next look at the services
-    :ivar full_at: when the latest whole look ended
-    :ivar errors: looks in a row that could not read the truth
-    :ivar unread: whole looks in a row that could not read a cell
+    :ivar full_scan_after: earliest time of the next full scan
+    :ivar server_scan_after: earliest time of the next scan at some servers
+    :ivar service_scan_after: earliest time of the next scan at the services
+    :ivar full_scan_at: when the latest full scan ended
+    :ivar errors: scans in a row that could not read the records
+    :ivar unread: full scans in a row that could not read a cell
     :ivar reason: why nothing is done at present, '' if it is
     """
 
     tries: attempts.Attempts
-    standings: own_standings.Standings = dataclasses.field(
-        default_factory=own_standings.Standings)
+    server_states: states.ServerStates = dataclasses.field(
+        default_factory=states.ServerStates)
     lock: Any = dataclasses.field(default_factory=threading.RLock)
     target: str | None = None
     failover_id: str | None = None
@@ -116,14 +116,14 @@ class BackendState:
     moving: frozenset[str] = frozenset()
     claims: int = 0
     began_at: float | None = None
-    full_after: float = 0.0
-    partial_after: float = 0.0
-    glance_after: float = 0.0
-    full_at: float = 0.0
+    full_scan_after: float = 0.0
+    server_scan_after: float = 0.0
+    service_scan_after: float = 0.0
+    full_scan_at: float = 0.0
     errors: int = 0
     unread: int = 0
     reason: str = ''
-    looked_at: datetime.datetime | None = None
+    last_checked: datetime.datetime | None = None
 
     def adopt(self, target: str, announced_id: str | None) -> None:
         """Note the present target, and whose failover it is.
@@ -142,7 +142,7 @@ class BackendState:
             self.policies, self.ids = {}, {}
         if self.failover_id is None and valid_failover_id(announced_id):
             self.failover_id = announced_id
-        self.looked_at = timeutils.utcnow()
+        self.last_checked = timeutils.utcnow()
 
     def adopt_group(self, announced_id: str | None,
                     server_ids: set[str]) -> None:
@@ -191,7 +191,7 @@ class BackendState:
 
         :param cause: see :class:`Wait`
         :param now: the engine's clock in seconds
-        :param timeout: seconds to look often
+        :param timeout: seconds to scan often
         """
         if self.wait is None or cause != self.wait.cause:
             since = timeutils.utcnow()
@@ -212,11 +212,13 @@ class BackendState:
             'failover_id': self.failover_id,
             'begun': self.begun,
             'unasked': sorted(self.unasked),
-            'looked_at': self.looked_at and self.looked_at.isoformat(),
+            'last_checked': (self.last_checked
+                             and self.last_checked.isoformat()),
             'servers': {
                 server_id: {'tries': attempt.count,
-                            'standing': getattr(
-                                self.standings.get(server_id), 'value', None),
+                            'state': getattr(
+                                self.server_states.get(server_id), 'value',
+                                None),
                             'outcome': attempt.outcome.value,
                             'reason': attempt.reason}
                 for server_id, attempt in self.tries.all().items()}}
@@ -224,7 +226,7 @@ class BackendState:
     def gate(self) -> dict[str, Any]:
         """Return how the gate stands as plain data for the bus."""
         wait = self.wait
-        return {'open': wait is None and self.looked_at is not None,
+        return {'open': wait is None and self.last_checked is not None,
                 'reason': self.reason,
                 'since': wait and wait.since.isoformat(),
                 'until': wait and wait.until.isoformat()}

@@ -24,7 +24,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.engine.reconciler import backend_state
-from nova_failover_ext.engine.reconciler import scan_context as own_parts
+from nova_failover_ext.engine.reconciler import scan_context
 from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
@@ -41,16 +41,16 @@ class Client(typing.Protocol):
         ...
 
 
-class HostWatch:
+class HostMonitor:
     """Lets servers go on once their host is back."""
 
-    def __init__(self, parts: own_parts.Parts, client: Client,
+    def __init__(self, context: scan_context.ScanContext, client: Client,
                  executor: futurist.ThreadPoolExecutor) -> None:
         """Remember what to work with.
 
         :param executor: runs the questions
         """
-        self._parts = parts
+        self._context = context
         self._client = client
         self._executor = executor
         self._next = 0.0
@@ -58,26 +58,28 @@ class HostWatch:
 
     def tick(self) -> None:
         """Ask what is due, each question in a thread of its own."""
-        now = self._parts.clock()
-        for cell, host in self._parts.board.due_probes():
+        now = self._context.clock()
+        for cell, host in self._context.hosts.due_probes():
             self._executor.submit(self._ping, cell, host)
         cells = {cell for cell, _host in self._awaited()}
         if cells and now >= self._next and not self._asking:
             self._asking = True
-            self._next = now + self._parts.settings.probe_interval
+            self._next = now + self._context.settings.probe_interval
             self._executor.submit(self._ask_nova, cells)
 
     def _awaited(self) -> set[backend_state.Host]:
-        known = self._parts.roster.known()
-        awaited = {host for _name, own in known for host in list(own.held)}
-        if any(self._parts.dispatcher.counts(name)[0] for name, _own in known):
+        known = self._context.backends.known()
+        awaited = {host for _name,
+                   state in known for host in list(state.held)}
+        if any(self._context.dispatcher.counts(name)[0] for name,
+               _own in known):
             # Some of those that wait may be theirs.
-            awaited |= set(self._parts.board.down())
+            awaited |= set(self._context.hosts.down())
         return awaited
 
     def _ask_nova(self, cells: Iterable[str]) -> None:
         try:
-            found = self._parts.nova.hosts_up(cells)
+            found = self._context.nova.hosts_up(cells)
         except exception.FailoverException as exc:
             LOG.debug('Which hosts are up is not known: %s', exc)
             return
@@ -86,32 +88,32 @@ class HostWatch:
         awaited = self._awaited()
         for (cell, host), up in found.items():
             if (cell, host) in awaited:
-                self._parts.board.note_up(cell, host, up)
-        self._wake(self._parts.board.may_send)
+                self._context.hosts.note_up(cell, host, up)
+        self._wake(self._context.hosts.may_send)
 
     def _ping(self, cell: str, host: str) -> None:
-        board = self._parts.board
+        hosts = self._context.hosts
         try:
-            self._client.ping(cell, host, self._parts.settings.ping_timeout)
+            self._client.ping(cell, host, self._context.settings.ping_timeout)
         except _ERRORS as exc:
-            LOG.debug('nova-compute on %s gives no sign of life (%s)', host,
+            LOG.debug('nova-compute on %s is not responding (%s)', host,
                       type(exc).__name__)
             return
-        board.note_answer(cell, host)
-        self._wake(board.may_send)
+        hosts.note_answer(cell, host)
+        self._wake(hosts.may_send)
 
     def _wake(self, may_send: Callable[[str, str], bool]) -> None:
-        for name, own in self._parts.roster.known():
-            with own.lock:
-                back = [key for key in own.held if may_send(*key)]
+        for name, state in self._context.backends.known():
+            with state.lock:
+                back = [key for key in state.held if may_send(*key)]
                 ids = [server_id for key in back
-                       for server_id in _released(own, key)]
-                own.tries.wake(ids, self._parts.clock())
+                       for server_id in _released(state, key)]
+                state.tries.wake(ids, self._context.clock())
             if ids:
-                self._parts.plan_partial(name, own)
-        self._parts.dispatcher.start_more()
+                self._context.plan_server_scan(name, state)
+        self._context.dispatcher.start_more()
 
 
-def _released(own: backend_state.BackendState,
+def _released(state: backend_state.BackendState,
               key: backend_state.Host) -> set[str]:
-    return own.held.pop(key, set())
+    return state.held.pop(key, set())

@@ -24,10 +24,11 @@ from nova_failover_ext.engine.reconciler import backend_state
 LOG = logging.getLogger(__name__)
 
 
-class Roster:
+class KnownBackends:
     """What is remembered of each backend."""
 
-    def __init__(self, make: Callable[[], backend_state.BackendState]) -> None:
+    def __init__(self,
+                 make: Callable[[], backend_state.BackendState]) -> None:
         """Know of none.
 
         :param make: makes what is remembered of a backend
@@ -57,7 +58,7 @@ class Roster:
             return self._names.get(backend, backend)
 
     def add_hint(self, backend: str, hint: model.Hint) -> str:
-        """Remember what is said of a backend until the next look.
+        """Remember what is said of a backend until the next scan.
 
         :returns: what it is called here
         """
@@ -101,7 +102,8 @@ class Roster:
     def moving(self, but: str) -> frozenset[str]:
         """Return the servers of other backends that are failing over."""
         return frozenset().union(*(
-            own.moving for name, own in self.known() if name != but))
+            state.moving for name,
+            state in self.known() if name != but))
 
 
 def announced(backend: str, present: str,

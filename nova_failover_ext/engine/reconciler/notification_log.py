@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""What the bus has brought lately: proof that Cinder can be heard."""
+"""What the bus has brought lately: proof that notifications arrive."""
 
 import collections
 import datetime
@@ -28,11 +28,11 @@ PROBES = 20
 BACKENDS = 1000
 
 
-class Heard:
+class NotificationLog:
     """Remembers the latest notification of each backend, and the probes."""
 
     def __init__(self) -> None:
-        """Nothing was heard yet."""
+        """Start without any."""
         self._lock = threading.Lock()
         self._backends: collections.OrderedDict[
             str, datetime.datetime] = collections.OrderedDict()
@@ -40,7 +40,7 @@ class Heard:
             maxlen=PROBES)
 
     def note_backend(self, backend: str) -> None:
-        """Note that a backend was heard of."""
+        """Note a notification of a backend."""
         with self._lock:
             self._backends.pop(backend, None)
             self._backends[backend] = timeutils.utcnow()
@@ -57,6 +57,8 @@ class Heard:
     def report(self) -> dict[str, Any]:
         """Return it as plain data for the bus."""
         with self._lock:
-            return {'heard': {backend: when.isoformat() for backend, when
-                              in self._backends.items()},
-                    'nonces': list(self._nonces)}
+            return {
+                'last_notifications': {
+                    backend: when.isoformat()
+                    for backend, when in self._backends.items()},
+                'nonces': list(self._nonces)}

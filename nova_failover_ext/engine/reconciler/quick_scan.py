@@ -11,9 +11,9 @@
 # under the License.
 
 
-"""Small looks, while servers are being recovered or wait for a time.
+"""Quick scans, while servers are being recovered or wait for a time.
 
-They read what may have changed, and leave the rest to a whole look.
+They read what may have changed, and leave the rest to a full scan.
 """
 
 from collections.abc import Collection
@@ -25,8 +25,8 @@ from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
-from nova_failover_ext.engine.reconciler import scan_context as own_parts
-from nova_failover_ext.engine.reconciler import scan_queue as agendas
+from nova_failover_ext.engine.reconciler import scan_context
+from nova_failover_ext.engine.reconciler import scan_queue
 from nova_failover_ext.engine.reconciler import scope
 from nova_failover_ext.engine.reconciler import triage
 from nova_failover_ext.engine import work_items
@@ -34,116 +34,123 @@ from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between two looks at some servers of a backend.
-PARTIAL_INTERVAL = 1.0
+#: Seconds between two scans of some servers of a backend.
+SERVERS_INTERVAL = 1.0
 
 
-class Glances:
-    """Takes the small looks."""
+class QuickScan:
+    """Runs the quick scans."""
 
-    def __init__(self, parts: own_parts.Parts) -> None:
+    def __init__(self, context: scan_context.ScanContext) -> None:
         """Remember what to work with."""
-        self._parts = parts
+        self._context = context
 
-    def take(self, look: agendas.Look) -> None:
+    def take(self, scan: scan_queue.Scan) -> None:
         """Look at the services, or at the servers that are due.
 
-        :raises FailoverException: if the truth cannot be read
+        :raises FailoverException: if the records cannot be read
         """
-        if look.kind is agendas.Kind.GLANCE:
-            self.at_services(look.backend)
+        if scan.kind is scan_queue.Kind.SERVICES:
+            self.scan_services(scan.backend)
         else:
-            self.at_servers(look.backend)
-        own = self._parts.roster.get(look.backend)
-        if own.errors and own.wait is None:
-            own.errors, own.reason = 0, ''
+            self.scan_servers(scan.backend)
+        state = self._context.backends.get(scan.backend)
+        if state.errors and state.wait is None:
+            state.errors, state.reason = 0, ''
 
-    def at_services(self, name: str) -> None:
+    def scan_services(self, name: str) -> None:
         """See whether Cinder still says what it said.
 
         :raises FailoverException: if Cinder cannot be asked
         """
-        parts = self._parts
-        own = parts.roster.get(name)
-        own.glance_after = parts.clock() + parts.settings.glance_interval
+        context = self._context
+        state = context.backends.get(name)
+        state.service_scan_after = context.clock(
+        ) + context.settings.service_scan_interval
         try:
-            backend = parts.cinder.backend(name)
+            backend = context.cinder.backend(name)
         except exception.BackendNotFound:
-            parts.agenda.add(name, parts.clock())
+            context.queue.add(name, context.clock())
             return
         decision = gate.decide(backend, ())
-        with own.lock:
-            moved = own.signature != own_parts.signature(backend)
+        with state.lock:
+            moved = state.signature != scan_context.signature(backend)
             if moved:
                 LOG.info('Cinder has moved on with %s', name)
-                parts.supersede(name, own)
-            if moved or (own.wait is None) != decision.open:
-                parts.dispatcher.replace(name, [])
-                parts.agenda.add(name, parts.clock())
-            elif own.wait:
-                self._wait_on(name, own, decision)
+                context.supersede(name, state)
+            if moved or (state.wait is None) != decision.open:
+                context.dispatcher.replace(name, [])
+                context.queue.add(name, context.clock())
+            elif state.wait:
+                self._wait_on(name, state, decision)
 
-    def at_servers(self, name: str) -> None:
+    def scan_servers(self, name: str) -> None:
         """Look at the servers that are due, and at no other.
 
         :raises FailoverException: if a database cannot be read
         """
-        parts = self._parts
-        own = parts.roster.get(name)
-        began = parts.clock()
-        own.partial_after = began + PARTIAL_INTERVAL
-        due = own.tries.take_due(began)
-        with own.lock:
-            records = own.records
-            keys = [(own.cells[server_id], server_id) for server_id in due
-                    if server_id in own.cells and not _waits(own, server_id)]
+        context = self._context
+        state = context.backends.get(name)
+        began = context.clock()
+        state.server_scan_after = began + SERVERS_INTERVAL
+        due = state.tries.take_due(began)
+        with state.lock:
+            records = state.records
+            keys = [(state.cells[server_id],
+                     server_id) for server_id in due
+                    if server_id in state.cells and not _waits(state,
+                                                               server_id)]
         if records and keys:
             try:
-                read = snapshot.reread(records, parts.nova, keys)
+                read = snapshot.reread(records, context.nova, keys)
             except exception.FailoverException:
-                own.tries.postpone(due, began + parts.waits.seconds(1))
+                state.tries.postpone(due,
+                                     began + context.waits.seconds(1))
                 raise
-            self._act(name, own, read, keys, began)
-        parts.plan_partial(name, own)
+            self._act(name, state, read, keys, began)
+        context.plan_server_scan(name, state)
 
-    def _wait_on(self, name: str, own: backend_state.BackendState,
+    def _wait_on(self, name: str, state: backend_state.BackendState,
                  decision: gate.Decision) -> None:
-        parts = self._parts
-        if own.wait and (parts.clock() - own.wait.started
-                         >= parts.settings.gate_timeout):
-            # That has a reason of its own, and is up to whole looks.
-            parts.agenda.add(name, max(parts.clock(), own.full_after))
+        context = self._context
+        if state.wait and (context.clock() - state.wait.started
+                           >= context.settings.gate_timeout):
+            # That has a reason of its own, and is up to full scans.
+            context.queue.add(name,
+                              max(context.clock(),
+                                  state.full_scan_after))
             return
-        own.reason = decision.reason
-        parts.agenda.add(name, parts.clock() + parts.waits.seconds(1),
-                         agendas.Kind.GLANCE)
+        state.reason = decision.reason
+        context.queue.add(name, context.clock() + context.waits.seconds(1),
+                          scan_queue.Kind.SERVICES)
 
-    def _act(self, name: str, own: backend_state.BackendState,
+    def _act(self, name: str, state: backend_state.BackendState,
              read: snapshot.Records,
              keys: Collection[tuple[str, str]], began: float) -> None:
-        parts = self._parts
-        with own.lock:
-            if own.records is None or own.records.backend != read.backend:
+        context = self._context
+        with state.lock:
+            if state.records is None or state.records.backend != read.backend:
                 return
-            works = self._judge(name, own, read, began)
-            self._note_missing(own, read, keys, began)
-            parts.begin(name, own, works)
+            works = self._judge(name, state, read, began)
+            self._note_missing(state, read, keys, began)
+            context.begin(name, state, works)
         if works:
-            parts.dispatcher.add(name, works)
+            context.dispatcher.add(name, works)
 
-    def _judge(self, name: str, own: backend_state.BackendState,
+    def _judge(self, name: str, state: backend_state.BackendState,
                read: snapshot.Records, began: float) -> list[work_items.Work]:
-        ask = server_plans.Ask(read.gate.partial, frozenset(own.unasked),
-                               self._parts.roster.moving(name))
-        found = scope.overruled(read, own.policies).judge(ask)
+        ask = server_plans.PlanOptions(read.gate.partial,
+                                       frozenset(state.unasked),
+                                       self._context.backends.moving(name))
+        found = scope.overruled(read, state.policies).judge(ask)
         at = triage.Situation(
             name, found.backend.active_backend_id, began,
-            self._parts.clock(), (), bool(ask.busy_servers))
-        works = [self._parts.triage.consider(own, server, at)
+            self._context.clock(), (), bool(ask.busy_servers))
+        works = [self._context.triage.consider(state, server, at)
                  for server in found.servers]
         return [work for work in works if work]
 
-    def _note_missing(self, own: backend_state.BackendState,
+    def _note_missing(self, state: backend_state.BackendState,
                       read: snapshot.Records,
                       keys: Collection[tuple[str, str]],
                       began: float) -> None:
@@ -151,16 +158,17 @@ class Glances:
         unread = {problem.cell for problem in read.problems}
         gone = [server_id for cell, server_id in keys
                 if server_id not in seen and cell not in unread]
-        own.tries.postpone(
+        state.tries.postpone(
             [server_id for cell, server_id in keys if cell in unread],
-            began + self._parts.waits.seconds(1))
-        own.tries.forget(gone)
+            began + self._context.waits.seconds(1))
+        state.tries.forget(gone)
         for server_id in gone:
             # It is gone, or has no volume of the backend any more.
-            own.standings.drop(server_id)
-            own.settle(server_id)
-            own.cells.pop(server_id, None)
+            state.server_states.drop(server_id)
+            state.settle(server_id)
+            state.cells.pop(server_id, None)
 
 
-def _waits(own: backend_state.BackendState, server_id: str) -> bool:
-    return own.standings.get(server_id) is server_state.Standing.WAITING
+def _waits(state: backend_state.BackendState, server_id: str) -> bool:
+    return (state.server_states.get(server_id)
+            is server_state.ServerState.WAITING)

@@ -11,10 +11,10 @@
 # under the License.
 
 
-"""Plans the looks at backends, and has done what they show is to be done.
+"""Plans the scans of backends, and dispatches what they find.
 
-Every reason to look (a notification, the timer, an operator, the end of a
-round) ends in the same look, which reads the truth and acts on nothing else.
+Every reason to scan (a notification, the timer, an operator, the end of a
+round) ends in the same scan, which reads the records and acts on nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,9 +44,9 @@ from nova_failover_ext.engine.reconciler import host_monitor
 from nova_failover_ext.engine.reconciler import known_backends
 from nova_failover_ext.engine.reconciler import notification_log
 from nova_failover_ext.engine.reconciler import quick_scan
-from nova_failover_ext.engine.reconciler import scan_context as own_parts
-from nova_failover_ext.engine.reconciler import scan_queue as agendas
-from nova_failover_ext.engine.reconciler import settings as own_settings
+from nova_failover_ext.engine.reconciler import scan_context
+from nova_failover_ext.engine.reconciler import scan_queue
+from nova_failover_ext.engine.reconciler import settings as reconciler_settings
 from nova_failover_ext.engine.reconciler import triage
 from nova_failover_ext.engine import work_items
 from nova_failover_ext import exception
@@ -54,43 +54,44 @@ from nova_failover_ext.recovery import results
 
 LOG = logging.getLogger(__name__)
 
-#: Stands for every replicated backend on the agenda; no host has this name.
+#: Stands for every replicated backend in the queue; no host has this name.
 EVERY = 'every replicated backend'
 #: A backend whose servers still wait for their turn is left alone by this
-#: many reconciles: the end of the round looks.
+#: many reconciles: the end of the round scans it.
 PATIENCE = 5
 
 
-class Coordinator:
-    """Brings every replicated backend's servers to the truth."""
+class Reconciler:
+    """Brings every replicated backend's servers in sync with Cinder."""
 
     def __init__(self, cinder: snapshot.Cinder, nova: snapshot.Nova,
                  executor: futurist.ThreadPoolExecutor,
-                 waits: backoff.Backoff, settings: own_settings.Settings,
-                 board: host_health.Board, observer: observers.Observer,
+                 waits: backoff.Backoff,
+                 settings: reconciler_settings.Settings,
+                 hosts: host_health.HostHealth, observer: observers.Observer,
                  clock: Callable[[], float] = time.monotonic) -> None:
         """Remember what to work with; :meth:`use` must follow.
 
-        :param executor: runs the looks
-        :param waits: how long to wait between tries and looks
-        :param board: which hosts can be asked
+        :param executor: runs the scans
+        :param waits: how long to wait between tries and scans
+        :param hosts: which hosts can be asked
         :param observer: told of what happens
         :param clock: seconds, never going back
         """
-        self.heard = notification_log.Heard()
+        self.notification_log = notification_log.NotificationLog()
         self._executor = executor
         self._leading = False
         self._every_errors = 0
-        self._parts = own_parts.Parts(
+        self._context = scan_context.ScanContext(
             cinder, nova,
-            known_backends.Roster(lambda: backend_state.BackendState(
+            known_backends.KnownBackends(lambda: backend_state.BackendState(
                 attempts.Attempts(waits, settings.attempts,
-                                  settings.given_up_interval))),
-            agendas.Agenda(), board, observer,
-            triage.Triage(settings, board, observer), settings, waits, clock)
-        self._looks = full_scan.Looks(self._parts)
-        self._glances = quick_scan.Glances(self._parts)
-        self._watch: host_monitor.HostWatch
+                                  settings.exhausted_retry_interval))),
+            scan_queue.ScanQueue(), hosts, observer,
+            triage.Triage(settings, hosts, observer), settings, waits, clock)
+        self._full_scan = full_scan.FullScan(self._context)
+        self._quick_scan = quick_scan.QuickScan(self._context)
+        self._host_monitor: host_monitor.HostMonitor
 
     def use(self, dispatcher: dispatchers.Dispatcher,
             client: host_monitor.Client) -> None:
@@ -99,37 +100,37 @@ class Coordinator:
         :param dispatcher: whose ``done`` is :meth:`done`
         :param client: asks silent hosts
         """
-        self._parts.dispatcher = dispatcher
-        self._watch = host_monitor.HostWatch(
-            self._parts, client, self._executor)
+        self._context.dispatcher = dispatcher
+        self._host_monitor = host_monitor.HostMonitor(
+            self._context, client, self._executor)
 
     def lead(self) -> None:
         """Begin to act; what was remembered of backends may be outdated."""
-        parts = self._parts
-        parts.roster.clear()
-        parts.agenda.clear()
-        parts.dispatcher.resume()
+        context = self._context
+        context.backends.clear()
+        context.queue.clear()
+        context.dispatcher.resume()
         self._leading = True
-        parts.observer.leads(True)
-        parts.agenda.add(EVERY, parts.clock())
+        context.observer.leadership_changed(True)
+        context.queue.add(EVERY, context.clock())
         self.tick()
 
     def follow(self) -> None:
         """Start nothing any more; what is in flight goes on."""
         self._leading = False
-        self._parts.agenda.clear()
-        self._parts.dispatcher.pause()
-        self._parts.observer.leads(False)
+        self._context.queue.clear()
+        self._context.dispatcher.pause()
+        self._context.observer.leadership_changed(False)
 
     def hint(self, backend: str, hint: model.Hint) -> None:
         """Look at a backend because of a notification."""
-        self.heard.note_backend(backend)
-        name = self._parts.roster.add_hint(backend, hint)
-        now = self._parts.clock()
-        if self._parts.roster.get(name).full_after > now:
-            # The whole look has to rest, but a failover may not wait.
-            self._parts.agenda.add(name, now, agendas.Kind.GLANCE)
-        self._plan_full(name)
+        self.notification_log.note_backend(backend)
+        name = self._context.backends.add_hint(backend, hint)
+        now = self._context.clock()
+        if self._context.backends.get(name).full_scan_after > now:
+            # The full scan has to rest, but a failover may not wait.
+            self._context.queue.add(name, now, scan_queue.Kind.SERVICES)
+        self._plan_full_scan(name)
         self.tick()
 
     def recover(self, request: requests.Request) -> str:
@@ -139,53 +140,45 @@ class Coordinator:
 
         :returns: the request id that is recorded
         """
-        name = self._parts.roster.name(request.backend)
-        own = self._parts.roster.get(name)
+        name = self._context.backends.name(request.backend)
+        state = self._context.backends.get(name)
         chosen = request.failover_id or ''
         if not backend_state.valid_failover_id(chosen):
             chosen = oslo_context.generate_request_id()
-        with own.lock:
-            own.asked.append(dataclasses.replace(
+        with state.lock:
+            state.asked.append(dataclasses.replace(
                 request, backend=name, failover_id=chosen))
-        self._parts.agenda.add(name, self._parts.clock())
+        self._context.queue.add(name, self._context.clock())
         self.tick()
         return chosen
 
-    def recover_backend(self, backend: str, failover_id: str | None) -> str:
-        """Ask about every server of a backend, whatever the stamps say.
-
-        :returns: the request id that is recorded
-        """
-        return self.recover(requests.Request(
-            backend, ignore_stamps=True, failover_id=failover_id))
-
     def tick(self) -> None:
-        """Start the looks that are due."""
+        """Start the scans that are due."""
         if not self._leading:
             return
-        now = self._parts.clock()
-        for name, own in self._parts.roster.known():
-            self._plan_small(name, own, now)
-        self._watch.tick()
-        self._parts.dispatcher.start_more()
-        for look in self._parts.agenda.take_due(now):
-            self._executor.submit(self._run, look)
+        now = self._context.clock()
+        for name, state in self._context.backends.known():
+            self._plan_quick_scan(name, state, now)
+        self._host_monitor.tick()
+        self._context.dispatcher.start_more()
+        for scan in self._context.queue.take_due(now):
+            self._executor.submit(self._run, scan)
 
     def done(self, part: work_items.Part, work: work_items.Work,
              result: results.ServerResult, load: loads.Load) -> None:
         """Note a result for one of a server's backends."""
-        own = self._parts.roster.get(part.backend)
-        with own.lock:
-            self._parts.triage.ended(own, part, work, result,
-                                     self._parts.clock())
+        state = self._context.backends.get(part.backend)
+        with state.lock:
+            self._context.triage.ended(state, part, work, result,
+                                       self._context.clock())
         if self._leading:
-            self._parts.plan_partial(part.backend, own)
+            self._context.plan_server_scan(part.backend, state)
 
     def report(self, backend: str) -> dict[str, Any]:
         """Return what is known of a backend as plain data for the bus."""
-        name = self._parts.roster.name(backend)
-        dispatcher = self._parts.dispatcher
-        return {**self._parts.roster.get(name).report(),
+        name = self._context.backends.name(backend)
+        dispatcher = self._context.dispatcher
+        return {**self._context.backends.get(name).report(),
                 'in_flight': sorted(dispatcher.in_flight(name)),
                 'waiting': sorted(dispatcher.waiting(name))}
 
@@ -195,85 +188,87 @@ class Coordinator:
 
         :param backends: their names, none for all that are known
         """
-        asked = [(name, self._parts.roster.name(name)) for name in backends
+        asked = [(name, self._context.backends.name(name)) for name in backends
                  ] or [(name, name) for name, _own
-                       in self._parts.roster.known()]
-        return {name: backend_progress.of(self._parts, known)
+                       in self._context.backends.known()]
+        return {name: backend_progress.of(self._context, known)
                 for name, known in asked}
 
     def health(self) -> dict[str, Any]:
-        """Return what was heard of as plain data for the bus."""
-        return self.heard.report()
+        """Return the notification log as plain data for the bus."""
+        return self.notification_log.report()
 
     def reconcile(self) -> None:
-        """Plan a look at every replicated backend, and the next reconcile.
+        """Plan a scan of every replicated backend, and the next reconcile.
 
         :raises CinderUnavailable: if Cinder cannot be asked
         """
-        parts = self._parts
-        for backend in parts.cinder.backends():
+        context = self._context
+        for backend in context.cinder.backends():
             if gate.is_replicated(backend) and not self._busy(backend.name):
-                self._plan_full(backend.name)
+                self._plan_full_scan(backend.name)
         self._every_errors = 0
-        parts.agenda.add(EVERY, parts.clock()
-                         + parts.settings.reconcile_interval)
+        context.queue.add(EVERY, context.clock()
+                          + context.settings.reconcile_interval)
 
     def _busy(self, name: str) -> bool:
-        parts = self._parts
-        waiting, _in_flight = parts.dispatcher.counts(name)
-        since = parts.clock() - parts.roster.get(name).full_at
+        context = self._context
+        waiting, _in_flight = context.dispatcher.counts(name)
+        since = context.clock() - context.backends.get(name).full_scan_at
         return bool(waiting) and (
-            since < PATIENCE * parts.settings.reconcile_interval)
+            since < PATIENCE * context.settings.reconcile_interval)
 
-    def _plan_full(self, name: str) -> None:
-        own = self._parts.roster.get(name)
-        self._parts.agenda.add(name, max(self._parts.clock(),
-                                         own.full_after))
+    def _plan_full_scan(self, name: str) -> None:
+        state = self._context.backends.get(name)
+        self._context.queue.add(name, max(self._context.clock(),
+                                          state.full_scan_after))
 
-    def _plan_small(self, name: str, own: backend_state.BackendState,
-                    now: float) -> None:
-        counts = self._parts.dispatcher.counts(name)
+    def _plan_quick_scan(self, name: str,
+                         state: backend_state.BackendState,
+                         now: float) -> None:
+        counts = self._context.dispatcher.counts(name)
         if any(counts):
-            self._parts.agenda.add(name, max(now, own.glance_after),
-                                   agendas.Kind.GLANCE)
-        elif own.claims:
-            # The round is over: all that was said is looked at.
-            self._plan_full(name)
+            self._context.queue.add(name,
+                                    max(now, state.service_scan_after),
+                                    scan_queue.Kind.SERVICES)
+        elif state.claims:
+            # The round is over: a full scan confirms what hosts reported.
+            self._plan_full_scan(name)
 
-    def _run(self, look: agendas.Look) -> None:
+    def _run(self, scan: scan_queue.Scan) -> None:
         try:
-            self._take(look)
+            self._take(scan)
         except exception.FailoverException as exc:
-            self._put_off(look, str(exc))
+            self._put_off(scan, str(exc))
         except Exception as exc:  # noqa: BLE001
             # The thread ends here; nobody else would tell of it. The text
             # of what nobody expects may hold anything, so it stays here.
-            LOG.error('Looking at %s failed with %s:\n%s', look.backend,
+            LOG.error('Looking at %s failed with %s:\n%s', scan.backend,
                       type(exc).__name__,
                       ''.join(traceback.format_tb(exc.__traceback__)))
-            self._put_off(look, 'an unexpected error, see the engine\'s log')
+            self._put_off(scan, 'an unexpected error, see the engine\'s log')
         finally:
-            self._parts.agenda.done(look.backend)
+            self._context.queue.done(scan.backend)
         self.tick()
 
-    def _take(self, look: agendas.Look) -> None:
-        if look.backend == EVERY:
+    def _take(self, scan: scan_queue.Scan) -> None:
+        if scan.backend == EVERY:
             self.reconcile()
-        elif look.kind is agendas.Kind.FULL:
-            self._looks.take(look.backend)
+        elif scan.kind is scan_queue.Kind.FULL:
+            self._full_scan.take(scan.backend)
         else:
-            self._glances.take(look)
+            self._quick_scan.take(scan)
 
-    def _put_off(self, look: agendas.Look, reason: str) -> None:
-        if look.backend == EVERY:
+    def _put_off(self, scan: scan_queue.Scan, reason: str) -> None:
+        if scan.backend == EVERY:
             self._every_errors += 1
             errors = self._every_errors
         else:
-            own = self._parts.roster.get(look.backend)
-            own.errors += 1
-            own.reason, errors = reason, own.errors
-        LOG.warning('Looking at %s is put off: %s', look.backend, reason)
+            state = self._context.backends.get(scan.backend)
+            state.errors += 1
+            state.reason, errors = reason, state.errors
+        LOG.warning('Looking at %s is put off: %s', scan.backend, reason)
         if self._leading:
-            self._parts.agenda.add(
-                look.backend, self._parts.clock()
-                + self._parts.waits.seconds(errors), look.kind)
+            self._context.queue.add(
+                scan.backend, self._context.clock()
+                + self._context.waits.seconds(errors), scan.kind)

@@ -23,31 +23,31 @@ from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.engine.reconciler import backend_state
-from nova_failover_ext.engine.reconciler import known_backends as rosters
-from nova_failover_ext.engine.reconciler import scan_queue as agendas
-from nova_failover_ext.engine.reconciler import settings as own_settings
+from nova_failover_ext.engine.reconciler import known_backends
+from nova_failover_ext.engine.reconciler import scan_queue
+from nova_failover_ext.engine.reconciler import settings as reconciler_settings
 from nova_failover_ext.engine.reconciler import triage as triages
 from nova_failover_ext.engine import work_items
 
 
 @dataclasses.dataclass
-class Parts:
+class ScanContext:
     """The coordinator's parts.
 
     :ivar cinder: see :class:`.inventory.cinder_reader.CinderReader`
     :ivar nova: see :class:`.inventory.nova_reader.NovaReader`
-    :ivar waits: how long to wait between tries and looks
+    :ivar waits: how long to wait between tries and scans
     :ivar clock: seconds, never going back
     """
 
     cinder: Any
     nova: Any
-    roster: rosters.Roster
-    agenda: agendas.Agenda
-    board: host_health.Board
+    backends: known_backends.KnownBackends
+    queue: scan_queue.ScanQueue
+    hosts: host_health.HostHealth
     observer: observers.Observer
     triage: triages.Triage
-    settings: own_settings.Settings
+    settings: reconciler_settings.Settings
     waits: backoff.Backoff
     clock: Callable[[], float]
     #: set once there is one, as it is made with the coordinator
@@ -57,31 +57,34 @@ class Parts:
         """Return the questions that this thread has asked, by kind."""
         return {**self.cinder.spent, **self.nova.spent}
 
-    def plan_partial(self, name: str, own: backend_state.BackendState) -> None:
-        """Plan to look at the servers that become due next."""
-        due = own.tries.next_time()
+    def plan_server_scan(self, name: str,
+                         state: backend_state.BackendState) -> None:
+        """Plan to scan the servers that become due next."""
+        due = state.tries.next_time()
         if due is not None:
-            self.agenda.add(name, max(due, own.partial_after),
-                            agendas.Kind.PARTIAL)
+            self.queue.add(name, max(due, state.server_scan_after),
+                           scan_queue.Kind.SERVERS)
 
-    def begin(self, name: str, own: backend_state.BackendState,
+    def begin(self, name: str, state: backend_state.BackendState,
               works: Sequence[work_items.Work]) -> None:
         """Tell that a recovery begins, if it is the first to be dispatched."""
-        if works and own.began_at is None:
-            own.began_at = self.clock()
-            self.observer.began(name, own.id_for_work(), own.target or '',
+        if works and state.began_at is None:
+            state.began_at = self.clock()
+            self.observer.began(name, state.id_for_work(),
+                                state.target or '',
                                 len(works))
 
-    def supersede(self, name: str, own: backend_state.BackendState) -> None:
+    def supersede(self, name: str,
+                  state: backend_state.BackendState) -> None:
         """Drop what waits, because Cinder has moved on."""
         _waiting, in_flight = self.dispatcher.counts(name)
         self.dispatcher.replace(name, [])
-        if own.began_at is None:
+        if state.began_at is None:
             return
-        own.began_at = None
-        self.observer.superseded(name, own.failover_id or '', max(
-            0, own.standings.open() - in_flight))
-        own.standings.supersede()
+        state.began_at = None
+        self.observer.superseded(name, state.failover_id or '', max(
+            0, state.server_states.open() - in_flight))
+        state.server_states.supersede()
 
 
 def signature(backend: model.Backend) -> tuple[str, str | None]:

@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""Which backends are to be looked at, when, and how closely."""
+"""Which backends are to be scanned, when, and how closely."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -20,36 +20,36 @@ import threading
 
 
 class Kind(enum.IntEnum):
-    """How much a look reads."""
+    """How much a scan reads."""
 
     #: The services of the backend.
-    GLANCE = 1
+    SERVICES = 1
     #: Only the servers that are due.
-    PARTIAL = 2
+    SERVERS = 2
     #: Everything.
     FULL = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Look:
-    """A look that is due."""
+class Scan:
+    """A scan that is due."""
 
     backend: str
     due: float
     kind: Kind = Kind.FULL
 
 
-class Agenda:
-    """One look of each kind is planned for a backend, and one under way."""
+class ScanQueue:
+    """One scan of each kind is planned for a backend, and one is running."""
 
     def __init__(self) -> None:
         """Start empty."""
         self._lock = threading.Lock()
-        self._planned: dict[str, dict[Kind, Look]] = {}
+        self._planned: dict[str, dict[Kind, Scan]] = {}
         self._under_way: dict[str, Kind] = {}
 
     def add(self, backend: str, due: float, kind: Kind = Kind.FULL) -> None:
-        """Plan a look; of two of a kind, the earlier time counts.
+        """Plan a scan; of two of a kind, the earlier time counts.
 
         :param due: time on the engine's clock in seconds
         """
@@ -57,33 +57,33 @@ class Agenda:
             planned = self._planned.setdefault(backend, {})
             if kind in planned:
                 due = min(due, planned[kind].due)
-            planned[kind] = Look(backend, due, kind)
+            planned[kind] = Scan(backend, due, kind)
 
-    def take_due(self, now: float) -> list[Look]:
-        """Take the looks that are due, unless one is under way there.
+    def take_due(self, now: float) -> list[Scan]:
+        """Take the scans that are due, unless one is running there.
 
-        A full look goes first; else the one that is due for longest.
+        A full scan goes first; else the one that is due for longest.
 
-        :returns: looks for each of which :meth:`done` has to be called
+        :returns: scans for each of which :meth:`done` has to be called
         """
         with self._lock:
             chosen = []
             for backend, planned in self._planned.items():
-                look = _first(planned.values(), now)
-                if look and backend not in self._under_way:
-                    chosen.append(look)
-            for look in chosen:
-                del self._planned[look.backend][look.kind]
-                self._under_way[look.backend] = look.kind
+                scan = _first(planned.values(), now)
+                if scan and backend not in self._under_way:
+                    chosen.append(scan)
+            for scan in chosen:
+                del self._planned[scan.backend][scan.kind]
+                self._under_way[scan.backend] = scan.kind
             return chosen
 
     def done(self, backend: str) -> None:
-        """Note that the look at a backend has ended."""
+        """Note that the scan of a backend has ended."""
         with self._lock:
             self._under_way.pop(backend, None)
 
     def expects(self, backend: str, now: float) -> bool:
-        """Tell whether a full look is under way, or due by now."""
+        """Return whether a full scan is running, or due by now."""
         with self._lock:
             full = self._planned.get(backend, {}).get(Kind.FULL)
             return (self._under_way.get(backend) is Kind.FULL
@@ -95,7 +95,7 @@ class Agenda:
             self._planned = {}
 
 
-def _first(planned: Iterable[Look], now: float) -> Look | None:
-    return min((look for look in planned if look.due <= now),
-               key=lambda look: (look.kind is not Kind.FULL, look.due),
+def _first(planned: Iterable[Scan], now: float) -> Scan | None:
+    return min((scan for scan in planned if scan.due <= now),
+               key=lambda scan: (scan.kind is not Kind.FULL, scan.due),
                default=None)

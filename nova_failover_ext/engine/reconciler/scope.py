@@ -26,7 +26,7 @@ from nova_failover_ext.recovery import policy as policies
 def chosen(request: requests.Request, records: snapshot.Records) -> set[str]:
     """Return the ids of the servers that a request is about.
 
-    :param records: of a whole look
+    :param records: of a full scan
     """
     admitted = {a.server.id for a in records.attachments
                 if filters.admits(request, a.server,
@@ -34,7 +34,7 @@ def chosen(request: requests.Request, records: snapshot.Records) -> set[str]:
     if request.limit is None:
         return admitted
     wanted = dict.fromkeys(admitted, request.policy) if request.policy else {}
-    found = overruled(records, wanted).judge(server_plans.Ask(
+    found = overruled(records, wanted).judge(server_plans.PlanOptions(
         records.gate.partial,
         frozenset(admitted) if request.ignore_stamps else frozenset()))
     first = [p.server.id

@@ -19,28 +19,28 @@ import threading
 
 from nova_failover_ext.api import server_state
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 
 
-class Standings:
+class ServerStates:
     """Where each server of a backend stands; counting costs nothing."""
 
     def __init__(self) -> None:
         """Know of no server."""
         self._lock = threading.Lock()
-        self._by_server: dict[str, Standing] = {}
-        self._counts: collections.Counter[Standing] = collections.Counter()
+        self._by_server: dict[str, ServerState] = {}
+        self._counts: collections.Counter[ServerState] = collections.Counter()
 
-    def get(self, server_id: str) -> Standing | None:
+    def get(self, server_id: str) -> ServerState | None:
         """Return where a server stands, None if it is not known."""
         return self._by_server.get(server_id)
 
-    def set(self, server_id: str, standing: Standing) -> None:
+    def set(self, server_id: str, state: ServerState) -> None:
         """Note where a server stands."""
         with self._lock:
             self._drop(server_id)
-            self._by_server[server_id] = standing
-            self._counts[standing] += 1
+            self._by_server[server_id] = state
+            self._counts[state] += 1
 
     def drop(self, server_id: str) -> None:
         """Forget a server that is gone."""
@@ -51,20 +51,21 @@ class Standings:
         """Note that what has not converged is superseded."""
         with self._lock:
             self._by_server = {
-                server_id: (standing if standing is Standing.CONVERGED
-                            else Standing.SUPERSEDED)
-                for server_id, standing in self._by_server.items()}
+                server_id: (state if state is ServerState.CONVERGED
+                            else ServerState.SUPERSEDED)
+                for server_id, state in self._by_server.items()}
             self._counts = collections.Counter(self._by_server.values())
 
-    def counts(self, in_flight: int) -> dict[Standing, int]:
+    def counts(self, in_flight: int) -> dict[ServerState, int]:
         """Return how many stand where; none is left out.
 
         :param in_flight: how many of those that wait are being recovered
         """
         with self._lock:
-            found = {one: self._counts[one] for one in Standing}
-        found[Standing.RECOVERING] = min(in_flight, found[Standing.WAITING])
-        found[Standing.WAITING] -= found[Standing.RECOVERING]
+            found = {one: self._counts[one] for one in ServerState}
+        found[ServerState.RECOVERING] = min(in_flight,
+                                            found[ServerState.WAITING])
+        found[ServerState.WAITING] -= found[ServerState.RECOVERING]
         return found
 
     def keep_only(self, server_ids: Collection[str]) -> None:
@@ -76,7 +77,7 @@ class Standings:
     def open(self) -> int:
         """Return how many servers have not converged."""
         with self._lock:
-            return len(self._by_server) - self._counts[Standing.CONVERGED]
+            return len(self._by_server) - self._counts[ServerState.CONVERGED]
 
     def _drop(self, server_id: str) -> None:
         old = self._by_server.pop(server_id, None)

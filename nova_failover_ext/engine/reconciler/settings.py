@@ -18,27 +18,28 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """What :class:`.reconciler.Coordinator` takes from the configuration.
+    """What :class:`.reconciler.Reconciler` takes from the configuration.
 
-    :ivar attempts: tries of one server until it is given up
-    :ivar given_up_interval: between two tries of a server that is given up
-    :ivar gate_timeout: how long a closed gate is looked at often
-    :ivar reconcile_interval: between two looks at every backend
+    :ivar attempts: tries of one server until it is out of retries
+    :ivar exhausted_retry_interval: between two tries of a server that is given
+        up
+    :ivar gate_timeout: how long a closed gate is scanned often
+    :ivar reconcile_interval: between two scans of every backend
     :ivar probe_interval: between two questions after hosts that are down
     :ivar ping_timeout: how long a silent host may take to answer
     :ivar patience: how long a host that was cut off, and has the server's
         task state set, is waited for before it is asked again
     :ivar automatic: whether servers are recovered without being asked to
-    :ivar glance_interval: between two looks at the services of a backend
+    :ivar service_scan_interval: between two scans of the services of a backend
         that is being recovered
     """
 
     attempts: int = 20
-    given_up_interval: float = 900.0
+    exhausted_retry_interval: float = 900.0
     gate_timeout: float = 300.0
     reconcile_interval: float = 60.0
     probe_interval: float = 10.0
     ping_timeout: float = 10.0
     patience: float = 90.0
     automatic: bool = True
-    glance_interval: float = 5.0
+    service_scan_interval: float = 5.0

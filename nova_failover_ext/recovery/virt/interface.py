@@ -58,7 +58,7 @@ class VirtHost(abc.ABC):
 
     @abc.abstractmethod
     def guest_runs(self, instance: Any) -> bool:
-        """Tell whether the hypervisor has a guest, in whatever state.
+        """Return whether the hypervisor has a guest, in whatever state.
 
         A paused guest, or one that is still shutting down, holds its disks
         as a running one does. Changes nothing.
@@ -75,7 +75,7 @@ class VirtHost(abc.ABC):
 
     @abc.abstractmethod
     def shows(self, instance: Any, volume: mapping.Mapping) -> bool | None:
-        """Tell whether the guest's disk is the mapping's connection.
+        """Return whether the guest's disk is the mapping's connection.
 
         Changes nothing.
 
@@ -84,7 +84,7 @@ class VirtHost(abc.ABC):
 
     @abc.abstractmethod
     def mounted(self, instance: Any, volume: mapping.Mapping) -> bool | None:
-        """Tell whether the guest has a file system of the disk mounted.
+        """Return whether the guest has a file system of the disk mounted.
 
         Changes nothing in the guest.
 

@@ -218,7 +218,7 @@ class EngineTestBase(base.FailoverTestBase):
         """Tell whether the server's mappings are those of its backends."""
         return all(
             self.cinder.path(volume_id) in bdm.connection_info
-            and staleness.MARK not in bdm.connection_info
+            and staleness.IN_PROGRESS_MARKER not in bdm.connection_info
             for volume_id, bdm in self.bdms(server).items())
 
     def wait_until_healed(self, *servers):

@@ -23,6 +23,7 @@ import oslo_messaging as messaging
 from oslo_messaging._drivers import amqpdriver
 
 from nova_failover_ext.api import load as loads
+from nova_failover_ext.api import load
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli import engine_client as cli_engine
@@ -47,7 +48,7 @@ PATIENCE = 120
 
 
 class FakeCompute:
-    """Stands for the endpoint of the first release inside nova-compute."""
+    """Stands for the endpoint inside nova-compute."""
 
     target = messaging.Target(namespace=rpcapi.COMPUTE_NAMESPACE,
                               version='1.0')
@@ -55,14 +56,17 @@ class FakeCompute:
     def __init__(self):
         self.calls = []
 
-    def recover_server(self, context, server_id, failover_id, volumes):
+    def recover_server(self, context, server_id, failover_id, volumes,
+                       policy):
         """Note the call and say that all is well."""
         self.calls.append((context.request_id, server_id, failover_id,
                            volumes))
-        return results.ServerResult(
+        result = results.ServerResult(
             server_id, results.Outcome.RECOVERED, power_cycled=True,
             volumes=(results.VolumeResult(
-                'vol', results.Outcome.RECOVERED),)).to_primitive()
+                'vol', results.Outcome.RECOVERED),))
+        return {**result.to_primitive(),
+                load.KEY: load.Load().to_primitive()}
 
 
 class ComputeBusTest(test.TestCase):
@@ -73,8 +77,8 @@ class ComputeBusTest(test.TestCase):
         own_conf.register_opts(nova_rpc.CONF)
         self.cell = nova_reader.NovaReader(5).cells()[0]
         self.compute = FakeCompute()
-        self.board = host_health.Board(10)
-        self.client = compute_client.ComputeClient(10, 5, self.board)
+        self.hosts = host_health.HostHealth(10)
+        self.client = compute_client.ComputeClient(10, 5, self.hosts)
 
     def _serve(self, host, *endpoints):
         context = nova.context.get_admin_context()
@@ -127,7 +131,8 @@ class ComputeBusTest(test.TestCase):
         self.assertEqual('detach', result.reason)
         self.assertEqual(1, measured.calls)
         self.assertEqual(
-            {'host': 'compute1', 'version': '1.1'},
+            {'host': 'compute1',
+             'version': rpcapi.ComputeFailoverAPI.VERSION},
             self.client.ping(self.cell.uuid, 'compute1', PATIENCE))
 
     def test_a_compute_that_is_not_extended(self):
@@ -135,12 +140,12 @@ class ComputeBusTest(test.TestCase):
         result, _measured = self._recover()
         self.assertEqual(results.Outcome.FAILED, result.outcome)
         self.assertIn('is nova-compute-failover started', result.reason)
-        self.assertTrue(self.board.may_send(self.cell.uuid, 'compute1'))
+        self.assertTrue(self.hosts.may_send(self.cell.uuid, 'compute1'))
 
     def test_a_ping_that_nobody_answers(self):
         self.assertRaises(messaging.MessagingTimeout, self.client.ping,
                           self.cell.uuid, 'compute1', 0.1)
-        self.assertFalse(self.board.may_send(self.cell.uuid, 'compute1'))
+        self.assertFalse(self.hosts.may_send(self.cell.uuid, 'compute1'))
 
 
 class SlowCompute:
@@ -152,13 +157,15 @@ class SlowCompute:
     def __init__(self):
         self.heartbeats = threading.Semaphore(0)
 
-    def recover_server(self, context, server_id, failover_id, volumes):
+    def recover_server(self, context, server_id, failover_id, volumes,
+                       policy):
         """Wait for as many heartbeats as come in that time."""
         for _ in range(3 * 2):
             if not self.heartbeats.acquire(timeout=PATIENCE):
                 raise AssertionError('no heartbeat came')
-        return results.ServerResult(
-            server_id, results.Outcome.RECOVERED).to_primitive()
+        result = results.ServerResult(server_id, results.Outcome.RECOVERED)
+        return {**result.to_primitive(),
+                load.KEY: load.Load().to_primitive()}
 
 
 class HeartbeatTest(test.TestCase):
@@ -203,7 +210,7 @@ class HeartbeatTest(test.TestCase):
             {}, 'compute1', 'server', 'req-1', {}, PATIENCE, HEARTBEAT)
 
     def test_a_slow_recovery_is_not_given_up(self):
-        self.assertEqual(results.Outcome.RECOVERED, self._recover().outcome)
+        self.assertEqual(results.Outcome.RECOVERED, self._recover()[0].outcome)
 
     def test_a_host_without_a_sign_of_life_is(self):
         self.arrives = False
@@ -216,17 +223,16 @@ class EngineBusTest(test.TestCase):
     def setUp(self):
         super().setUp()
         own_conf.register_opts(nova_rpc.CONF)
-        self.coordinator = mock.create_autospec(
-            reconciler.Coordinator, instance=True)
-        self.coordinator.recover.return_value = 'req-1'
-        self.coordinator.recover_backend.return_value = 'req-2'
-        self.coordinator.report.return_value = {'reason': 'gate'}
-        self.coordinator.progress.return_value = {'b': {'waiting': 1}}
-        self.coordinator.health.return_value = {'heard': {}}
+        self.reconciler = mock.create_autospec(
+            reconciler.Reconciler, instance=True)
+        self.reconciler.recover.return_value = 'req-1'
+        self.reconciler.report.return_value = {'reason': 'gate'}
+        self.reconciler.progress.return_value = {'b': {'waiting': 1}}
+        self.reconciler.health.return_value = {'last_notifications': {}}
 
     def _serve(self):
         server = rpc_endpoint.server(nova_rpc.CONF, rpc_endpoint.Endpoint(
-            self.coordinator, 'ctl', lambda: {'coordination': 'alone'}))
+            self.reconciler, 'ctl', lambda: {'coordination': 'alone'}))
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
@@ -236,24 +242,13 @@ class EngineBusTest(test.TestCase):
         client = cli_engine.EngineClient(PATIENCE)
         request = requests.Request(backend='b', servers=('s',), limit=3)
         self.assertEqual('req-1', client.recover(request))
-        self.coordinator.recover.assert_called_once_with(request)
+        self.reconciler.recover.assert_called_once_with(request)
         self.assertEqual({'reason': 'gate'}, client.status('b'))
         self.assertEqual({'b': {'waiting': 1}}, client.progress(['b']))
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
-             'coordination': 'alone', 'heard': {}}, client.health())
-
-    def test_a_command_of_the_first_release(self):
-        self._serve()
-        client = nova_rpc.get_client(messaging.Target(
-            topic=rpcapi.ENGINE_TOPIC, version='1.0'))
-        context = nova.context.get_admin_context()
-        self.assertEqual('req-2', client.call(
-            context, 'recover_backend', backend='b', failover_id='req-0'))
-        self.coordinator.recover_backend.assert_called_once_with(
-            'b', 'req-0')
-        self.assertEqual({'reason': 'gate'}, client.call(
-            context, 'status', backend='b'))
+             'coordination': 'alone', 'last_notifications': {}},
+            client.health())
 
     def test_no_engine(self):
         self.assertRaises(

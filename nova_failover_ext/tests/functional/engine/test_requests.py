@@ -27,7 +27,7 @@ class NotAutomatic(base.EngineTestBase):
         self.cinder.site = 'secondary'
         self.start_engine()
         # It has looked, and let all be.
-        self.wait_for(lambda: self.progress()['looked_at'], 'a look')
+        self.wait_for(lambda: self.progress()['last_checked'], 'a look')
         self.assertEqual([], self.sent)
         self.ask(limit=1)
         self.wait_until_healed(urgent)

@@ -47,7 +47,7 @@ class Silence(base.EngineTestBase):
 
     def setUp(self):
         super().setUp()
-        real = rpcapi.ComputeFailoverAPI.recover_measured
+        real = rpcapi.ComputeFailoverAPI.recover_server
 
         def impatient(own, context, host, server_id, failover_id, volumes,
                       timeout, heartbeat, policy=None):
@@ -55,13 +55,13 @@ class Silence(base.EngineTestBase):
                 return real(own, context, host, server_id, failover_id,
                             volumes, self.patience, heartbeat, policy)
             except messaging.MessagingTimeout:
-                self.given_up.set()
+                self.retries_exhausted.set()
                 raise
 
-        self.given_up = threading.Event()
+        self.retries_exhausted = threading.Event()
         self.patience = base.base.PATIENCE
         self.enterContext(mock.patch.object(
-            rpcapi.ComputeFailoverAPI, 'recover_measured', impatient))
+            rpcapi.ComputeFailoverAPI, 'recover_server', impatient))
 
     def test_work_that_was_done_is_not_done_again(self):
         server, = self.boot_many(('compute3',), boot=True)
@@ -70,7 +70,7 @@ class Silence(base.EngineTestBase):
         self.patience = 0.5
         self.start_engine()
         held.wait()
-        self.assertTrue(self.given_up.wait(base.base.PATIENCE))
+        self.assertTrue(self.retries_exhausted.wait(base.base.PATIENCE))
         self.patience = base.base.PATIENCE
         held.release()
         self.wait_until_healed(server)

@@ -32,7 +32,7 @@ from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import queries
 from nova_failover_ext.recovery import record
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 BEGIN = datetime.datetime(2026, 11, 23, 4, 31, 12, tzinfo=datetime.UTC)
 LONG_AGO = BEGIN - datetime.timedelta(days=400)
 CANARY = 'CANARY-9c1f'
@@ -109,10 +109,10 @@ class HistoryReaderTest(test.TestCase):
     def test_the_words_of_the_compute_hosts(self):
         self.assertEqual(record.ACTION, queries.ACTION)
         server = self._server()
-        for end, why, standing in (
-                ('deferred', ('why',), Standing.DEFERRED),
-                ('succeeded', (), Standing.CONVERGED),
-                ('failed', ('why', ValueError('x')), Standing.FAILED)):
+        for end, why, state in (
+                ('deferred', ('why',), ServerState.DEFERRED),
+                ('succeeded', (), ServerState.CONVERGED),
+                ('failed', ('why', ValueError('x')), ServerState.FAILED)):
             with self._cell(0, 'req-1') as context:
                 own = record.Record(context, objects.Instance(
                     context, uuid=server), 'compute0')
@@ -120,7 +120,7 @@ class HistoryReaderTest(test.TestCase):
                                        autospec=True):
                     getattr(own, end)(*why)
             [found], _problems = self.reader.servers('req-1')
-            self.assertEqual(standing, found.standing)
+            self.assertEqual(state, found.state)
 
     def test_servers_of_two_cells(self):
         ids = [self._server(), self._server(cell=1, display_name='db')]
@@ -130,11 +130,11 @@ class HistoryReaderTest(test.TestCase):
         self.assertEqual([], problems)
         self.assertEqual(
             [(ids[0], 'web', 'p', 'compute0', self.cells[0].uuid, at(0),
-              Standing.CONVERGED, at(15)),
+              ServerState.CONVERGED, at(15)),
              (ids[1], 'db', 'p', 'compute1', self.cells[1].uuid, at(3),
-              Standing.FAILED, None)],
+              ServerState.FAILED, None)],
             [(s.server_id, s.name, s.project_id, s.host, s.cell, s.began_at,
-              s.standing, s.recovered_at) for s in found])
+              s.state, s.recovered_at) for s in found])
         first, second = found[0].tries
         self.assertEqual(
             (at(0), at(5), 'compute0', 'Deferred'),
@@ -157,22 +157,22 @@ class HistoryReaderTest(test.TestCase):
     def test_at_work(self):
         self._action(self._server(), 'req-1')
         [found], _problems = self.reader.servers('req-1')
-        self.assertEqual((Standing.RECOVERING, (), ''),
-                         (found.standing, found.tries, found.reason))
+        self.assertEqual((ServerState.RECOVERING, (), ''),
+                         (found.state, found.tries, found.reason))
 
-    @ddt.data((('Deferred',), 'req-2', Standing.SUPERSEDED),
-              (('Success',), '', Standing.CONVERGED))
+    @ddt.data((('Deferred',), 'req-2', ServerState.SUPERSEDED),
+              (('Success',), '', ServerState.CONVERGED))
     @ddt.unpack
-    def test_followed_by_a_later_recovery(self, results, later, standing):
+    def test_followed_by_a_later_recovery(self, results, later, state):
         server = self._server()
         self._action(server, 'req-1', *results)
         self._action(server, 'req-2', 'Success', start=60)
         [found], _problems = self.reader.servers('req-1')
-        self.assertEqual((later, standing),
-                         (found.followed_by, found.standing))
+        self.assertEqual((later, state),
+                         (found.followed_by, found.state))
         [found], _problems = self.reader.servers('req-2')
-        self.assertEqual(('', Standing.CONVERGED),
-                         (found.followed_by, found.standing))
+        self.assertEqual(('', ServerState.CONVERGED),
+                         (found.followed_by, found.state))
 
     def test_a_server_that_was_deleted(self):
         server = self._server()

@@ -124,7 +124,7 @@ class FailoverTestBase(common.RecoveryMixin, base.ServersTestBase):
         path = self.cinder.path(volume_id)
         info = jsonutils.loads(bdm.connection_info)
         self.assertEqual(path, info['data']['device_path'])
-        self.assertNotIn(staleness.MARK, info)
+        self.assertNotIn(staleness.IN_PROGRESS_MARKER, info)
         record = self.cinder.records[bdm.attachment_id]
         self.assertEqual(
             path, record['connection_info']['data']['device_path'])

@@ -174,9 +174,10 @@ class RecoveryMixin:
             rpc.get_client(rpcapi.ComputeFailoverAPI.target()))
         with nova_context.target_cell(context, cell) as targeted:
             api = rpcapi.ComputeFailoverAPI(router.client(targeted))
-            return api.recover_server(
+            result, _load = api.recover_server(
                 targeted, host, server['id'], self.failover_id,
                 dict.fromkeys(volumes, self.cinder.site), 60, 30, **kwargs)
+            return result
 
     # What there is
 

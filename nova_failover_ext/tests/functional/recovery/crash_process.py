@@ -105,7 +105,7 @@ class Process(fixtures.Fixture):
                 (endpoint.FailoverEndpoint, 'recover_server'),
                 (manager.FailoverComputeManager, 'start_instance'),
                 (manager.FailoverComputeManager, 'reboot_instance'),
-                (startup_recovery.SelfRecovery, '_recover')):
+                (startup_recovery.StartupRecovery, '_recover')):
             self.useFixture(fixtures.MockPatchObject(
                 owner, name, new=self._watched(getattr(owner, name))))
 

@@ -275,10 +275,10 @@ class SceneTestBase(base.FailoverTestBase):
         """The guest has its volumes where it had them."""
         # Nova defines a guest anew with its volumes in the order of their
         # rows, for which its query does not ask: addresses follow the order.
-        parts = slice(1) if len(self.volumes) > 1 else slice(2)
-        self.assertEqual({volume_id: self._places[volume_id][parts]
+        components = slice(1) if len(self.volumes) > 1 else slice(2)
+        self.assertEqual({volume_id: self._places[volume_id][components]
                           for volume_id in kept},
-                         {volume_id: place[parts] for volume_id, place
+                         {volume_id: place[components] for volume_id, place
                           in self.places().items()})
 
     def assert_converged(self):

@@ -91,19 +91,19 @@ class Seams(fixtures.Fixture):
 
     def _setUp(self):
         for name in _writers():
-            self._stand(db_api, name, CONDUCTOR)
+            self._note_state(db_api, name, CONDUCTOR)
         # Where the fixture has found out what a request asks for.
-        self._stand(self._api, '_answer', CINDER)
+        self._note_state(self._api, '_answer', CINDER)
         for owner in (fakelibvirt.Connection, fakelibvirt.Domain,
                       fakelibvirt.Secret):
             for name in set(_public(owner)).difference(_LOCAL):
-                self._stand(owner, name, LIBVIRT)
+                self._note_state(owner, name, LIBVIRT)
         for name in ('connect_volume', 'disconnect_volume'):
-            self._stand(libvirt_volume.LibvirtVolumeDriver, name, BRICK)
-        self._stand(local.LocalConnector, 'check_valid_device', BRICK)
-        self._stand(connector, 'get_connector_properties', BRICK)
+            self._note_state(libvirt_volume.LibvirtVolumeDriver, name, BRICK)
+        self._note_state(local.LocalConnector, 'check_valid_device', BRICK)
+        self._note_state(connector, 'get_connector_properties', BRICK)
 
-    def _stand(self, owner, name, kind):
+    def _note_state(self, owner, name, kind):
         found = inspect.getattr_static(owner, name)
         if hasattr(found, 'side_effect'):
             # A mock; it goes when its own fixture goes.

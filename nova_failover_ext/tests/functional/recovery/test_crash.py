@@ -60,7 +60,7 @@ class PowerCycleThatWasWaitedFor(crash.CrashTestBase):
         self.matrix(Scene(root=True, policy='refresh', waits=True, deed=deed))
 
 
-class SelfRecovery(crash.CrashTestBase):
+class StartupRecovery(crash.CrashTestBase):
 
     def test_process_goes_on_by_itself(self):
         self.matrix(Scene(root=True, alone=True))

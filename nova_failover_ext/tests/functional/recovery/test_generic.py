@@ -88,7 +88,7 @@ class Generic(integrated_helpers._IntegratedTestBase):
         return self.disks()
 
     def test_the_part_is_the_generic_one(self):
-        self.assertIsInstance(self.compute.manager._recovery._parts.virt,
+        self.assertIsInstance(self.compute.manager._recovery._components.virt,
                               generic.GenericHost)
 
     def test_data_volume_of_a_running_server(self):

@@ -109,7 +109,8 @@ class HungDisconnect(HangTestBase):
         info = self.info(self.server, self.DATA)
         self.assertNotIn(staleness.STAMP, info)
         self.assertEqual([self.hangs], [
-            left['data']['device_path'] for left in info[staleness.LEFTOVERS]])
+            left['data']['device_path']
+            for left in info[staleness.STALE_CONNECTIONS]])
         self.assertIn(self.hangs, self.connected())
 
     def assert_clean(self):
@@ -117,7 +118,7 @@ class HungDisconnect(HangTestBase):
         self.assert_healthy(self.server)
         self.assert_no_old_connection()
         info = self.info(self.server, self.DATA)
-        self.assertNotIn(staleness.LEFTOVERS, info)
+        self.assertNotIn(staleness.STALE_CONNECTIONS, info)
         self.assertEqual(self.cinder.site, info[staleness.STAMP])
 
     @ddt.data('reattach', 'power-cycle')

@@ -97,7 +97,8 @@ class Refresh(PoliciesBase):
             old = self.cinder.path(volume_id, 'primary')
             info = self.info(self.waiting, volume_id)
             self.assertEqual(old, info['data']['device_path'])
-            self.assertEqual('refresh', info[staleness.MARK]['policy'])
+            self.assertEqual('refresh',
+                             info[staleness.IN_PROGRESS_MARKER]['policy'])
             self.assertEqual(old, self.disks(self.waiting)[name])
         for attachment in self.attachments(self.waiting):
             self.assertEqual('attached', attachment['status'])

@@ -144,7 +144,7 @@ class StateTable(states.StatesMixin, base.FailoverTestBase):
         if staleness.STAMP in info:
             self.assertEqual(('new', 'secondary'),
                              (site, info[staleness.STAMP]))
-            self.assertNotIn(staleness.MARK, info)
+            self.assertNotIn(staleness.IN_PROGRESS_MARKER, info)
         return site
 
     def in_cinder(self, case):

@@ -33,31 +33,17 @@ class ComputeFailoverAPI(base.BaseTestCase):
 
     def test_recover_server(self):
         result = results.ServerResult('s', results.Outcome.DEFERRED, 'why')
-        self.call.return_value = result.to_primitive()
-        self.assertEqual(result, self.api.recover_server(
-            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5))
-        self.client.prepare.assert_called_once_with(
-            server='host', timeout=60, call_monitor_timeout=5, version='1.0')
-        self.call.assert_called_once_with(
-            'context', 'recover_server', server_id='s', failover_id='req-f',
-            volumes={'v': 'b'})
-
-    def test_recover_measured(self):
-        result = results.ServerResult('s', results.Outcome.RECOVERED)
         measured = load.Load(2, 3.0, 2.5, 1)
         self.call.return_value = {
             **result.to_primitive(),
             load.KEY: {**measured.to_primitive(), 'newer': 1}}
-        self.assertEqual((result, measured), self.api.recover_measured(
-            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5, 'manual'))
+        self.assertEqual((result, measured), self.api.recover_server(
+            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5, 'detach'))
         self.client.prepare.assert_called_once_with(
-            server='host', timeout=60, call_monitor_timeout=5, version='1.1')
-
-    def test_an_older_host_measures_nothing(self):
-        result = results.ServerResult('s', results.Outcome.RECOVERED)
-        self.call.return_value = result.to_primitive()
-        self.assertEqual((result, load.Load()), self.api.recover_measured(
-            'context', 'host', 's', 'req-f', {'v': 'b'}, 60, 5))
+            server='host', timeout=60, call_monitor_timeout=5)
+        self.call.assert_called_once_with(
+            'context', 'recover_server', server_id='s', failover_id='req-f',
+            volumes={'v': 'b'}, policy='detach')
 
     def test_ping(self):
         self.call.return_value = {'host': 'host', 'version': '1.0'}
@@ -66,7 +52,7 @@ class ComputeFailoverAPI(base.BaseTestCase):
 
     def test_target(self):
         target = self.api.target()
-        self.assertEqual(('compute', 'failover', '1.1'), (
+        self.assertEqual(('compute', 'failover', '1.0'), (
             target.topic, target.namespace, target.version))
 
 
@@ -83,7 +69,7 @@ class EngineAPI(base.BaseTestCase):
         self.call.return_value = 'req-f'
         self.assertEqual('req-f', self.api.recover('context', {'a': 1}, 3))
         self.client.prepare.assert_called_once_with(
-            timeout=3, version='1.1')
+            timeout=3)
         self.call.assert_called_once_with(
             'context', 'recover', request={'a': 1})
 
@@ -96,12 +82,3 @@ class EngineAPI(base.BaseTestCase):
         self.assertEqual(self.call.return_value,
                          self.api.health('context', 3))
         self.call.assert_called_with('context', 'health')
-
-    def test_an_older_engine_understands_what_it_did(self):
-        self.call.return_value = {'host': 'ctl'}
-        self.api.status('context', 'node@rbd', 3)
-        self.api.ping('context', 3)
-        self.api.recover_backend('context', 'node@rbd', None, 3)
-        self.assertEqual({'1.0'}, {
-            call.kwargs['version']
-            for call in self.client.prepare.call_args_list})

@@ -31,7 +31,6 @@ from nova_failover_ext.cli.checks import databases
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.cli.checks import pace
 from nova_failover_ext.cli.checks import storage
-from nova_failover_ext.cli import errors
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.planner import gate
@@ -43,8 +42,8 @@ records = test_commands.records
 EXPECTED = types.SimpleNamespace(
     drivers=(types.SimpleNamespace(title='RBD'),), blocks='', unchanged='',
     notes=('mind the gap',), proven='')
-HEALTH = {'host': 'ctl', 'version': '1.1', 'leading_since': 'noon',
-          'coordination': 'mysql', 'topics': ['t'], 'heard': {},
+HEALTH = {'host': 'ctl', 'version': '1.0', 'leading_since': 'noon',
+          'coordination': 'mysql', 'topics': ['t'], 'last_notifications': {},
           'nonces': ['n']}
 OF_TWO = ('of 2 servers, 2 would be recovered (2 while they run); 0 left '
           'alone')
@@ -290,8 +289,7 @@ class ActingTest(testtools.TestCase):
         self.assertEqual('warn', rows[-1].result.value)
 
     @ddt.data((exception.BrokerUnavailable(reason='x'), 'fail'),
-              (exception.EngineUnavailable(seconds=1), 'fail'),
-              (errors.EngineOlder(), 'warn'))
+              (exception.EngineUnavailable(seconds=1), 'fail'))
     @ddt.unpack
     def test_nobody_answers(self, error, result):
         self.client.health.side_effect = error
@@ -302,11 +300,13 @@ class ActingTest(testtools.TestCase):
         self.assertEqual(reached, ('message bus', 'API', 'ok') in {
             row.row[:3] for row in rows})
 
-    def test_heard(self):
-        rows = acting.heard({**HEALTH, 'heard': {'a': 'noon'}}, ['a', 'b'])
-        self.assertEqual(['last heard of at noon', 'ok', 'ok'], [
+    def test_last_notifications(self):
+        rows = acting.last_notifications({**HEALTH,
+                                        'last_notifications': {'a': 'noon'}},
+                                       ['a', 'b'])
+        self.assertEqual(['last notification at noon', 'ok', 'ok'], [
             rows[0].detail, *(r.result.value for r in rows)])
-        self.assertIn('not heard of', rows[1].detail)
+        self.assertIn('no notification', rows[1].detail)
 
     def _probe(self, *nonces):
         self.client.health.side_effect = [
@@ -335,7 +335,6 @@ class HostsTest(testtools.TestCase):
 
     @ddt.data(
         ({'version': rpcapi.ComputeFailoverAPI.VERSION}, 'ok', 'extended'),
-        ({'version': '1.0'}, 'warn', 'upgrade'),
         (messaging.MessagingTimeout(), 'fail', 'silent'),
         (messaging.UnsupportedVersion('1.0'), 'fail', 'not extended'),
         (messaging.RemoteError('NoSuchMethod', 'x'), 'fail', 'not extended'),
@@ -343,7 +342,7 @@ class HostsTest(testtools.TestCase):
     @ddt.unpack
     def test_answers(self, answer, result, text):
         ping = mock.Mock(side_effect=[answer])
-        (finding,) = computes.look({('cell', 'compute1'): True}, ping, 7)
+        (finding,) = computes.inspect({('cell', 'compute1'): True}, ping, 7)
         self.assertEqual(('compute1', result), finding.row[1:3])
         self.assertIn(text, finding.detail)
         self.assertNotIn('CANARY', finding.detail)
@@ -351,7 +350,7 @@ class HostsTest(testtools.TestCase):
 
     def test_hosts_that_are_down_are_not_asked(self):
         ping = mock.Mock(side_effect=AssertionError)
-        (finding,) = computes.look({('cell', 'compute1'): False}, ping, 7)
+        (finding,) = computes.inspect({('cell', 'compute1'): False}, ping, 7)
         self.assertEqual('warn', finding.result.value)
 
 
@@ -361,10 +360,10 @@ class PaceTest(testtools.TestCase):
 
     def test_all_fits(self):
         self.assertEqual(['ok'], [f.result.value
-                                  for f in pace.look(options())])
+                                  for f in pace.inspect(options())])
 
     @ddt.data({'max_in_flight_per_host': 8}, {'heartbeat_timeout': 900},
               {'retry_interval_min': 61}, {'automatic': False})
     def test_warnings(self, values):
-        (finding,) = pace.look(options(**values))
+        (finding,) = pace.inspect(options(**values))
         self.assertEqual((*values, 'warn'), finding.row[1:3])

@@ -23,7 +23,6 @@ import testtools
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli import engine_client
-from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
 
 
@@ -61,16 +60,6 @@ class EngineClientTest(testtools.TestCase):
         health = self._patch(rpcapi.EngineAPI, 'health')
         health.return_value = {'host': 'ctl'}
         self.assertEqual({'host': 'ctl'}, self.client.health())
-
-    @ddt.data(
-        messaging.UnsupportedVersion('1.1'),
-        messaging.RemoteError('UnsupportedVersion', 'x'),
-        messaging.RemoteError('NoSuchMethod', 'x'))
-    def test_an_older_engine(self, raised):
-        self.recover.side_effect = raised
-        error = self.assertRaises(errors.EngineOlder, self.client.recover,
-                                  self.request)
-        self.assertIn('older than this command', str(error))
 
     def test_status(self):
         self.status.return_value = {'reason': ''}

@@ -134,7 +134,7 @@ class ReportTest(HistoryTestCase):
     def test_page(self):
         (row,) = self._json('report', 'req', '-o', str(self.file))
         self.assertEqual(
-            {'Failover': 'req', 'Servers': 2, 'Recovered': 1, 'Left': 1,
+            {'Failover': 'req', 'Servers': 2, 'Recovered': 1, 'Remaining': 1,
              'File': str(self.file)}, row)
         self.assertEqual('<p>page</p>', self.file.read_text())
         self.assertEqual(('req', ''), (self._data().failover_id,
@@ -149,13 +149,13 @@ class ReportTest(HistoryTestCase):
 
     def test_servers_that_the_engine_has_given_up(self):
         self.engine.status.return_value = {'servers': {
-            'server': {'standing': 'given up', 'reason': 'no path'},
-            'other': {'standing': 'deferred', 'reason': 'paused'}}}
+            'server': {'state': 'retries exhausted', 'reason': 'no path'},
+            'other': {'state': 'deferred', 'reason': 'paused'}}}
         self._run('report', 'req', '-o', str(self.file), '--backend', 'b')
         entry, = [e for e in self._data().entries
                   if e.server_id == 'server']
-        self.assertEqual(('given up', 'no path'),
-                         (entry.standing.value, entry.reason))
+        self.assertEqual(('retries exhausted', 'no path'),
+                         (entry.state.value, entry.reason))
 
     def test_without_an_engine(self):
         self.engine.status.side_effect = exception.EngineUnavailable(

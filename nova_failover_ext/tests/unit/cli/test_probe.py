@@ -41,11 +41,13 @@ class ProbeTest(testtools.TestCase):
                                'failover_engine')
         # As whoever connects to any bus does.
         messaging.get_notification_transport(self.conf, url='fake:/')
-        self.heard = threading.Event()
-        own = mock.create_autospec(reconciler.Coordinator, instance=True)
-        own.heard = mock.create_autospec(notification_log.Heard, instance=True)
-        own.heard.note_probe.side_effect = lambda _payload: self.heard.set()
-        self.noted = own.heard.note_probe
+        self.notification_log = threading.Event()
+        own = mock.create_autospec(reconciler.Reconciler, instance=True)
+        own.notification_log = mock.create_autospec(
+            notification_log.NotificationLog, instance=True)
+        own.notification_log.note_probe.side_effect = (
+            lambda _payload: self.notification_log.set())
+        self.noted = own.notification_log.note_probe
         listener = notification_endpoint.listener(
             self.conf, notification_endpoint.Endpoint(own), 'threading')
         listener.start()
@@ -55,6 +57,6 @@ class ProbeTest(testtools.TestCase):
     def test_the_engine_hears_it(self):
         exchange = self.conf.control_exchange
         acting.publish(self.conf, 'nonce')
-        self.assertTrue(self.heard.wait(60))
+        self.assertTrue(self.notification_log.wait(60))
         self.noted.assert_called_once_with({'nonce': 'nonce'})
         self.assertEqual(exchange, self.conf.control_exchange)

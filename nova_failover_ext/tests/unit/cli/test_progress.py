@@ -27,8 +27,8 @@ class Terminal(io.StringIO):
         return True
 
 
-MANY = ('3 of 7 servers converged, 3 deferred, 1 given up, 4 to be asked '
-        'about')
+MANY = ('3 of 7 servers converged, 3 deferred, 1 retries exhausted, '
+        '4 to be asked about')
 
 
 def _counts(**counts):
@@ -58,7 +58,8 @@ class ProgressTest(testtools.TestCase):
         ({}, '0 of 0 servers converged'),
         ({'b': {}}, '0 of 0 servers converged'),
         ({**_counts(converged=1), 'c': {'counts': {
-            'converged': 2, 'given up': 1, 'deferred': 3}, 'unasked': 4}},
+            'converged': 2, 'retries exhausted': 1, 'deferred': 3},
+            'unasked': 4}},
          MANY),
         ({**_counts(converged=1), 'c': {'gate': {
             'open': False, 'reason': 'not yet'}}}, 'waiting: not yet'),

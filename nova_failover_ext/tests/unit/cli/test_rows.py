@@ -49,13 +49,14 @@ class PlanRowsTest(testtools.TestCase):
              'Host': 'compute1', 'Status': 'ACTIVE (rebooting)',
              'Priority': 3, 'Policy': 'reattach', 'Verdict': 'recover',
              'Power Cycle': 'no', 'Volumes': '/dev/vdb',
-             'Reason': 'stale?', 'Until': '', 'Notes': ''}, row)
+             'Reason': 'stale?', 'Blocked On': '', 'Notes': ''}, row)
 
     def test_until_when_and_what_else(self):
         server = fakes.server_plan(until='at noon', notes=('a', 'b'))
         row = dict(zip(rows.PLAN_COLUMNS, rows.plan_rows([server])[0],
                        strict=True))
-        self.assertEqual(('at noon', 'a; b'), (row['Until'], row['Notes']))
+        self.assertEqual(('at noon', 'a; b'),
+                         (row['Blocked On'], row['Notes']))
 
     def test_per_volume(self):
         done = server_plans.VolumePlan('root', SKIP, 'same', '/dev/vda', True)
@@ -78,21 +79,22 @@ class StatusRowsTest(testtools.TestCase):
         (SKIP, _recovery(), {'in_flight': ['server']}, 'converged'),
         (DEFER, None, {}, 'deferred'),
         (DEFER, None, {'in_flight': ['server']}, 'recovering'),
-        (server_plans.Verdict.RECOVER, None, {}, 'unsure'),
+        (server_plans.Verdict.RECOVER, None, {}, 'unknown'),
         (server_plans.Verdict.RECOVER, _recovery(), {}, 'failed'),
         (server_plans.Verdict.RECOVER, _recovery(result='Deferred'), {},
          'deferred'),
         (server_plans.Verdict.RECOVER, _recovery(result='Success'), {},
-         'unsure'),
+         'unknown'),
         (server_plans.Verdict.RECOVER, _recovery(),
          {'servers': {'server': {'outcome': 'deferred'}}}, 'deferred'),
         (server_plans.Verdict.RECOVER, _recovery(),
-         {'servers': {'server': {'standing': 'given up'}}}, 'given up'),
+         {'servers': {'server': {'state': 'retries exhausted'}}},
+         'retries exhausted'),
         (server_plans.Verdict.RECOVER, None,
-         {'servers': {'server': {'standing': 'converged'}}}, 'unsure'),
+         {'servers': {'server': {'state': 'converged'}}}, 'unknown'),
         (server_plans.Verdict.RECOVER, None,
-         {'servers': {'server': {'standing': 'of a newer engine'}}},
-         'unsure'),
+         {'servers': {'server': {'state': 'of a newer engine'}}},
+         'unknown'),
         (server_plans.Verdict.RECOVER, _recovery(), {'waiting': ['server']},
          'waiting'))
     @ddt.unpack
@@ -152,11 +154,11 @@ class SummaryTest(testtools.TestCase):
             (fakes.BACKEND, 'second', 'failed-over', 2, 1, 1, '', '', '', ''),
             rows.backend_row(found, {}))
         row = dict(zip(rows.BACKEND_COLUMNS, rows.backend_row(found, {
-            'in_flight': 3, 'failover_id': 'req', 'looked_at': 'now',
+            'in_flight': 3, 'failover_id': 'req', 'last_checked': 'now',
             'gate': {'open': False, 'reason': 'rows'}}), strict=True))
         self.assertEqual((3, 'rows', 'req', 'now'), (
             row['In Flight'], row['Waiting For'], row['Failover'],
-            row['Looked At']))
+            row['Last Checked']))
         closed = fakes.found(gate=gate.Decision(False, 'not yet'))
         self.assertEqual('not yet', rows.backend_row(closed, {})[7])
 

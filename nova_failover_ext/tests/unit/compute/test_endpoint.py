@@ -40,7 +40,7 @@ class Endpoint(base.BaseTestCase):
         self.context = nova_context.get_admin_context()
 
     def test_ping(self):
-        self.assertEqual({'host': 'here', 'version': '1.1'},
+        self.assertEqual({'host': 'here', 'version': '1.0'},
                          self.endpoint.ping(self.context))
 
     def test_recover_server(self):
@@ -49,7 +49,6 @@ class Endpoint(base.BaseTestCase):
         answer = self.endpoint.recover_server(
             self.context, server_id='s', failover_id='req-f',
             volumes={'v': 'b'})
-        # An older engine reads it as well.
         self.assertEqual(result, results.ServerResult.from_primitive(answer))
         del answer[loads.KEY]
         self.assertEqual(result.to_primitive(), answer)

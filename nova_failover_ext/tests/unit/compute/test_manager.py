@@ -34,8 +34,8 @@ class Manager(base.BaseTestCase):
             manager.FailoverComputeManager)
         self.manager._recovery = self.recovery = mock.create_autospec(
             recovery.Recovery, instance=True)
-        self.manager._self_recovery = self.own = mock.create_autospec(
-            startup_recovery.SelfRecovery, instance=True)
+        self.manager._startup_recovery = self.own = mock.create_autospec(
+            startup_recovery.StartupRecovery, instance=True)
         self.instance = mock.create_autospec(
             instance_object.Instance, instance=True)
         self.recovery.catch_up.return_value = False

@@ -69,11 +69,12 @@ def server_plan(**values: Any) -> server_plans.ServerPlan:
         **values})
 
 
-def found(*servers: server_plans.ServerPlan, **values: Any) -> snapshot.Survey:
+def found(*servers: server_plans.ServerPlan,
+          **values: Any) -> snapshot.BackendPlan:
     """Return a survey of a settled backend."""
-    return snapshot.Survey(**{'backend': backend(),
-                              'gate': gate.Decision(open=True),
-                              'servers': servers, **values})
+    return snapshot.BackendPlan(**{'backend': backend(),
+                                   'gate': gate.Decision(open=True),
+                                   'servers': servers, **values})
 
 
 def part(**values: Any) -> work_items.Part:

@@ -93,13 +93,13 @@ class ServiceTest(testtools.TestCase):
         self._patch(nova_rpc, 'get_client')
         self._patch(nova_rpc, 'get_versioned_notifier')
         self._patch(locks, 'make_lock').return_value = self.lock
-        self.leads = threading.Event()
+        self.leadership_changed = threading.Event()
         self.follows = threading.Event()
-        self._patch(reconciler.Coordinator, 'lead').side_effect = (
-            lambda own: self.leads.set())
-        self._patch(reconciler.Coordinator, 'follow').side_effect = (
+        self._patch(reconciler.Reconciler, 'lead').side_effect = (
+            lambda own: self.leadership_changed.set())
+        self._patch(reconciler.Reconciler, 'follow').side_effect = (
             lambda own: self.follows.set())
-        self.ticks = self._patch(reconciler.Coordinator, 'tick')
+        self.ticks = self._patch(reconciler.Reconciler, 'tick')
         self.dispatcher = self._patch(dispatcher, 'Dispatcher')
         self.service = service.EngineService(conf)
 
@@ -115,7 +115,7 @@ class ServiceTest(testtools.TestCase):
             self.listener.may_start.set()
         self.service.start()
         self.addCleanup(self.service.stop)
-        self.assertTrue(self.leads.wait(10))
+        self.assertTrue(self.leadership_changed.wait(10))
 
     def test_start_and_stop(self):
         self._start()
@@ -139,7 +139,7 @@ class ServiceTest(testtools.TestCase):
         self.service._tick()
         self.ticks.assert_not_called()
         self.make_server.assert_not_called()
-        self.assertFalse(self.leads.is_set())
+        self.assertFalse(self.leadership_changed.is_set())
 
     def test_who_is_asked_about_it(self):
         self._start()
@@ -176,41 +176,35 @@ class EndpointTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.coordinator = mock.create_autospec(
-            reconciler.Coordinator, instance=True)
+        self.reconciler = mock.create_autospec(
+            reconciler.Reconciler, instance=True)
         self.endpoint = rpc_endpoint.Endpoint(
-            self.coordinator, 'ctl', lambda: {'topics': ['t']})
+            self.reconciler, 'ctl', lambda: {'topics': ['t']})
 
     def test_recover(self):
-        self.coordinator.recover.return_value = 'req-1'
+        self.reconciler.recover.return_value = 'req-1'
         request = requests.Request('b', projects=('p',), limit=3)
         self.assertEqual('req-1', self.endpoint.recover(
             {}, request=request.to_primitive()))
-        self.coordinator.recover.assert_called_once_with(request)
+        self.reconciler.recover.assert_called_once_with(request)
 
     def test_recover_nonsense(self):
         self.assertRaises(ValueError, self.endpoint.recover, {},
                           request={'backend': 'b', 'limit': 0})
 
-    def test_recover_as_older_commands_ask(self):
-        self.coordinator.recover_backend.return_value = 'req-1'
-        self.assertEqual('req-1', self.endpoint.recover_backend(
-            {}, backend='b', failover_id=None))
-        self.coordinator.recover_backend.assert_called_once_with('b', None)
-
     def test_progress(self):
-        self.coordinator.progress.return_value = {'b': {'done': True}}
+        self.reconciler.progress.return_value = {'b': {'done': True}}
         self.assertEqual({'b': {'done': True}},
                          self.endpoint.progress({}, backends=['b']))
 
     def test_health(self):
-        self.coordinator.health.return_value = {'nonces': ['n']}
+        self.reconciler.health.return_value = {'nonces': ['n']}
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
              'topics': ['t'], 'nonces': ['n']}, self.endpoint.health({}))
 
     def test_status(self):
-        self.coordinator.report.return_value = {'reason': ''}
+        self.reconciler.report.return_value = {'reason': ''}
         self.assertEqual({'reason': ''},
                          self.endpoint.status({}, backend='b'))
 

@@ -25,7 +25,7 @@ from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import outcomes
 from nova_failover_ext.history import queries
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 # As Nova's columns are.
 BEGIN = datetime.datetime(2026, 11, 23, 4, 31, 12)  # noqa: DTZ001
 
@@ -43,15 +43,16 @@ def total(request_id, result, servers=1, seconds=0):
 @ddt.ddt
 class PastTest(base.BaseTestCase):
 
-    @ddt.data(('Success', Standing.CONVERGED), ('Error', Standing.FAILED),
-              ('Deferred', Standing.DEFERRED),
-              ('of a later release', Standing.FAILED))
+    @ddt.data(('Success', ServerState.CONVERGED),
+              ('Error', ServerState.FAILED),
+              ('Deferred', ServerState.DEFERRED),
+              ('of a later release', ServerState.FAILED))
     @ddt.unpack
     def test_standing_after(self, result, expected):
         tries = (outcomes.Try(None, None, 'h', 'Error'),
                  outcomes.Try(None, None, 'h', result))
-        self.assertEqual(expected, outcomes.standing_after(tries))
-        self.assertEqual(Standing.RECOVERING, outcomes.standing_after(()))
+        self.assertEqual(expected, outcomes.state_after(tries))
+        self.assertEqual(ServerState.RECOVERING, outcomes.state_after(()))
 
     def test_cells_are_added_up(self):
         [found] = outcomes.failovers([

@@ -38,7 +38,7 @@ class Case(base.BaseTestCase):
         return world.World(*volumes, **kwargs)
 
     def recover(self, around, policy=None):
-        work = recovery.Recovery(around.parts)
+        work = recovery.Recovery(around.components)
         return work.recover(self.context, world.SERVER,
                             dict.fromkeys(around.volumes, 'secondary'),
                             policy)

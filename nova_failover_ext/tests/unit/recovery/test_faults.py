@@ -127,7 +127,7 @@ class Hanging(base.Case):
         self.go_on, self.ended = threading.Event(), threading.Event()
         self.addCleanup(self.go_on.set)
         # What hangs is known to the host, whoever asks.
-        self.work = recovery.Recovery(self.around.parts)
+        self.work = recovery.Recovery(self.around.components)
 
     def pass_(self):
         return self.work.recover(
@@ -158,7 +158,7 @@ class Hanging(base.Case):
             wait=tenacity.wait_fixed(0.01),
             stop=tenacity.stop_after_delay(60),
             retry=tenacity.retry_if_result(bool))(
-                self.around.parts.calls.hangs, ('power_on', world.SERVER))
+                self.around.components.calls.hangs, ('power_on', world.SERVER))
         result = self.pass_()
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertEqual(1, self.around.calls.count('power_on'))

@@ -53,11 +53,12 @@ class Mapping(base.BaseTestCase):
         self.volume.begin('place')
         self.volume.replace(FRESH, connected=True)
         self.volume.replace(dict(FRESH), connected=False)
-        left, = self.volume.leftovers
+        left, = self.volume.stale_connections
         self.assertEqual(OLD['data'], left['data'])
-        self.assertNotIn(staleness.MARK, left)
+        self.assertNotIn(staleness.IN_PROGRESS_MARKER, left)
         self.volume.keep_leftovers([])
-        self.assertNotIn(staleness.LEFTOVERS, self.volume.connection_info)
+        self.assertNotIn(staleness.STALE_CONNECTIONS,
+                         self.volume.connection_info)
 
     def test_replace_takes_the_stamp_away_until_all_is_well(self):
         self.volume.replace(FRESH, connected=False)
@@ -70,7 +71,8 @@ class Mapping(base.BaseTestCase):
 
     def test_mark_keeps_the_first_place(self):
         self.volume.begin('<a/>')
-        self.assertEqual('<a/>', self.saved()[staleness.MARK]['place'])
+        self.assertEqual('<a/>',
+                         self.saved()[staleness.IN_PROGRESS_MARKER]['place'])
         self.volume.begin(None)
         self.bdm.save.assert_not_called()
         self.assertEqual('<a/>', self.volume.place)
@@ -88,7 +90,7 @@ class Mapping(base.BaseTestCase):
         self.bdm.save.reset_mock()
         self.volume.stamp('after')
         saved = self.saved()
-        self.assertNotIn(staleness.MARK, saved)
+        self.assertNotIn(staleness.IN_PROGRESS_MARKER, saved)
         self.assertEqual('after', saved[staleness.STAMP])
 
     def test_same_stamp_is_not_written_again(self):

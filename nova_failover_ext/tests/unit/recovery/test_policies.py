@@ -168,7 +168,7 @@ class Refresh(base.Case):
 
     def catch_up(self, around):
         del around.calls[:]
-        work = recovery.Recovery(around.parts)
+        work = recovery.Recovery(around.components)
         return work.catch_up(self.context, around.instance)
 
     def test_running_guest_is_left_alone(self):
@@ -204,7 +204,8 @@ class Refresh(base.Case):
             'save a', 'save a'], around.calls)
         self.assertEqual({'a': world.NEW % 'a'}, around.paths())
         self.assertEqual('rebooting_hard', around.instance.task_state)
-        self.assertNotIn(staleness.MARK, around.bdms[0].connection_info)
+        self.assertNotIn(staleness.IN_PROGRESS_MARKER,
+                         around.bdms[0].connection_info)
 
     def test_stopped_server_is_brought_to_the_truth(self):
         around = self.world(world.Volume('a', 0))

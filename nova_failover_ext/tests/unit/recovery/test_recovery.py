@@ -494,7 +494,8 @@ class Failure(base.Case):
         around.virt.place.side_effect = lambda *args: None
         self.recover(around)
         self.assertIn('plug b <address/>', around.calls)
-        self.assertNotIn(staleness.MARK, around.bdms[0].connection_info)
+        self.assertNotIn(staleness.IN_PROGRESS_MARKER,
+                         around.bdms[0].connection_info)
 
 
 def _error(step):

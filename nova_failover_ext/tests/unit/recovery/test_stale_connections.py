@@ -25,10 +25,10 @@ from nova_failover_ext.tests.unit.recovery import world
 Outcome = results.Outcome
 
 
-def leftovers(around):
+def stale_connections(around):
     info = jsonutils.loads(around.bdms[0].connection_info)
     return [left['data']['device_path']
-            for left in info.get(staleness.LEFTOVERS, ())]
+            for left in info.get(staleness.STALE_CONNECTIONS, ())]
 
 
 class Leftovers(base.Case):
@@ -49,7 +49,7 @@ class Leftovers(base.Case):
         self.assertIn('disconnect: OSError', result.reason)
         self.assertNotIn('canary', result.reason)
         self.assertEqual(world.NEW % 'b', around.volumes['b'].in_guest)
-        self.assertEqual([world.OLD % 'b'], leftovers(around))
+        self.assertEqual([world.OLD % 'b'], stale_connections(around))
         self.assertEqual({'b': None}, around.stamps())
         self.assertIsNone(around.instance.task_state)
         self.record.deferred.assert_called_once()
@@ -62,7 +62,7 @@ class Leftovers(base.Case):
         self.assertEqual(
             ['ask b', 'disconnect b /primary/b', 'save b', 'save b'],
             around.calls)
-        self.assertEqual([], leftovers(around))
+        self.assertEqual([], stale_connections(around))
         self.assertEqual({'b': 'secondary'}, around.stamps())
 
     def test_it_stays_recorded_until_it_is_gone(self):
@@ -71,7 +71,7 @@ class Leftovers(base.Case):
         result = self.recover(around)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('still busy', result.reason)
-        self.assertEqual([world.OLD % 'b'], leftovers(around))
+        self.assertEqual([world.OLD % 'b'], stale_connections(around))
 
     def test_failback_takes_it_into_use_again(self):
         around, _result = self.leave()
@@ -80,7 +80,7 @@ class Leftovers(base.Case):
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertNotIn('disconnect b /primary/b', around.calls)
         self.assertIn('disconnect b /secondary/b', around.calls)
-        self.assertEqual([], leftovers(around))
+        self.assertEqual([], stale_connections(around))
         self.assertEqual(world.OLD % 'b', around.volumes['b'].in_guest)
 
 
@@ -91,7 +91,7 @@ class Hanging(base.Case):
         self.around = self.world(world.Volume('b'))
         self.around.conf.set_override(
             'disconnect_timeout', 1, 'failover_compute')
-        self.work = recovery.Recovery(self.around.parts)
+        self.work = recovery.Recovery(self.around.components)
         self.gate = threading.Event()
         self.addCleanup(self.gate.set)
         self.hung = threading.Event()
@@ -103,35 +103,35 @@ class Hanging(base.Case):
         self.gate.wait()
         self.hung.set()
 
-    def go(self):
+    def disposition(self):
         return self.work.recover(
             self.context, world.SERVER, {'b': 'secondary'})
 
     def test_healed_after_the_time_out(self):
-        result = self.go()
+        result = self.disposition()
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('no answer within 1 seconds', result.reason)
         self.assertEqual(world.NEW % 'b', self.around.volumes['b'].in_guest)
 
     def test_no_second_thread_while_it_hangs(self):
-        self.go()
-        result = self.go()
+        self.disposition()
+        result = self.disposition()
         self.assertIn('an earlier call still hangs', result.reason)
         self.assertEqual(1, len(self.started))
         self.gate.set()
         self.assertTrue(self.hung.wait(30))
-        while self.around.parts.calls.hangs(
+        while self.around.components.calls.hangs(
                 ('disconnect', world.SERVER, 'b')):
             pass
-        result = self.go()
+        result = self.disposition()
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertEqual(2, len(self.started))
         self.assertEqual({'b': 'secondary'}, self.around.stamps())
 
     def test_failback_waits_for_it(self):
-        self.go()
+        self.disposition()
         self.around.volumes['b'].path = world.OLD % 'b'
-        result = self.go()
+        result = self.disposition()
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('hangs', result.reason)
         self.assertEqual(world.NEW % 'b', self.around.volumes['b'].in_guest)

@@ -35,7 +35,7 @@ Outcome = results.Outcome
 BACKEND = 'array@repl'
 
 
-class SelfRecoveryCase(base.Case):
+class StartupRecoveryCase(base.Case):
 
     def setUp(self):
         super().setUp()
@@ -45,7 +45,7 @@ class SelfRecoveryCase(base.Case):
 
 
 @ddt.ddt
-class SelfRecovery(SelfRecoveryCase):
+class StartupRecovery(StartupRecoveryCase):
 
     def setUp(self):
         super().setUp()
@@ -59,8 +59,8 @@ class SelfRecovery(SelfRecoveryCase):
             futurist, 'ThreadPoolExecutor', autospec=True,
             side_effect=lambda max_workers:
                 futurist.SynchronousExecutor()))
-        self.own = startup_recovery.SelfRecovery(
-            self.around.parts, recovery.Recovery(self.around.parts))
+        self.own = startup_recovery.StartupRecovery(
+            self.around.components, recovery.Recovery(self.around.components))
 
     def volume(self, context, name):
         return cinder_api.Volume(self.around.volumes[name].status,
@@ -183,7 +183,7 @@ class SelfRecovery(SelfRecoveryCase):
         futurist.ThreadPoolExecutor.assert_not_called()
 
 
-class CutOff(SelfRecoveryCase):
+class CutOff(StartupRecoveryCase):
     """Servers whose recovery ended with the last process."""
 
     def setUp(self):
@@ -201,8 +201,8 @@ class CutOff(SelfRecoveryCase):
             BACKEND: cinder_api.Backend('secondary')}
         self.around.cinder.volume.side_effect = (
             lambda context, name: cinder_api.Volume('in-use', None, BACKEND))
-        self.own = startup_recovery.SelfRecovery(
-            self.around.parts, recovery.Recovery(self.around.parts))
+        self.own = startup_recovery.StartupRecovery(
+            self.around.components, recovery.Recovery(self.around.components))
 
     def test_server_without_a_volume_left_is_let_go_of(self):
         self.start()
@@ -225,7 +225,8 @@ class CutOff(SelfRecoveryCase):
     def test_what_is_withheld_is_recovered_once(self):
         self.start(world.Volume('a'))
         work = mock.create_autospec(recovery.Recovery, instance=True)
-        self.own = startup_recovery.SelfRecovery(self.around.parts, work)
+        self.own = startup_recovery.StartupRecovery(self.around.components,
+                                                    work)
         self.begin()
         self.assertTrue(self.own.withhold(
             self.context, self.around.instance))
@@ -236,10 +237,10 @@ class CutOff(SelfRecoveryCase):
         bdm, = self.around.bdms
         info = jsonutils.loads(bdm.connection_info)
         bdm.connection_info = jsonutils.dumps(dict(
-            info, **{staleness.MARK: {'place': None}}))
+            info, **{staleness.IN_PROGRESS_MARKER: {'place': None}}))
 
 
-class Threads(SelfRecoveryCase):
+class Threads(StartupRecoveryCase):
     """There may be more servers than threads."""
 
     def test_every_server_has_its_turn(self):
@@ -251,7 +252,7 @@ class Threads(SelfRecoveryCase):
         work = mock.create_autospec(recovery.Recovery, instance=True)
         begun = threading.Semaphore(0)
         work.recover.side_effect = lambda *args: begun.release()
-        own = startup_recovery.SelfRecovery(around.parts, work)
+        own = startup_recovery.StartupRecovery(around.components, work)
         for number in range(20):
             around.instance.uuid = f'server-{number}'
             self.assertTrue(own.withhold(self.context, around.instance))

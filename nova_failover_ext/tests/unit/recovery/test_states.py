@@ -18,8 +18,8 @@ from oslotest import base
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery import states
 
-Go = states.Go
-Way = states.Way
+Disposition = states.Disposition
+Action = states.Action
 Policy = states.Policy
 
 
@@ -27,46 +27,47 @@ Policy = states.Policy
 class Decide(base.BaseTestCase):
 
     @ddt.data(
-        ('active', None, 'here', True, Go.RUNNING),
-        ('active', None, 'here', False, Go.POWERED_OFF),
-        ('active', staleness.TASK_STATE, 'here', True, Go.RUNNING),
-        ('active', staleness.TASK_STATE, 'here', False, Go.RUNNING),
-        ('stopped', None, 'here', False, Go.POWERED_OFF),
-        ('stopped', staleness.TASK_STATE, 'here', False, Go.POWERED_OFF),
-        ('shelved', None, 'here', False, Go.POWERED_OFF),
-        ('active', 'rebooting', 'here', True, Go.DEFER),
-        ('stopped', 'powering-on', 'here', False, Go.DEFER),
-        ('paused', None, 'here', True, Go.DEFER),
-        ('suspended', None, 'here', False, Go.DEFER),
-        ('rescued', None, 'here', True, Go.DEFER),
-        ('resized', None, 'here', False, Go.DEFER),
-        ('building', None, 'here', False, Go.DEFER),
-        ('error', None, 'here', False, Go.POWERED_OFF),
-        ('error', None, 'here', True, Go.DEFER),
-        ('shelved_offloaded', None, None, False, Go.SKIP),
-        ('deleted', None, 'here', False, Go.SKIP),
-        ('soft-delete', None, 'here', False, Go.SKIP),
-        ('active', None, 'elsewhere', False, Go.SKIP),
-        ('active', 'migrating', 'elsewhere', False, Go.SKIP),
+        ('active', None, 'here', True, Disposition.RUNNING),
+        ('active', None, 'here', False, Disposition.POWERED_OFF),
+        ('active', staleness.TASK_STATE, 'here', True, Disposition.RUNNING),
+        ('active', staleness.TASK_STATE, 'here', False, Disposition.RUNNING),
+        ('stopped', None, 'here', False, Disposition.POWERED_OFF),
+        ('stopped', staleness.TASK_STATE, 'here', False,
+         Disposition.POWERED_OFF),
+        ('shelved', None, 'here', False, Disposition.POWERED_OFF),
+        ('active', 'rebooting', 'here', True, Disposition.DEFER),
+        ('stopped', 'powering-on', 'here', False, Disposition.DEFER),
+        ('paused', None, 'here', True, Disposition.DEFER),
+        ('suspended', None, 'here', False, Disposition.DEFER),
+        ('rescued', None, 'here', True, Disposition.DEFER),
+        ('resized', None, 'here', False, Disposition.DEFER),
+        ('building', None, 'here', False, Disposition.DEFER),
+        ('error', None, 'here', False, Disposition.POWERED_OFF),
+        ('error', None, 'here', True, Disposition.DEFER),
+        ('shelved_offloaded', None, None, False, Disposition.SKIP),
+        ('deleted', None, 'here', False, Disposition.SKIP),
+        ('soft-delete', None, 'here', False, Disposition.SKIP),
+        ('active', None, 'elsewhere', False, Disposition.SKIP),
+        ('active', 'migrating', 'elsewhere', False, Disposition.SKIP),
     )
     @ddt.unpack
     def test_row(self, vm_state, task_state, host, runs, expected):
         decision = states.decide(states.Facts(
             vm_state, task_state, host, 'here', runs))
-        self.assertEqual(expected, decision.go)
-        self.assertEqual(expected in (Go.DEFER, Go.SKIP),
+        self.assertEqual(expected, decision.disposition)
+        self.assertEqual(expected in (Disposition.DEFER, Disposition.SKIP),
                          bool(decision.reason))
 
     @ddt.data(
-        ('active', None, Go.SKIP),
-        ('paused', None, Go.SKIP),
-        ('active', staleness.TASK_STATE, Go.RUNNING),
+        ('active', None, Disposition.SKIP),
+        ('paused', None, Disposition.SKIP),
+        ('active', staleness.TASK_STATE, Disposition.RUNNING),
     )
     @ddt.unpack
     def test_policy_none(self, vm_state, task_state, expected):
         decision = states.decide(states.Facts(
             vm_state, task_state, 'here', 'here', True), Policy.NONE)
-        self.assertEqual(expected, decision.go)
+        self.assertEqual(expected, decision.disposition)
 
 
 ROOT = states.Disk(root=True, guest_stale=True)
@@ -80,41 +81,41 @@ LEAVING = states.Disk(leaving=True, guest_stale=True)
 class Ways(base.BaseTestCase):
 
     @ddt.data(
-        (Policy.REATTACH, [DATA], [Way.REPLUG]),
-        (Policy.REATTACH, [ROOT], [Way.POWER_CYCLE]),
-        (Policy.REATTACH, [ROOT, DATA], [Way.POWER_CYCLE] * 2),
-        (Policy.REATTACH, [DATA, MOUNTED], [Way.POWER_CYCLE] * 2),
-        (Policy.REATTACH, [RECORDS, DATA], [Way.FINISH, Way.REPLUG]),
-        (Policy.REATTACH, [LEAVING], [Way.DETACH]),
-        (Policy.POWER_CYCLE, [DATA], [Way.POWER_CYCLE]),
-        (Policy.POWER_CYCLE, [RECORDS], [Way.FINISH]),
-        (Policy.DETACH, [DATA], [Way.DETACH]),
-        (Policy.DETACH, [ROOT, DATA], [Way.POWER_CYCLE, Way.DETACH]),
-        (Policy.REFRESH, [ROOT, DATA], [Way.WAIT] * 2),
-        (Policy.REFRESH, [RECORDS], [Way.FINISH]),
+        (Policy.REATTACH, [DATA], [Action.REPLUG]),
+        (Policy.REATTACH, [ROOT], [Action.POWER_CYCLE]),
+        (Policy.REATTACH, [ROOT, DATA], [Action.POWER_CYCLE] * 2),
+        (Policy.REATTACH, [DATA, MOUNTED], [Action.POWER_CYCLE] * 2),
+        (Policy.REATTACH, [RECORDS, DATA], [Action.FINISH, Action.REPLUG]),
+        (Policy.REATTACH, [LEAVING], [Action.DETACH]),
+        (Policy.POWER_CYCLE, [DATA], [Action.POWER_CYCLE]),
+        (Policy.POWER_CYCLE, [RECORDS], [Action.FINISH]),
+        (Policy.DETACH, [DATA], [Action.DETACH]),
+        (Policy.DETACH, [ROOT, DATA], [Action.POWER_CYCLE, Action.DETACH]),
+        (Policy.REFRESH, [ROOT, DATA], [Action.WAIT] * 2),
+        (Policy.REFRESH, [RECORDS], [Action.FINISH]),
     )
     @ddt.unpack
     def test_running(self, policy, disks, expected):
-        self.assertEqual(expected, states.ways(
-            Go.RUNNING, policy, True, disks))
+        self.assertEqual(expected, states.actions(
+            Disposition.RUNNING, policy, True, disks))
 
     @ddt.data(
-        (Policy.REATTACH, [ROOT, DATA], [Way.EXCHANGE] * 2),
-        (Policy.POWER_CYCLE, [ROOT, DATA], [Way.EXCHANGE] * 2),
-        (Policy.REFRESH, [ROOT, DATA], [Way.EXCHANGE] * 2),
-        (Policy.DETACH, [ROOT, DATA], [Way.EXCHANGE, Way.DETACH]),
+        (Policy.REATTACH, [ROOT, DATA], [Action.EXCHANGE] * 2),
+        (Policy.POWER_CYCLE, [ROOT, DATA], [Action.EXCHANGE] * 2),
+        (Policy.REFRESH, [ROOT, DATA], [Action.EXCHANGE] * 2),
+        (Policy.DETACH, [ROOT, DATA], [Action.EXCHANGE, Action.DETACH]),
     )
     @ddt.unpack
     def test_powered_off(self, policy, disks, expected):
-        self.assertEqual(expected, states.ways(
-            Go.POWERED_OFF, policy, False, disks))
+        self.assertEqual(expected, states.actions(
+            Disposition.POWERED_OFF, policy, False, disks))
 
     @ddt.data(
-        (Policy.REATTACH, [DATA], [Way.POWER_CYCLE]),
-        (Policy.REFRESH, [DATA], [Way.POWER_CYCLE]),
-        (Policy.DETACH, [ROOT, DATA], [Way.POWER_CYCLE, Way.DETACH]),
+        (Policy.REATTACH, [DATA], [Action.POWER_CYCLE]),
+        (Policy.REFRESH, [DATA], [Action.POWER_CYCLE]),
+        (Policy.DETACH, [ROOT, DATA], [Action.POWER_CYCLE, Action.DETACH]),
     )
     @ddt.unpack
     def test_cut_off_after_power_off(self, policy, disks, expected):
-        self.assertEqual(expected, states.ways(
-            Go.RUNNING, policy, False, disks))
+        self.assertEqual(expected, states.actions(
+            Disposition.RUNNING, policy, False, disks))

@@ -73,7 +73,7 @@ class World:
         self.host = self._host()
         self.virt = self._virt()
         self.cinder = self._cinder()
-        self.parts = components.Parts(
+        self.components = components.Components(
             self.conf, self.host, self.virt, self.cinder)
 
     def note(self, name, *details):

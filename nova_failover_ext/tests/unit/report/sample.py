@@ -123,13 +123,13 @@ class _Sample:
 def data(count=500):
     """Return what a report of so many servers tells."""
     sample = _Sample(count)
-    given_up = {}
+    retries_exhausted = {}
     for number in range(count):
         place = number % 100
         if place == 41:
             server_id, reason = sample.failed(number // 100)
             if number < 300:
-                given_up[server_id] = reason
+                retries_exhausted[server_id] = reason
         elif place in (17, 63):
             sample.deferred(number // 50)
         elif number == 250:
@@ -149,7 +149,7 @@ def data(count=500):
         backend=model.Backend(BACKEND, (fakes.member(
             host=BACKEND, active_backend_id='site-b'),)))
     return report.collect(FAILOVER_ID, sample.histories, found, (), LOST,
-                          given_up)
+                          retries_exhausted)
 
 
 def main():

@@ -34,7 +34,7 @@ from nova_failover_ext.report import views
 from nova_failover_ext.tests.unit.report import sample
 from nova_failover_ext.tests.unit.report import test_report_data
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 CANARY = 'CANARY9c1f'
 _VOID = {'meta', 'br', 'path', 'link', 'img', 'input', 'hr'}
 
@@ -164,11 +164,11 @@ class PageTest(base.BaseTestCase):
             self.assertLess(left + 13, right)
         self.assertLessEqual(places[-1], 100)
 
-    @ddt.data(*Standing)
-    def test_every_standing_can_be_shown(self, standing):
+    @ddt.data(*ServerState)
+    def test_every_standing_can_be_shown(self, state):
         data = reports.ReportData('req-1', test_report_data.BEGIN, (
-            reports.Entry('server', standing=standing, followed_by='req-2'),))
-        self.assertIn(views.word(standing), report.render(data))
+            reports.Entry('server', state=state, followed_by='req-2'),))
+        self.assertIn(views.word(state), report.render(data))
 
 
 def _everywhere(text):
@@ -176,8 +176,8 @@ def _everywhere(text):
     tries = (outcomes.Try(test_report_data.at(0),
              test_report_data.at(9), text, 'Error', text),)
     entries = tuple(reports.Entry(
-        text, text, text, text, standing, text, text, (text,), tries,
-        test_report_data.BEGIN, followed_by=text) for standing in Standing)
+        text, text, text, text, state, text, text, (text,), tries,
+        test_report_data.BEGIN, followed_by=text) for state in ServerState)
     return reports.ReportData(
         text, test_report_data.BEGIN, entries, text, text, waiting_for=text,
         problems=(cell_problem.CellProblem(text, text),))
@@ -189,7 +189,7 @@ class AdviceTest(base.BaseTestCase):
     def commands(self, reason='', backend='node@rbd', **values):
         entry = reports.Entry(**{
             'server_id': 'id', 'host': 'compute1', 'reason': reason,
-            'standing': Standing.DEFERRED, **values})
+            'state': ServerState.DEFERRED, **values})
         return advice.advise(entry, backend, 'req-1').commands
 
     @ddt.data(
@@ -212,15 +212,16 @@ class AdviceTest(base.BaseTestCase):
         self.assertTrue(self.commands(reason)[0].startswith(begin),
                         self.commands(reason))
 
-    @ddt.data((Standing.FAILED, 'openstack server event show id req-1'),
-              (Standing.GIVEN_UP, 'openstack server event show id req-1'),
-              (Standing.BLOCKED, 'nova-failover plan node@rbd'),
-              (Standing.WAITING, 'nova-failover status node@rbd'),
-              (Standing.RECOVERING, 'nova-failover status node@rbd'),
-              (Standing.SUPERSEDED, 'nova-failover history req-2'))
+    @ddt.data((ServerState.FAILED, 'openstack server event show id req-1'),
+              (ServerState.RETRIES_EXHAUSTED,
+               'openstack server event show id req-1'),
+              (ServerState.BLOCKED, 'nova-failover plan node@rbd'),
+              (ServerState.WAITING, 'nova-failover status node@rbd'),
+              (ServerState.RECOVERING, 'nova-failover status node@rbd'),
+              (ServerState.SUPERSEDED, 'nova-failover history req-2'))
     @ddt.unpack
-    def test_by_standing(self, standing, begin):
-        found = self.commands(standing=standing, followed_by='req-2')
+    def test_by_standing(self, state, begin):
+        found = self.commands(state=state, followed_by='req-2')
         self.assertTrue(found[0].startswith(begin), found)
 
     def test_unknown_backend(self):

@@ -27,7 +27,7 @@ from nova_failover_ext.history import outcomes
 from nova_failover_ext import report
 from nova_failover_ext.tests.unit.engine import fakes
 
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 BEGIN = datetime.datetime(2026, 11, 23, 4, 31, 12, tzinfo=datetime.UTC)
 
 
@@ -56,19 +56,19 @@ class CollectTest(base.BaseTestCase):
         found = None if servers is None else fakes.found(*servers)
         return report.collect('req-1', histories, found, **values)
 
-    def standing(self, *results, servers=None, **values):
+    def state(self, *results, servers=None, **values):
         data = self.collect(history(*results), servers=servers, **values)
         [entry] = data.entries
-        return entry.standing, entry.reason
+        return entry.state, entry.reason
 
-    @ddt.data((('Success',), Standing.CONVERGED, ''),
-              (('Error', 'Success'), Standing.CONVERGED, ''),
-              (('Success', 'Error'), Standing.FAILED, 'why 1'),
-              (('Deferred',), Standing.DEFERRED, 'why 0'),
-              ((), Standing.RECOVERING, ''))
+    @ddt.data((('Success',), ServerState.CONVERGED, ''),
+              (('Error', 'Success'), ServerState.CONVERGED, ''),
+              (('Success', 'Error'), ServerState.FAILED, 'why 1'),
+              (('Deferred',), ServerState.DEFERRED, 'why 0'),
+              ((), ServerState.RECOVERING, ''))
     @ddt.unpack
-    def test_without_a_survey(self, results, standing, reason):
-        self.assertEqual((standing, reason), self.standing(*results))
+    def test_without_a_survey(self, results, state, reason):
+        self.assertEqual((state, reason), self.state(*results))
 
     def test_recovery_time(self):
         data = self.collect(history('Error', 'Success'))
@@ -85,19 +85,19 @@ class CollectTest(base.BaseTestCase):
         self.assertEqual(BEGIN, data.counted_from)
 
     @ddt.data(
-        (server_plans.Verdict.SKIP, False, Standing.CONVERGED, ''),
-        (server_plans.Verdict.RECOVER, False, Standing.FAILED, 'why 0'),
-        (server_plans.Verdict.DEFER, False, Standing.DEFERRED, 'the plan'),
-        (server_plans.Verdict.DEFER, True, Standing.BLOCKED, 'the plan'))
+        (server_plans.Verdict.SKIP, False, ServerState.CONVERGED, ''),
+        (server_plans.Verdict.RECOVER, False, ServerState.FAILED, 'why 0'),
+        (server_plans.Verdict.DEFER, False, ServerState.DEFERRED, 'the plan'),
+        (server_plans.Verdict.DEFER, True, ServerState.BLOCKED, 'the plan'))
     @ddt.unpack
-    def test_what_is_true_now_counts(self, verdict, blocked, standing,
+    def test_what_is_true_now_counts(self, verdict, blocked, state,
                                      reason):
-        self.assertEqual((standing, reason), self.standing(
+        self.assertEqual((state, reason), self.state(
             'Error', servers=[planned(verdict, blocked=blocked)]))
 
     @ddt.data(*server_plans.Verdict)
     def test_what_was_recovered_stays_so(self, verdict):
-        self.assertEqual((Standing.CONVERGED, ''), self.standing(
+        self.assertEqual((ServerState.CONVERGED, ''), self.state(
             'Success', servers=[planned(verdict)]))
 
     def test_healed_by_somebody_else_has_no_time(self):
@@ -106,32 +106,32 @@ class CollectTest(base.BaseTestCase):
         self.assertIsNone(data.seconds(data.entries[0]))
         self.assertEqual(('the plan',), data.entries[0].notes)
 
-    @ddt.data((server_plans.Verdict.RECOVER, Standing.WAITING),
-              (server_plans.Verdict.DEFER, Standing.DEFERRED))
+    @ddt.data((server_plans.Verdict.RECOVER, ServerState.WAITING),
+              (server_plans.Verdict.DEFER, ServerState.DEFERRED))
     @ddt.unpack
-    def test_servers_that_were_not_begun(self, verdict, standing):
+    def test_servers_that_were_not_begun(self, verdict, state):
         data = self.collect(servers=[
             planned(verdict, until='later', notes=('note',))])
         [entry] = data.entries
         self.assertEqual(
-            (standing, 'web', 'later', ('note',)),
-            (entry.standing, entry.name, entry.until, entry.notes))
+            (state, 'web', 'later', ('note',)),
+            (entry.state, entry.name, entry.until, entry.notes))
 
     def test_servers_that_are_not_concerned(self):
         data = self.collect(servers=[planned(server_plans.Verdict.SKIP)])
         self.assertEqual(((), 1), (data.entries, data.unconcerned))
 
     def test_followed_by_another(self):
-        self.assertEqual(Standing.SUPERSEDED, self.collect(history(
-            'Error', followed_by='req-2')).entries[0].standing)
+        self.assertEqual(ServerState.SUPERSEDED, self.collect(history(
+            'Error', followed_by='req-2')).entries[0].state)
 
     def test_given_up(self):
-        self.assertEqual((Standing.GIVEN_UP, 'enough'), self.standing(
-            'Error', given_up={'server': 'enough'}))
-        self.assertEqual((Standing.GIVEN_UP, 'why 0'), self.standing(
-            'Error', given_up={'server': ''}))
-        self.assertEqual((Standing.CONVERGED, ''), self.standing(
-            'Success', given_up={'server': 'enough'}))
+        self.assertEqual((ServerState.RETRIES_EXHAUSTED, 'enough'), self.state(
+            'Error', retries_exhausted={'server': 'enough'}))
+        self.assertEqual((ServerState.RETRIES_EXHAUSTED, 'why 0'), self.state(
+            'Error', retries_exhausted={'server': ''}))
+        self.assertEqual((ServerState.CONVERGED, ''), self.state(
+            'Success', retries_exhausted={'server': 'enough'}))
 
     def test_the_backend(self):
         problems = [cell_problem.CellProblem('cell2', 'no way')]

@@ -98,17 +98,17 @@ class AttemptsTest(testtools.TestCase):
         self.assertIsNone(self.tries.next_time())
 
     def test_given_up_which_is_news_once(self):
-        self.assertFalse(self._record().given_up)
+        self.assertFalse(self._record().retries_exhausted)
         second, third = self._record(), self._record()
-        self.assertEqual((True, True), (second.given_up, second.news))
-        self.assertEqual((True, False), (third.given_up, third.news))
+        self.assertEqual((True, True), (second.retries_exhausted, second.news))
+        self.assertEqual((True, False), (third.retries_exhausted, third.news))
         self.assertEqual(500.0, self.tries.next_time())
 
     def test_what_is_free_is_not_counted(self):
         for _ in range(9):
             last = self._record(free=True)
         self.assertEqual((0, False, 10.0),
-                         (last.count, last.given_up, last.not_before))
+                         (last.count, last.retries_exhausted, last.not_before))
 
     def test_since_when_a_host_is_silent(self):
         self._record(now=1.0, silent=True, free=True)
@@ -123,7 +123,7 @@ class AttemptsTest(testtools.TestCase):
         self._record()
         self.tries.mark('server', 'second', ('c',))
         self.tries.mark('server', 'second', ('c',))
-        self.assertTrue(self.tries.get('server', 'second').given_up)
+        self.assertTrue(self.tries.get('server', 'second').retries_exhausted)
         self.tries.mark('server', 'second', ('d',))
         self.assertIsNone(self.tries.get('server', 'second'))
 

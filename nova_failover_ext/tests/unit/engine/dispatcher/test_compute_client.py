@@ -45,13 +45,13 @@ class ComputeClientTest(testtools.TestCase):
         self.by_uuid.return_value = self.cell
         self.set_target = self._patch(nova.context, 'set_target_cell')
         self.recover = self._patch(rpcapi.ComputeFailoverAPI,
-                                   'recover_measured')
+                                   'recover_server')
         self.ping = self._patch(rpcapi.ComputeFailoverAPI, 'ping')
-        self.board = host_health.Board(10, lambda: 0.0)
-        self.client = compute_client.ComputeClient(900, 30, self.board)
+        self.hosts = host_health.HostHealth(10, lambda: 0.0)
+        self.client = compute_client.ComputeClient(900, 30, self.hosts)
 
     def _silent(self):
-        return not self.board.may_send(fakes.CELL, 'compute1')
+        return not self.hosts.may_send(fakes.CELL, 'compute1')
 
     def _patch(self, owner, name):
         patcher = mock.patch.object(owner, name, autospec=True)
@@ -83,7 +83,7 @@ class ComputeClientTest(testtools.TestCase):
         self.assertEqual(3, self.set_target.call_count)
 
     @ddt.data(
-        (messaging.MessagingTimeout(), 'no sign of life'),
+        (messaging.MessagingTimeout(), 'did not respond'),
         (messaging.UnsupportedVersion('1.0'), 'nova-compute-failover'),
         (messaging.RemoteError('UnsupportedVersion', 'x'),
          'nova-compute-failover'),
@@ -111,13 +111,6 @@ class ComputeClientTest(testtools.TestCase):
         self.client.recover(fakes.work(policy='hot-plug'))
         self.assertEqual('hot-plug', self.recover.call_args.args[-1])
 
-    @ddt.data(messaging.UnsupportedVersion('1.1'),
-              messaging.RemoteError('UnsupportedVersion', 'x'))
-    def test_a_host_that_knows_no_policy(self, error):
-        self.recover.side_effect = error
-        result, _load = self.client.recover(fakes.work(policy='detach'))
-        self.assertIn('compute1 is too old', result.reason)
-
     def test_all_backends_volumes_in_one_call(self):
         self.client.recover(fakes.work(parts=(
             fakes.part(failover_id='req-b'),
@@ -134,7 +127,7 @@ class ComputeClientTest(testtools.TestCase):
     @ddt.data(None, messaging.UnsupportedVersion('1.0'),
               messaging.RemoteError('KeyError', 'x'))
     def test_a_host_that_answers_is_not_silent(self, error):
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self.recover.side_effect = error
         self.client.recover(fakes.work())
         self.assertFalse(self._silent())
@@ -143,12 +136,12 @@ class ComputeClientTest(testtools.TestCase):
         self.recover.side_effect = messaging.MessageDeliveryFailure()
         self.client.recover(fakes.work())
         self.assertFalse(self._silent())
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self.client.recover(fakes.work())
         self.assertTrue(self._silent())
 
     def test_ping(self):
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self.ping.return_value = {'host': 'compute1'}
         self.assertEqual({'host': 'compute1'},
                          self.client.ping(fakes.CELL, 'compute1', 7))

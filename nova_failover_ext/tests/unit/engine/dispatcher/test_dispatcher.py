@@ -38,13 +38,14 @@ class Ear(observers.Observer):
     """Remembers what it hears."""
 
     def __init__(self):
-        self.heard = []
+        self.notification_log = []
 
     def started(self, work):
-        self.heard.append(('started', work.server_id))
+        self.notification_log.append(('started', work.server_id))
 
     def ended(self, work, result, load):
-        self.heard.append(('ended', work.server_id, result.outcome, load))
+        self.notification_log.append(('ended', work.server_id, result.outcome,
+                                      load))
 
 
 class LazyExecutor(futurist.SynchronousExecutor):
@@ -77,14 +78,14 @@ class DispatcherTest(testtools.TestCase):
         self.load = loads.Load(calls=1, seconds=1.0)
         self.now = 0.0
         self.limits = throttle.Limits(2, clock=lambda: self.now)
-        self.board = host_health.Board(10, lambda: self.now)
+        self.hosts = host_health.HostHealth(10, lambda: self.now)
         self.ear = Ear()
         self.dispatcher = self._make(self._done)
 
     def _make(self, done):
         return dispatcher.Dispatcher(
             CAPS, self._recover, done, self.executor, self.limits,
-            self.board, self.ear, lambda: self.now)
+            self.hosts, self.ear, lambda: self.now)
 
     def _recover(self, work):
         self.recovered.append(work)
@@ -203,7 +204,7 @@ class DispatcherTest(testtools.TestCase):
             fakes.work(parts=(fakes.part(), OTHER))])
         self.executor.run_one()
         self.assertEqual([fakes.BACKEND, 'other'], told)
-        self.assertEqual('ended', self.ear.heard[-1][0])
+        self.assertEqual('ended', self.ear.notification_log[-1][0])
 
     def test_add_keeps_what_waits(self):
         self._replace('a', 'b', 'c')
@@ -213,12 +214,12 @@ class DispatcherTest(testtools.TestCase):
 
     def test_the_observer_hears(self):
         self._replace('a')
-        self.assertEqual([], self.ear.heard)
+        self.assertEqual([], self.ear.notification_log)
         self.executor.run_one()
         self.assertEqual(
             [('started', 'a'),
              ('ended', 'a', results.Outcome.RECOVERED, self.load)],
-            self.ear.heard)
+            self.ear.notification_log)
 
     def test_a_follower_starts_nothing(self):
         self._replace('a', 'b', 'c')
@@ -250,14 +251,14 @@ class DispatcherTest(testtools.TestCase):
         self.assertEqual(['d'], [w.server_id for w in self.recovered])
 
     def test_a_silent_host_waits_for_its_ping(self):
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self._replace('a')
         self._replace('b', backend='other', host='compute2')
         self.assertEqual({'b'}, self.dispatcher.in_flight('other'))
         self.assertEqual((1, 0), self.dispatcher.counts(fakes.BACKEND))
         self.dispatcher.start_more()
         self.assertEqual((1, 0), self.dispatcher.counts(fakes.BACKEND))
-        self.board.note_answer(fakes.CELL, 'compute1')
+        self.hosts.note_answer(fakes.CELL, 'compute1')
         self.dispatcher.start_more()
         self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
 

@@ -25,67 +25,67 @@ class BoardTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.now = 100.0
-        self.board = host_health.Board(10, lambda: self.now)
+        self.hosts = host_health.HostHealth(10, lambda: self.now)
 
     def _due_after(self, seconds):
         self.now += seconds
-        return self.board.due_probes()
+        return self.hosts.due_probes()
 
     def test_every_host_is_fine_at_first(self):
-        self.assertTrue(self.board.may_send(CELL, 'a'))
-        self.assertEqual([], self.board.due_probes())
-        self.assertEqual([], self.board.down())
+        self.assertTrue(self.hosts.may_send(CELL, 'a'))
+        self.assertEqual([], self.hosts.due_probes())
+        self.assertEqual([], self.hosts.down())
 
     def test_a_silent_host_gets_pings_and_no_servers(self):
-        self.board.note_silent(CELL, 'a')
-        self.assertFalse(self.board.may_send(CELL, 'a'))
-        self.assertTrue(self.board.may_send(CELL, 'b'))
-        self.assertTrue(self.board.may_send('other', 'a'))
-        self.assertEqual([(CELL, 'a')], self.board.due_probes())
-        self.assertEqual([(CELL, 'a')], self.board.silent())
+        self.hosts.note_silent(CELL, 'a')
+        self.assertFalse(self.hosts.may_send(CELL, 'a'))
+        self.assertTrue(self.hosts.may_send(CELL, 'b'))
+        self.assertTrue(self.hosts.may_send('other', 'a'))
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
+        self.assertEqual([(CELL, 'a')], self.hosts.silent())
 
     def test_pings_become_rarer(self):
-        self.board.note_silent(CELL, 'a')
+        self.hosts.note_silent(CELL, 'a')
         waits = []
         waited = 0
         while len(waits) < 6:
             if self._due_after(1):
                 waits.append(waited)
                 waited = 0
-                self.board.note_silent(CELL, 'a')
+                self.hosts.note_silent(CELL, 'a')
             waited += 1
         self.assertEqual([0, 10, 20, 40, 60, 60], waits)
 
     def test_an_answer_makes_it_fine(self):
-        self.board.note_silent(CELL, 'a')
-        self.board.note_answer(CELL, 'a')
-        self.assertTrue(self.board.may_send(CELL, 'a'))
+        self.hosts.note_silent(CELL, 'a')
+        self.hosts.note_answer(CELL, 'a')
+        self.assertTrue(self.hosts.may_send(CELL, 'a'))
         self.assertEqual([], self._due_after(100))
         # Silent again, it is pinged as early as the first time.
-        self.board.note_silent(CELL, 'a')
-        self.assertEqual([(CELL, 'a')], self.board.due_probes())
+        self.hosts.note_silent(CELL, 'a')
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
 
     def test_a_host_that_is_down_is_never_asked(self):
-        self.board.note_silent(CELL, 'a')
-        self.board.note_up(CELL, 'a', False)
-        self.board.note_up(CELL, 'b', False)
-        self.assertEqual([(CELL, 'a'), (CELL, 'b')], self.board.down())
-        self.assertFalse(self.board.may_send(CELL, 'b'))
+        self.hosts.note_silent(CELL, 'a')
+        self.hosts.note_up(CELL, 'a', False)
+        self.hosts.note_up(CELL, 'b', False)
+        self.assertEqual([(CELL, 'a'), (CELL, 'b')], self.hosts.down())
+        self.assertFalse(self.hosts.may_send(CELL, 'b'))
         self.assertEqual([], self._due_after(100))
 
     def test_an_answer_does_not_overrule_nova(self):
-        self.board.note_up(CELL, 'a', False)
-        self.board.note_answer(CELL, 'a')
-        self.assertFalse(self.board.may_send(CELL, 'a'))
+        self.hosts.note_up(CELL, 'a', False)
+        self.hosts.note_answer(CELL, 'a')
+        self.assertFalse(self.hosts.may_send(CELL, 'a'))
 
     def test_a_host_is_back(self):
-        self.board.note_silent(CELL, 'a')
-        self.board.note_up(CELL, 'a', False)
-        self.board.note_up(CELL, 'a', True)
-        self.assertTrue(self.board.may_send(CELL, 'a'))
-        self.assertEqual([], self.board.down())
+        self.hosts.note_silent(CELL, 'a')
+        self.hosts.note_up(CELL, 'a', False)
+        self.hosts.note_up(CELL, 'a', True)
+        self.assertTrue(self.hosts.may_send(CELL, 'a'))
+        self.assertEqual([], self.hosts.down())
 
     def test_a_record_that_never_said_down_ends_no_silence(self):
-        self.board.note_silent(CELL, 'a')
-        self.board.note_up(CELL, 'a', True)
-        self.assertFalse(self.board.may_send(CELL, 'a'))
+        self.hosts.note_silent(CELL, 'a')
+        self.hosts.note_up(CELL, 'a', True)
+        self.assertFalse(self.hosts.may_send(CELL, 'a'))

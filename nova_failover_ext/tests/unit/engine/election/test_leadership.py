@@ -283,8 +283,8 @@ class ThreadTest(testtools.TestCase):
         self.events = {}
 
     def engine(self, name, **values):
-        leads, follows = threading.Event(), threading.Event()
-        self.events[name] = (leads, follows)
+        leadership_changed, follows = threading.Event(), threading.Event()
+        self.events[name] = (leadership_changed, follows)
 
         def make():
             return locks.CoordinatedLock(
@@ -292,7 +292,8 @@ class ThreadTest(testtools.TestCase):
                     f'file://{self.folder}', name.encode()), b'lock')
         made = leadership.Leadership(
             **{'make_lock': make, 'interval': 0.05, 'timeout': BOUND,
-               'lead': leads.set, 'follow': follows.set, **values})
+               'lead': leadership_changed.set, 'follow': follows.set,
+               **values})
         self.addCleanup(made.stop)
         made.start()
         return made

@@ -131,19 +131,19 @@ class CoordinatedLockTest(testtools.TestCase):
         self.assertTrue(two.release())
 
     def test_unreachable(self):
-        coordinator = mock.create_autospec(
+        reconciler = mock.create_autospec(
             tooz_coordination.CoordinationDriver, instance=True)
-        coordinator.start.side_effect = (
+        reconciler.start.side_effect = (
             tooz_coordination.ToozConnectionError('refused'))
         self.assertRaises(tooz.ToozError, locks.CoordinatedLock,
-                          coordinator, b'name')
+                          reconciler, b'name')
 
     def _lock(self, **values):
         kept = types.SimpleNamespace(**values)
-        coordinator = mock.create_autospec(
+        reconciler = mock.create_autospec(
             tooz_coordination.CoordinationDriver, instance=True)
-        coordinator.get_lock.return_value = kept
-        return locks.CoordinatedLock(coordinator, b'x'), coordinator
+        reconciler.get_lock.return_value = kept
+        return locks.CoordinatedLock(reconciler, b'x'), reconciler
 
     def test_driver_that_cannot_say_whose_it_is(self):
         silent = mock.Mock(side_effect=tooz.NotImplemented)
@@ -155,11 +155,11 @@ class CoordinatedLockTest(testtools.TestCase):
             self.assertIs(owned, lock.is_still_owner(), values)
 
     def test_release_disconnects_in_any_case(self):
-        lock, coordinator = self._lock(
+        lock, reconciler = self._lock(
             release=mock.Mock(side_effect=tooz.ToozError('gone')))
         self.assertRaises(tooz.ToozError, lock.release)
-        coordinator.stop.assert_called_once_with()
-        coordinator.start.assert_called_once_with(start_heart=True)
+        reconciler.stop.assert_called_once_with()
+        reconciler.start.assert_called_once_with(start_heart=True)
 
 
 class FakeError(Exception):

@@ -32,8 +32,10 @@ class StampTest(testtools.TestCase):
         ({}, None),
         ([staleness.STAMP], None),
         (None, None),
-        ({staleness.STAMP: 'second', staleness.MARK: {'place': '<a/>'}}, None),
-        ({staleness.STAMP: 'second', staleness.MARK: None}, None))
+        ({staleness.STAMP: 'second',
+          staleness.IN_PROGRESS_MARKER: {'place': '<a/>'}}, None),
+        ({staleness.STAMP: 'second', staleness.IN_PROGRESS_MARKER: None},
+         None))
     @ddt.unpack
     def test_table(self, info, expected):
         self.assertEqual(expected, nova_queries.stamp(json.dumps(info)))

@@ -62,7 +62,7 @@ class ReadTest(testtools.TestCase):
         return snapshot.read(self.cinder, self.nova, fakes.BACKEND)
 
     def test_a_driver_that_a_refresh_does_not_heal(self):
-        found = self._read().judge(server_plans.Ask())
+        found = self._read().judge(server_plans.PlanOptions())
         self.assertTrue(found.servers[0].blocked)
         self.assertFalse(found.converged)
         self.assertTrue(found.expected.certain)
@@ -74,7 +74,8 @@ class ReadTest(testtools.TestCase):
                            active_backend_id=None)
         self.assertTrue(found.gate.open)
         self.assertTrue(found.rehearse().servers[0].blocked)
-        self.assertFalse(found.judge(server_plans.Ask()).servers[0].blocked)
+        self.assertFalse(found.judge(
+            server_plans.PlanOptions()).servers[0].blocked)
 
     @ddt.data({'replication_status': 'failing-over'}, {'up': False})
     def test_a_service_that_is_at_it_is_not_asked(self, member):

@@ -45,9 +45,9 @@ class EndpointTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger())
-        self.coordinator = mock.create_autospec(
-            reconciler.Coordinator, instance=True)
-        self.endpoint = notification_endpoint.Endpoint(self.coordinator)
+        self.reconciler = mock.create_autospec(
+            reconciler.Reconciler, instance=True)
+        self.endpoint = notification_endpoint.Endpoint(self.reconciler)
 
     def _send(self, sample):
         receive = getattr(self.endpoint, sample['priority'].lower())
@@ -57,10 +57,10 @@ class EndpointTest(testtools.TestCase):
     def test_every_sample_is_understood(self):
         for path in sorted(SAMPLES.glob('*.json')):
             sample = _sample(path.name)
-            self.coordinator.hint.reset_mock()
+            self.reconciler.hint.reset_mock()
             self._send(sample)
             payload = sample['payload']['failover_object.data']
-            self.coordinator.hint.assert_called_once_with(
+            self.reconciler.hint.assert_called_once_with(
                 payload['backend'], model.Hint(
                     payload['failover_id'],
                     payload['new_active_backend_id'],
@@ -72,33 +72,35 @@ class EndpointTest(testtools.TestCase):
     def test_malformed(self, payload):
         self.assertIsNone(self.endpoint.info(
             {}, 'volume.x', 'backend.failover.end', payload, {}))
-        self.coordinator.hint.assert_not_called()
+        self.reconciler.hint.assert_not_called()
         self.assertEqual(1, self.log.output.count('is ignored'))
 
     def test_a_probe(self):
-        own = notification_log.Heard()
-        self.coordinator.heard = own
+        own = notification_log.NotificationLog()
+        self.reconciler.notification_log = own
         self.endpoint.info({}, 'volume.nova-failover', 'backend.probe',
                            {'nonce': 'n1'}, {})
-        self.assertEqual({'heard': {}, 'nonces': ['n1']}, own.report())
-        self.coordinator.hint.assert_not_called()
+        self.assertEqual({'last_notifications': {}, 'nonces': ['n1']},
+                         own.report())
+        self.reconciler.hint.assert_not_called()
         self.assertEqual('', self.log.output)
 
     @ddt.data(None, 5, [], {}, {'nonce': 5}, {'nonce': 'x' * 65})
     def test_a_malformed_probe(self, payload):
-        own = notification_log.Heard()
+        own = notification_log.NotificationLog()
         own.note_probe(payload)
         self.assertEqual([], own.report()['nonces'])
 
     def test_what_is_remembered_is_bounded(self):
-        own = notification_log.Heard()
+        own = notification_log.NotificationLog()
         for number in range(2 * notification_log.BACKENDS):
             own.note_probe({'nonce': str(number)})
             own.note_backend(str(number))
         report = own.report()
         self.assertEqual((notification_log.PROBES, notification_log.BACKENDS),
-                         (len(report['nonces']), len(report['heard'])))
-        self.assertIn(str(number), report['heard'])
+                         (len(report['nonces']),
+                          len(report['last_notifications'])))
+        self.assertIn(str(number), report['last_notifications'])
 
     @ddt.data(('compute.x', 'backend.failover.end'),
               ('volume.x', 'volume.create.end'))
@@ -136,7 +138,7 @@ class ListenerTest(testtools.TestCase):
 
     def test_receives(self):
         received = threading.Event()
-        own = mock.create_autospec(reconciler.Coordinator, instance=True)
+        own = mock.create_autospec(reconciler.Reconciler, instance=True)
         own.hint.side_effect = lambda *args: received.set()
         listener = notification_endpoint.listener(
             self.conf, notification_endpoint.Endpoint(own), 'threading')

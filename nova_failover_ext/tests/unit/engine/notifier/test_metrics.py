@@ -31,7 +31,7 @@ from nova_failover_ext.recovery import results
 from nova_failover_ext.tests.unit.engine import fakes
 
 Outcome = results.Outcome
-Standing = server_state.Standing
+ServerState = server_state.ServerState
 OTHER = 'node@pure'
 DOCUMENT = (pathlib.Path(nova_failover_ext.__file__).parents[1]
             / 'doc' / 'source' / 'reference' / 'metrics.rst')
@@ -62,9 +62,9 @@ class MetricsTest(base.BaseTestCase):
         self.metrics.began(fakes.BACKEND, fakes.FAILOVER_ID, 'second', 2)
 
     def test_every_event_is_heard(self):
-        heard = {name for name in vars(observers.Observer)
-                 if not name.startswith('_')}
-        self.assertEqual(set(), heard - set(vars(metrics.Metrics)))
+        notification_log = {name for name in vars(observers.Observer)
+                            if not name.startswith('_')}
+        self.assertEqual(set(), notification_log - set(vars(metrics.Metrics)))
 
     @ddt.data(*Outcome)
     def test_outcomes(self, outcome):
@@ -139,40 +139,41 @@ class MetricsTest(base.BaseTestCase):
         self.end()
         self.assertIsNone(self.value('cinder_slowest_seconds_count'))
 
-    def test_gave_up_and_superseded(self):
-        self.metrics.gave_up(fakes.BACKEND, fakes.FAILOVER_ID, 's', 'why')
+    def test_retries_exhausted_and_superseded(self):
+        self.metrics.retries_exhausted(fakes.BACKEND, fakes.FAILOVER_ID, 's',
+                                       'why')
         self.begin()
         self.metrics.superseded(fakes.BACKEND, fakes.FAILOVER_ID, 7)
-        self.assertEqual(1, self.value('given_up_total'))
+        self.assertEqual(1, self.value('retries_exhausted_total'))
         self.assertEqual(7, self.value('superseded_total'))
         self.end()
         self.assertIsNone(self.value('rto_seconds_count'))
 
     def test_standings(self):
         for failed in (3, 0):
-            self.metrics.standings(
-                fakes.BACKEND, {Standing.FAILED: failed} if failed else {},
+            self.metrics.server_states(
+                fakes.BACKEND, {ServerState.FAILED: failed} if failed else {},
                 0, 16, gate_open=bool(failed))
             self.assertEqual(failed, self.value('servers',
-                                                standing='failed'))
+                                                state='failed'))
             self.assertEqual(bool(failed), self.value('gate_open'))
         self.assertEqual(16, self.value('limit'))
 
-    def test_looks(self):
-        self.metrics.looked(fakes.BACKEND, 0.5, {'cinder': 2, 'nova': 1})
+    def test_scans(self):
+        self.metrics.scanned(fakes.BACKEND, 0.5, {'cinder': 2, 'nova': 1})
         self.assertEqual(2, self.value('queries_total', None, kind='cinder'))
-        self.assertEqual(0.5, self.value('look_seconds_sum'))
+        self.assertEqual(0.5, self.value('scan_seconds_sum'))
 
     def test_who_does_not_act_tells_nothing(self):
-        self.metrics.leads(True)
+        self.metrics.leadership_changed(True)
         self.assertEqual(1, self.value('leader', None))
-        self.metrics.standings(fakes.BACKEND, {}, 0, 16, True)
+        self.metrics.server_states(fakes.BACKEND, {}, 0, 16, True)
         self.begin()
-        self.metrics.leads(False)
+        self.metrics.leadership_changed(False)
         self.assertEqual(0, self.value('leader', None))
         for name in ('limit', 'gate_open'):
             self.assertIsNone(self.value(name))
-        self.assertIsNone(self.value('servers', standing='failed'))
+        self.assertIsNone(self.value('servers', state='failed'))
         self.end()
         self.assertIsNone(self.value('rto_seconds_count'))
 
@@ -192,7 +193,8 @@ class MetricsTest(base.BaseTestCase):
             'CANARY', Outcome.FAILED, 'CANARY', volumes=(
                 results.VolumeResult('CANARY', Outcome.FAILED),)),
             loads.Load(1, 1.0, 1.0))
-        self.metrics.gave_up(fakes.BACKEND, 'CANARY', 'CANARY', 'CANARY')
+        self.metrics.retries_exhausted(fakes.BACKEND, 'CANARY', 'CANARY',
+                                       'CANARY')
         text = prometheus.generate_latest(self.metrics.registry).decode()
         self.assertIn('outcome="failed"', text)
         self.assertNotIn('CANARY', text)

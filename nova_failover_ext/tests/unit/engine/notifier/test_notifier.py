@@ -77,8 +77,8 @@ class AnnouncerTest(base.BaseTestCase):
         self.now = 100.0
         self.sink = Sink()
 
-    def announcer(self, interval=0.0, publish=None, **values):
-        own = notifier.Announcer(
+    def recovery_notifier(self, interval=0.0, publish=None, **values):
+        own = notifier.Notifier(
             'controller', publish or self.sink, clock=lambda: self.now,
             interval=interval, **values)
         self.addCleanup(own.stop)
@@ -89,14 +89,14 @@ class AnnouncerTest(base.BaseTestCase):
 
     def give_up(self, own, server=SERVER, reason='why',
                 failover_id=fakes.FAILOVER_ID):
-        own.gave_up(fakes.BACKEND, failover_id, server, reason)
+        own.retries_exhausted(fakes.BACKEND, failover_id, server, reason)
 
     def end(self, own, outcome, **values):
         own.ended(fakes.work(**values),
                   results.ServerResult(SERVER, outcome), loads.Load())
 
     def test_a_failover(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         self.begin(own)
         self.end(own, Outcome.RECOVERED)
         self.end(own, Outcome.FAILED)
@@ -115,7 +115,7 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertEqual(start['started_at'], end['started_at'])
 
     def test_begun_twice_is_told_once(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         self.begin(own)
         self.begin(own)
         own.converged(fakes.BACKEND, fakes.FAILOVER_ID, 1.0)
@@ -125,13 +125,13 @@ class AnnouncerTest(base.BaseTestCase):
                          [phase for phase, _data in self.sink.sent])
 
     def test_the_primary(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         own.began(fakes.BACKEND, fakes.FAILOVER_ID, '', 2)
         [(_phase, start)] = self.sink.wait(1)
         self.assertIsNone(start['target'])
 
-    def test_servers_given_up_are_told_together(self):
-        own = self.announcer(interval=60.0)
+    def test_servers_out_of_retries_are_told_together(self):
+        own = self.recovery_notifier(interval=60.0)
         self.begin(own)
         self.give_up(own, reason="no way, password='CANARY'")
         self.give_up(own, OTHER)
@@ -142,12 +142,12 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertEqual(
             [OTHER, SERVER],
             [f['nova_object.data']['server_id'] for f in data['failures']])
-        self.assertIn('given up, which are tried again now and then: 2',
+        self.assertIn('out of retries, which are tried again now and then: 2',
                       data['reason'])
         self.assertNotIn('CANARY', repr(data))
 
-    def test_servers_given_up_are_told_when_it_is_time(self):
-        own = self.announcer()
+    def test_servers_out_of_retries_are_told_when_it_is_time(self):
+        own = self.recovery_notifier()
         self.give_up(own)
         [(phase, data)] = self.sink.wait(1)
         self.assertEqual('error', phase)
@@ -158,19 +158,19 @@ class AnnouncerTest(base.BaseTestCase):
             [f['nova_object.data']['server_id'] for f in again['failures']])
 
     def test_not_before_it_is_time(self):
-        own = self.announcer(interval=60.0)
+        own = self.recovery_notifier(interval=60.0)
         self.give_up(own)
-        own._send_given_up()
+        own._send_exhausted()
         self.assertEqual([], self.sink.sent)
         self.assertEqual(60.0, own._wait())
         self.now += 61
         self.assertEqual(0.0, own._wait())
-        own._send_given_up()
+        own._send_exhausted()
         self.assertEqual(1, len(self.sink.sent))
         self.assertIsNone(own._wait())
 
     def test_too_many_to_name(self):
-        own = self.announcer(interval=60.0)
+        own = self.recovery_notifier(interval=60.0)
         for number in range(notifier.MOST_FAILURES + 1):
             self.give_up(own, '%08d-94a5-4a56-8d1c-2a3b4c5d6e7f' % number)
         own.stop(WAIT)
@@ -180,7 +180,7 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertIn(': 101', data['reason'])
 
     def test_superseded(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         self.begin(own)
         own.superseded(fakes.BACKEND, fakes.FAILOVER_ID, 7)
         phase, data = self.sink.wait(2)[1]
@@ -188,30 +188,30 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertIn('left to it: 7', data['reason'])
 
     def test_another_engine_has_begun(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         own.converged(fakes.BACKEND, fakes.FAILOVER_ID, 3.0)
         [(phase, data)] = self.sink.wait(1)
         self.assertEqual(('end', None, 3.0),
                          (phase, data['started_at'], data['seconds']))
 
     def test_another_engine_acts_meanwhile(self):
-        own = self.announcer(interval=60.0)
-        own.leads(True)
+        own = self.recovery_notifier(interval=60.0)
+        own.leadership_changed(True)
         self.begin(own)
         self.end(own, Outcome.RECOVERED)
-        own.leads(True)
-        own.leads(False)
-        own.leads(True)
+        own.leadership_changed(True)
+        own.leadership_changed(False)
+        own.leadership_changed(True)
         self.begin(own)
         self.give_up(own)
-        own.leads(False)
+        own.leadership_changed(False)
         own.stop(WAIT)
         self.assertEqual(['start', 'start', 'error'],
                          [phase for phase, _data in self.sink.sent])
         self.assertEqual({}, self.sink.sent[2][1]['counts'])
 
     def test_what_ends_late_counts_for_its_own_failover(self):
-        own = self.announcer()
+        own = self.recovery_notifier()
         self.begin(own)
         self.begin(own, 'req-newer')
         self.end(own, Outcome.RECOVERED)
@@ -226,7 +226,7 @@ class AnnouncerTest(base.BaseTestCase):
             release.wait(WAIT)
             self.sink(phase, payload)
 
-        own = self.announcer(publish=hang, queue_size=2)
+        own = self.recovery_notifier(publish=hang, queue_size=2)
         self.begin(own)
         self.assertTrue(entered.wait(WAIT))
         for number in range(5):
@@ -246,7 +246,7 @@ class AnnouncerTest(base.BaseTestCase):
                     "password='CANARY'")
             self.sink(phase, payload)
 
-        own = self.announcer(publish=fail)
+        own = self.recovery_notifier(publish=fail)
         self.begin(own)
         own.converged(fakes.BACKEND, fakes.FAILOVER_ID, 1.0)
         self.sink.wait(1)
@@ -255,7 +255,7 @@ class AnnouncerTest(base.BaseTestCase):
         self.assertNotIn('CANARY', log.text())
 
     def test_stopped_without_having_been_used(self):
-        self.announcer().stop(0.0)
+        self.recovery_notifier().stop(0.0)
 
 
 class _Logged(time_fixture.TimeFixture):
@@ -294,18 +294,18 @@ class SamplesTest(base.BaseTestCase):
     def _play(self):
         """Have a failover that gives one server up."""
         now = [0.0]
-        own = notifier.Announcer('ctl1', clock=lambda: now[0])
+        own = notifier.Notifier('ctl1', clock=lambda: now[0])
         own.began('ctl1@rbd', fakes.FAILOVER_ID, 'site-b', 3)
         for outcome in (Outcome.RECOVERED, Outcome.RECOVERED,
                         Outcome.FAILED):
             own.ended(fakes.work(backend='ctl1@rbd'), results.ServerResult(
                 SERVER, outcome), loads.Load())
         now[0] = 912.5
-        own.gave_up('ctl1@rbd', fakes.FAILOVER_ID, SERVER,
-                    'Recovery failed in step power_on: the guest does not '
-                    'start.')
+        own.retries_exhausted(
+            'ctl1@rbd', fakes.FAILOVER_ID, SERVER,
+            'Recovery failed in step power_on: the guest does not start.')
         own.stop(WAIT)
-        own = notifier.Announcer('ctl1', clock=lambda: now[0])
+        own = notifier.Notifier('ctl1', clock=lambda: now[0])
         now[0] = 0.0
         own.began('ctl1@rbd', fakes.FAILOVER_ID, 'site-b', 3)
         for _ in range(3):

@@ -26,12 +26,12 @@ EVENTS = {
     'started': (fakes.work(),),
     'ended': (fakes.work(), results.ServerResult(
         's', results.Outcome.RECOVERED), load.Load()),
-    'gave_up': ('b', 'req', 's', 'why'),
+    'retries_exhausted': ('b', 'req', 's', 'why'),
     'converged': ('b', 'req', 1.0),
     'superseded': ('b', 'req', 2),
-    'standings': ('b', {server_state.Standing.FAILED: 1}, 1, 4, True),
-    'looked': ('b', 1.0, {'cinder': 2}),
-    'leads': (True,),
+    'server_states': ('b', {server_state.ServerState.FAILED: 1}, 1, 4, True),
+    'scanned': ('b', 1.0, {'cinder': 2}),
+    'leadership_changed': (True,),
 }
 
 
@@ -39,12 +39,13 @@ class FanTest(testtools.TestCase):
     """Several observers."""
 
     def test_each_hears_all(self):
-        heard = [mock.create_autospec(observers.Observer, instance=True)
-                 for _number in range(2)]
-        fan = observers.Fan(heard)
+        notification_log = [mock.create_autospec(observers.Observer,
+                                                 instance=True)
+                            for _number in range(2)]
+        fan = observers.Fan(notification_log)
         for name, arguments in EVENTS.items():
             getattr(fan, name)(*arguments)
-            for observer in heard:
+            for observer in notification_log:
                 getattr(observer, name).assert_called_once_with(*arguments)
         self.assertEqual(set(EVENTS), {
             name for name in vars(observers.Observer) if name[0] != '_'})
@@ -52,10 +53,10 @@ class FanTest(testtools.TestCase):
     def test_one_that_raises_disturbs_nobody(self):
         log = self.useFixture(fixtures.FakeLogger())
         bad = mock.create_autospec(observers.Observer, instance=True)
-        bad.leads.side_effect = KeyError('CANARY')
+        bad.leadership_changed.side_effect = KeyError('CANARY')
         good = mock.create_autospec(observers.Observer, instance=True)
-        observers.Fan([bad, good]).leads(True)
-        good.leads.assert_called_once_with(True)
+        observers.Fan([bad, good]).leadership_changed(True)
+        good.leadership_changed.assert_called_once_with(True)
         self.assertIn('KeyError', log.output)
         self.assertNotIn('CANARY', log.output)
 

@@ -99,7 +99,7 @@ class BuildTest(testtools.TestCase):
         rows = {'vol': fakes.volume(replication_status='enabled')}
         server = server_plans.build(fakes.backend(), rows,
                                     [fakes.attachment()],
-                                    server_plans.Ask(late=True))[0]
+                                    server_plans.PlanOptions(late=True))[0]
         self.assertEqual(RECOVER, server.verdict)
 
     @ddt.data(('server', RECOVER), ('other', SKIP))
@@ -108,7 +108,7 @@ class BuildTest(testtools.TestCase):
         servers = server_plans.build(
             fakes.backend(), {'vol': fakes.volume()},
             [fakes.attachment(stamp='second')],
-            server_plans.Ask(servers=frozenset((name,))))
+            server_plans.PlanOptions(servers=frozenset((name,))))
         self.assertEqual(verdict, servers[0].verdict)
 
     @ddt.data(
@@ -136,7 +136,7 @@ class BuildTest(testtools.TestCase):
     def _busy(self, **ask):
         return server_plans.build(
             fakes.backend(), {'vol': fakes.volume()},
-            [fakes.attachment()], server_plans.Ask(**ask))[0]
+            [fakes.attachment()], server_plans.PlanOptions(**ask))[0]
 
     @ddt.data(({'busy_servers': {'server'}}, DEFER),
               ({'busy_servers': {'other'}}, RECOVER))
@@ -157,7 +157,7 @@ class BuildTest(testtools.TestCase):
         server = server_plans.build(
             fakes.backend(), {'vol': fakes.volume()},
             [fakes.attachment(server=fakes.server(**values))],
-            server_plans.Ask(busy_servers=frozenset(('server',))))[0]
+            server_plans.PlanOptions(busy_servers=frozenset(('server',))))[0]
         self.assertEqual(verdict, server.verdict)
         self.assertIn(reason, server.reason)
 
@@ -176,7 +176,7 @@ class BuildTest(testtools.TestCase):
         return server_plans.build(
             fakes.backend(), {'vol': fakes.volume()},
             [fakes.attachment(server=fakes.server(**values))],
-            server_plans.Ask(servers=frozenset(asked)), expected)[0]
+            server_plans.PlanOptions(servers=frozenset(asked)), expected)[0]
 
     @ddt.data(({}, True, DEFER), ({'vm_state': 'paused'}, True, DEFER),
               ({'vm_state': 'shelved_offloaded'}, True, DEFER),

@@ -56,20 +56,20 @@ class CoordinatorTestCase(testtools.TestCase):
         self.cinder = self._make_cinder()
         self.nova = self._make_nova()
         self.observer = mock.create_autospec(observers.Observer, instance=True)
-        self.board = host_health.Board(10.0, lambda: self.now)
+        self.hosts = host_health.HostHealth(10.0, lambda: self.now)
         self.dispatcher = self._make_dispatcher()
         self.client = mock.create_autospec(compute_client.ComputeClient,
                                            instance=True)
         waits = mock.create_autospec(backoff.Backoff, instance=True)
         waits.seconds.side_effect = lambda count: 5.0 * count
-        self.coordinator = reconciler.Coordinator(
+        self.reconciler = reconciler.Reconciler(
             self.cinder, self.nova, self.executor, waits,
             settings.Settings(**{
                 'attempts': 2, 'gate_timeout': 60.0,
                 'reconcile_interval': 300.0, **self.SETTINGS}),
-            self.board, self.observer, lambda: self.now)
-        self.coordinator.use(self.dispatcher, self.client)
-        self.coordinator.lead()
+            self.hosts, self.observer, lambda: self.now)
+        self.reconciler.use(self.dispatcher, self.client)
+        self.reconciler.lead()
 
     def _make_cinder(self):
         made = mock.create_autospec(cinder_reader.CinderReader, instance=True)
@@ -117,29 +117,29 @@ class CoordinatorTestCase(testtools.TestCase):
 
     def _hint(self, failover_id=fakes.FAILOVER_ID, target='second',
               group_id=None):
-        self.coordinator.hint(fakes.BACKEND, model.Hint(
+        self.reconciler.hint(fakes.BACKEND, model.Hint(
             failover_id, target, group_id))
 
     def _later(self, seconds):
         self.now += seconds
-        self.coordinator.tick()
+        self.reconciler.tick()
 
     def _end(self, outcome, reason='why', work=None):
         work = work or fakes.work()
         result = results.ServerResult(work.server_id, outcome, reason)
         for part in work.parts:
-            self.coordinator.done(part, work, result, load.Load())
+            self.reconciler.done(part, work, result, load.Load())
 
     def _report(self):
-        return self.coordinator.report(fakes.BACKEND)
+        return self.reconciler.report(fakes.BACKEND)
 
     def _progress(self):
-        return self.coordinator.progress([fakes.BACKEND])[fakes.BACKEND]
+        return self.reconciler.progress([fakes.BACKEND])[fakes.BACKEND]
 
     def _ids(self):
         return [work.server_id for work in self.sent]
 
-    def _looks(self):
+    def _full_scan(self):
         return self.cinder.volumes.call_count
 
     def _small_looks(self):

@@ -68,8 +68,8 @@ class Base(base.CoordinatorTestCase):
         self.calls = LazyExecutor()
         return dispatcher.Dispatcher(
             work_items.Caps(self.SLOTS, self.SLOTS, 4), self._recover,
-            lambda *args: self.coordinator.done(*args), self.calls,
-            throttle.Limits(self.SLOTS, clock=lambda: self.now), self.board,
+            lambda *args: self.reconciler.done(*args), self.calls,
+            throttle.Limits(self.SLOTS, clock=lambda: self.now), self.hosts,
             self.observer, lambda: self.now)
 
     def _recover(self, work):
@@ -101,7 +101,7 @@ class ThousandsTest(Base):
             steps += 1
         self.assertEqual({'converged': self.SERVERS},
                          self._progress()['counts'])
-        self.assertLessEqual(self._looks(), 3)
+        self.assertLessEqual(self._full_scan(), 3)
         # A glance takes five seconds' place, beside those of whole looks.
         self.assertLessEqual(self.cinder.backend.call_count, steps / 5 + 4)
         self.assertLessEqual(self._small_looks(), steps)
@@ -111,7 +111,7 @@ class ThousandsTest(Base):
         self.observer.began.assert_called_once_with(
             fakes.BACKEND, fakes.FAILOVER_ID, 'second', self.SERVERS)
         self.observer.converged.assert_called_once()
-        self.observer.gave_up.assert_not_called()
+        self.observer.retries_exhausted.assert_not_called()
 
 
 class HundredsTest(Base):
@@ -120,7 +120,7 @@ class HundredsTest(Base):
     def test_nothing_starts_after_another_leads(self):
         self._hint()
         self._step()
-        self.coordinator.follow()
+        self.reconciler.follow()
         self.calls.run()
         before = len(self.asked)
         for _ in range(20):
@@ -128,15 +128,15 @@ class HundredsTest(Base):
             self._hint()
         self.assertEqual(before, len(self.asked))
         self.assertEqual((0, 0), self.dispatcher.counts(fakes.BACKEND))
-        self.assertEqual(1, self._looks())
+        self.assertEqual(1, self._full_scan())
 
     def test_what_is_left_is_done_once_this_one_leads_again(self):
         self._hint()
         self._step()
-        self.coordinator.follow()
+        self.reconciler.follow()
         self.calls.run()
         self.every = [self._backend()]
-        self.coordinator.lead()
+        self.reconciler.lead()
         for _ in range(60):
             self._step()
         self.assertEqual({'converged': self.SERVERS},

@@ -71,12 +71,14 @@ class StateTest(testtools.TestCase):
         report = self.state.report()
         self.assertEqual(fakes.FAILOVER_ID, report['failover_id'])
         self.assertEqual(
-            {'server': {'tries': 1, 'standing': None, 'outcome': 'failed',
+            {'server': {'tries': 1, 'state': None, 'outcome': 'failed',
                         'reason': 'why'}},
             report['servers'])
-        self.state.standings.set('server', server_state.Standing.GIVEN_UP)
+        self.state.server_states.set('server',
+                                     server_state.ServerState.RETRIES_EXHAUSTED)
         self.assertEqual(
-            'given up', self.state.report()['servers']['server']['standing'])
+            'retries exhausted',
+            self.state.report()['servers']['server']['state'])
 
     def test_a_request_for_some_has_an_id_of_its_own(self):
         self.state.adopt('second', fakes.FAILOVER_ID)

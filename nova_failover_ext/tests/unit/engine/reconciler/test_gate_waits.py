@@ -42,10 +42,10 @@ class GateTest(base.CoordinatorTestCase):
         for _ in range(30):
             self._later(5)
         # What is waited for is seen from the services.
-        self.assertEqual((2, 14), (self._looks(),
+        self.assertEqual((2, 14), (self._full_scan(),
                                    self.cinder.backend.call_count))
         self.assertEqual([], self.sent)
-        self.assertIn('given up waiting after 60 s, looked at every 300 s',
+        self.assertIn('stopped waiting after 60 s, scanned again every 300 s',
                       self._report()['reason'])
 
     def test_rows_that_are_never_written_do_not_hold_up_others(self):

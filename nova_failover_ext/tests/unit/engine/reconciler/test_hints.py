@@ -122,7 +122,7 @@ class HintTest(base.CoordinatorTestCase):
         self._later(999)
         self.assertEqual([], self.sent)
         self.assertEqual(1, self.cinder.backend.call_count)
-        self.assertEqual({}, self.coordinator.progress([]))
+        self.assertEqual({}, self.reconciler.progress([]))
 
     def test_the_primary_may_be_announced_as_none(self):
         self.member = fakes.member(active_backend_id=None,
@@ -146,31 +146,31 @@ class ClusterTest(base.CoordinatorTestCase):
         return fakes.backend(self.first, self.second)
 
     def _hint_by(self, name):
-        self.coordinator.hint(name, model.Hint(
+        self.reconciler.hint(name, model.Hint(
             fakes.FAILOVER_ID, 'second'))
-        self.coordinator.tick()
+        self.reconciler.tick()
 
     def test_told_by_another_member(self):
         self._hint_by('other@rbd')
         self.assertEqual([fakes.work()], self.sent)
         self.assertEqual([fakes.BACKEND],
-                         sorted(self.coordinator.progress([])))
+                         sorted(self.reconciler.progress([])))
 
     def test_known_by_then(self):
         self._hint_by('other@rbd')
-        looks = self._looks()
+        looks = self._full_scan()
         self._hint_by('other@rbd')
-        self.assertEqual(looks + 1, self._looks())
+        self.assertEqual(looks + 1, self._full_scan())
 
     def test_asked_for_by_the_name_of_the_cluster(self):
-        chosen = self.coordinator.recover(requests.Request(
+        chosen = self.reconciler.recover(requests.Request(
             'pair@rbd', failover_id=base.OTHER_ID))
-        self.coordinator.tick()
+        self.reconciler.tick()
         self.assertEqual(base.OTHER_ID, chosen)
         self.assertEqual([fakes.work(failover_id=base.OTHER_ID)],
                          self.sent)
         self.assertEqual([base.OTHER_ID],
-                         self.coordinator.report('pair@rbd')['begun'])
+                         self.reconciler.report('pair@rbd')['begun'])
 
     def test_the_first_member_goes(self):
         self._hint_by('other@rbd')
@@ -180,4 +180,4 @@ class ClusterTest(base.CoordinatorTestCase):
         self.cinder.backend.side_effect = lambda name: model.Backend(
             'other@rbd', (self.second,))
         self._hint_by('other@rbd')
-        self.assertEqual(['other@rbd'], sorted(self.coordinator.progress([])))
+        self.assertEqual(['other@rbd'], sorted(self.reconciler.progress([])))

@@ -38,7 +38,7 @@ class GlanceTest(base.CoordinatorTestCase):
     def test_now_and_then(self):
         for _ in range(21):
             self._later(1)
-        self.assertEqual((5, 1), (self._asked(), self._looks()))
+        self.assertEqual((5, 1), (self._asked(), self._full_scan()))
 
     def test_not_once_all_is_done(self):
         self.dispatcher.counts.return_value = (0, 0)
@@ -55,7 +55,7 @@ class GlanceTest(base.CoordinatorTestCase):
             for work in call.args[1]])
         self.observer.superseded.assert_called_once_with(
             fakes.BACKEND, fakes.FAILOVER_ID, 0)
-        self.assertEqual(2, self._looks())
+        self.assertEqual(2, self._full_scan())
 
     def test_how_many_are_superseded(self):
         self.attachments = [
@@ -81,7 +81,7 @@ class GlanceTest(base.CoordinatorTestCase):
             backend='x', known='y')
         self._later(5)
         self.assertEqual([], self.sent)
-        self.assertEqual({}, self.coordinator.progress([]))
+        self.assertEqual({}, self.reconciler.progress([]))
 
     def test_cinder_cannot_be_asked(self):
         self.cinder.backend.side_effect = exception.CinderUnavailable(
@@ -237,14 +237,14 @@ class HostTest(base.CoordinatorTestCase):
         self._down(up=True)
         self.nova.hosts_up.return_value[fakes.CELL, 'spare'] = False
         self._later(10)
-        self.assertEqual([], self.board.down())
+        self.assertEqual([], self.hosts.down())
         self.nova.hosts_up.reset_mock()
         self._later(60)
         self.nova.hosts_up.assert_not_called()
 
     def test_silent_and_back(self):
         self._hint()
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self.client.ping.side_effect = messaging.MessagingTimeout()
         self._end(Outcome.FAILED, 'no sign of life')
         self.sent = None
@@ -254,7 +254,7 @@ class HostTest(base.CoordinatorTestCase):
         self.assertEqual(
             0, self._report()['servers']['server']['tries'])
         self.client.ping.side_effect = lambda cell, host, timeout: (
-            self.board.note_answer(cell, host))
+            self.hosts.note_answer(cell, host))
         self._later(60)
         self._later(1)
         self.assertEqual(['server'], self._ids())
@@ -263,10 +263,10 @@ class HostTest(base.CoordinatorTestCase):
     def _cut_off(self):
         """Its host answers again, and is still at work."""
         self._hint()
-        self.board.note_silent(fakes.CELL, 'compute1')
+        self.hosts.note_silent(fakes.CELL, 'compute1')
         self.client.ping.side_effect = messaging.MessagingTimeout()
         self._end(Outcome.FAILED, 'no sign of life')
-        self.board.note_answer(fakes.CELL, 'compute1')
+        self.hosts.note_answer(fakes.CELL, 'compute1')
         self.attachments = [fakes.attachment(server=fakes.server(
             task_state='recovering_volumes'))]
         self.sent = None

@@ -29,29 +29,29 @@ class ReconcileTest(base.CoordinatorTestCase):
         self.cinder.backends.side_effect = lambda: [self._backend()]
 
     def test_finds_what_nobody_told_of(self):
-        self.coordinator.lead()
-        self.coordinator.tick()
+        self.reconciler.lead()
+        self.reconciler.tick()
         self.assertEqual(['server'],
                          [w.server_id for w in self.sent])
 
     def test_leaves_backends_without_replication_alone(self):
         self.member = fakes.member(replication_status='not-capable')
-        self.coordinator.lead()
-        self.coordinator.tick()
-        self.assertEqual(0, self._looks())
+        self.reconciler.lead()
+        self.reconciler.tick()
+        self.assertEqual(0, self._full_scan())
 
     def test_again_and_again(self):
         self.attachments = []
-        self.coordinator.lead()
+        self.reconciler.lead()
         self._later(299)
-        self.assertEqual(1, self._looks())
+        self.assertEqual(1, self._full_scan())
         self._later(1)
-        self.assertEqual(2, self._looks())
+        self.assertEqual(2, self._full_scan())
 
     def test_cinder_is_down_at_the_start(self):
         self.cinder.backends.side_effect = exception.CinderUnavailable(
             reason='down')
-        self.coordinator.lead()
+        self.reconciler.lead()
         self.cinder.backends.side_effect = lambda: [self._backend()]
         self._later(5)
         self.assertEqual(['server'],
@@ -75,7 +75,7 @@ class ReconcileTest(base.CoordinatorTestCase):
         self.assertIn('cell2',
                       self._report()['reason'])
         self._later(5)
-        self.assertEqual(2, self._looks())
+        self.assertEqual(2, self._full_scan())
 
     def test_an_unexpected_error_does_not_end_it(self):
         log = self.useFixture(fixtures.FakeLogger())

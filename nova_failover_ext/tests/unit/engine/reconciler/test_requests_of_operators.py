@@ -28,7 +28,7 @@ class RecoverTest(base.CoordinatorTestCase):
     """An operator asks."""
 
     def _ask(self, failover_id=base.OTHER_ID, **values):
-        return self.coordinator.recover(requests.Request(
+        return self.reconciler.recover(requests.Request(
             fakes.BACKEND, failover_id=failover_id, **values))
 
     def _answer(self, outcome, failover_id=base.OTHER_ID):

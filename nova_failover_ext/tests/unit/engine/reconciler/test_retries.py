@@ -25,8 +25,8 @@ class RetryTest(base.CoordinatorTestCase):
         self._hint()
         self.attachments = [fakes.attachment(stamp='second')]
         self._end(results.Outcome.RECOVERED)
-        self.coordinator.tick()
-        self.assertEqual(2, self._looks())
+        self.reconciler.tick()
+        self.assertEqual(2, self._full_scan())
         self.assertEqual([], self.sent)
         self.assertEqual(
             {}, self._report()['servers'])
@@ -39,7 +39,7 @@ class RetryTest(base.CoordinatorTestCase):
         self.assertIsNone(self.sent)
         self._later(0.1)
         self.assertEqual([fakes.work()], self.sent)
-        self.assertEqual((1, 1), (self._looks(), self._small_looks()))
+        self.assertEqual((1, 1), (self._full_scan(), self._small_looks()))
 
     def test_claims_are_not_believed(self):
         self._hint()
@@ -52,7 +52,7 @@ class RetryTest(base.CoordinatorTestCase):
         self._end(results.Outcome.DEFERRED, 'no path')
         report = self._report()
         self.assertEqual(
-            {'tries': 1, 'standing': 'deferred', 'outcome': 'deferred',
+            {'tries': 1, 'state': 'deferred', 'outcome': 'deferred',
              'reason': 'no path'},
             report['servers']['server'])
 
@@ -65,12 +65,12 @@ class RetryTest(base.CoordinatorTestCase):
         for _ in range(89):
             self._later(10)
         self.assertIsNone(self.sent)
-        self.assertEqual({'given up': 1}, self._progress()['counts'])
+        self.assertEqual({'retries exhausted': 1}, self._progress()['counts'])
         self._later(10)
         self.assertEqual([fakes.work()], self.sent)
         self._end(results.Outcome.FAILED)
         # That is told once.
-        self.observer.gave_up.assert_called_once_with(
+        self.observer.retries_exhausted.assert_called_once_with(
             fakes.BACKEND, fakes.FAILOVER_ID, 'server', 'no path')
 
     def test_given_up_until_its_record_changes(self):
@@ -93,10 +93,10 @@ class RetryTest(base.CoordinatorTestCase):
         self.dispatcher.counts.return_value = (0, 1)
         self._end(results.Outcome.RECOVERED)
         self._later(60)
-        self.assertEqual(1, self._looks())
+        self.assertEqual(1, self._full_scan())
         self.dispatcher.counts.return_value = (0, 0)
         self._later(1)
-        self.assertEqual(2, self._looks())
+        self.assertEqual(2, self._full_scan())
 
     def test_a_look_that_read_before_a_result_does_not_act_on_it(self):
         self._hint()
@@ -116,7 +116,7 @@ class RetryTest(base.CoordinatorTestCase):
         # What ended meanwhile is still to be confirmed.
         self.assertFalse(self._progress()['done'])
         self._later(60)
-        self.assertEqual(3, self._looks())
+        self.assertEqual(3, self._full_scan())
         self.assertTrue(self._progress()['done'])
 
     def test_a_failure_in_the_middle_of_a_look_is_tried_again(self):
@@ -140,10 +140,10 @@ class RetryTest(base.CoordinatorTestCase):
         self._hint()
         self._end(results.Outcome.RECOVERED)
         self._later(1)
-        self.assertEqual(2, self._looks())
+        self.assertEqual(2, self._full_scan())
         self.observer.converged.assert_not_called()
         progress = self._progress()
-        self.assertEqual(({'unsure': 1}, False),
+        self.assertEqual(({'unknown': 1}, False),
                          (progress['counts'], progress['done']))
 
     def test_a_deferred_server_is_looked_at_again(self):
@@ -166,7 +166,7 @@ class RetryTest(base.CoordinatorTestCase):
         for _ in range(30):
             self._later(20)
         self.assertEqual({'deferred': 1}, self._progress()['counts'])
-        self.observer.gave_up.assert_not_called()
+        self.observer.retries_exhausted.assert_not_called()
 
     def test_our_own_task_is_no_reason_to_defer(self):
         self._hint()
@@ -194,7 +194,7 @@ class RetryTest(base.CoordinatorTestCase):
         self.assertEqual([], self.sent)
         self.dispatcher.in_flight.return_value = {'other'}
         self._end(results.Outcome.RECOVERED)
-        self.coordinator.tick()
+        self.reconciler.tick()
         self.assertEqual(['third'],
                          [w.parts[0].target for w in self.sent])
 

@@ -22,70 +22,70 @@ class AgendaTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.agenda = scan_queue.Agenda()
+        self.queue = scan_queue.ScanQueue()
 
     def test_not_due(self):
-        self.agenda.add('b', 2.0)
-        self.assertEqual([], self.agenda.take_due(1.9))
-        self.assertEqual([scan_queue.Look('b', 2.0)],
-                         self.agenda.take_due(2.0))
+        self.queue.add('b', 2.0)
+        self.assertEqual([], self.queue.take_due(1.9))
+        self.assertEqual([scan_queue.Scan('b', 2.0)],
+                         self.queue.take_due(2.0))
 
     def test_taken_once(self):
-        self.agenda.add('b', 0.0)
-        self.agenda.take_due(0.0)
-        self.assertEqual([], self.agenda.take_due(9.0))
+        self.queue.add('b', 0.0)
+        self.queue.take_due(0.0)
+        self.assertEqual([], self.queue.take_due(9.0))
 
     def test_the_earlier_time_counts(self):
-        self.agenda.add('b', 5.0)
-        self.agenda.add('b', 1.0)
-        self.agenda.add('b', 3.0)
-        self.assertEqual([scan_queue.Look('b', 1.0)],
-                         self.agenda.take_due(5.0))
+        self.queue.add('b', 5.0)
+        self.queue.add('b', 1.0)
+        self.queue.add('b', 3.0)
+        self.assertEqual([scan_queue.Scan('b', 1.0)],
+                         self.queue.take_due(5.0))
 
     def test_never_two_at_once(self):
-        self.agenda.add('b', 0.0)
-        self.agenda.take_due(0.0)
-        self.agenda.add('b', 0.0)
-        self.assertEqual([], self.agenda.take_due(1.0))
-        self.agenda.done('b')
+        self.queue.add('b', 0.0)
+        self.queue.take_due(0.0)
+        self.queue.add('b', 0.0)
+        self.assertEqual([], self.queue.take_due(1.0))
+        self.queue.done('b')
         self.assertEqual(['b'],
-                         [look.backend for look in self.agenda.take_due(1.0)])
+                         [look.backend for look in self.queue.take_due(1.0)])
 
     def test_backends_are_independent(self):
-        self.agenda.add('a', 0.0)
-        self.agenda.take_due(0.0)
-        self.agenda.add('b', 0.0)
+        self.queue.add('a', 0.0)
+        self.queue.take_due(0.0)
+        self.queue.add('b', 0.0)
         self.assertEqual(['b'],
-                         [look.backend for look in self.agenda.take_due(0.0)])
+                         [look.backend for look in self.queue.take_due(0.0)])
 
     def _taken(self, now):
-        look, = self.agenda.take_due(now)
-        self.agenda.done(look.backend)
+        look, = self.queue.take_due(now)
+        self.queue.done(look.backend)
         return look.kind
 
     def test_a_whole_look_goes_first_then_what_is_due_for_longest(self):
-        self.agenda.add('b', 2.0, scan_queue.Kind.PARTIAL)
-        self.agenda.add('b', 1.0, scan_queue.Kind.GLANCE)
-        self.agenda.add('b', 3.0)
-        self.assertEqual(scan_queue.Kind.GLANCE, self._taken(1.5))
-        self.agenda.add('b', 1.0, scan_queue.Kind.GLANCE)
+        self.queue.add('b', 2.0, scan_queue.Kind.SERVERS)
+        self.queue.add('b', 1.0, scan_queue.Kind.SERVICES)
+        self.queue.add('b', 3.0)
+        self.assertEqual(scan_queue.Kind.SERVICES, self._taken(1.5))
+        self.queue.add('b', 1.0, scan_queue.Kind.SERVICES)
         self.assertEqual(
-            [scan_queue.Kind.FULL, scan_queue.Kind.GLANCE,
-             scan_queue.Kind.PARTIAL],
+            [scan_queue.Kind.FULL, scan_queue.Kind.SERVICES,
+             scan_queue.Kind.SERVERS],
             [self._taken(3.0) for _ in range(3)])
 
     def test_what_is_expected(self):
-        self.assertFalse(self.agenda.expects('b', 9.0))
-        self.agenda.add('b', 2.0)
-        self.assertFalse(self.agenda.expects('b', 1.0))
-        self.assertTrue(self.agenda.expects('b', 2.0))
-        self.agenda.take_due(2.0)
-        self.assertTrue(self.agenda.expects('b', 0.0))
-        self.agenda.done('b')
-        self.agenda.add('b', 0.0, scan_queue.Kind.GLANCE)
-        self.assertFalse(self.agenda.expects('b', 9.0))
+        self.assertFalse(self.queue.expects('b', 9.0))
+        self.queue.add('b', 2.0)
+        self.assertFalse(self.queue.expects('b', 1.0))
+        self.assertTrue(self.queue.expects('b', 2.0))
+        self.queue.take_due(2.0)
+        self.assertTrue(self.queue.expects('b', 0.0))
+        self.queue.done('b')
+        self.queue.add('b', 0.0, scan_queue.Kind.SERVICES)
+        self.assertFalse(self.queue.expects('b', 9.0))
 
     def test_clear(self):
-        self.agenda.add('b', 0.0)
-        self.agenda.clear()
-        self.assertEqual([], self.agenda.take_due(9.0))
+        self.queue.add('b', 0.0)
+        self.queue.clear()
+        self.assertEqual([], self.queue.take_due(9.0))

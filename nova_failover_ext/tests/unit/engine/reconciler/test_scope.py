@@ -38,7 +38,7 @@ class Base(base.CoordinatorTestCase):
             for number in range(1, 6)]
 
     def _ask(self, **values):
-        return self.coordinator.recover(requests.Request(
+        return self.reconciler.recover(requests.Request(
             fakes.BACKEND, **values))
 
     def _stamp(self, *servers):
@@ -63,7 +63,7 @@ class AskedTest(Base):
     def test_only_what_is_asked_for(self, request, expected):
         self._hint()
         self.assertEqual([], self.sent)
-        self.assertEqual({'unsure': 5}, self._progress()['counts'])
+        self.assertEqual({'unknown': 5}, self._progress()['counts'])
         self._ask(**request)
         self.assertEqual(list(expected), self._ids())
 
@@ -198,7 +198,7 @@ class TwoBackendsTest(base.CoordinatorTestCase):
     def test_a_server_waits_for_its_other_backend(self):
         self.attachments.append(
             fakes.attachment(server=fakes.server(id='web2')))
-        self.coordinator.hint(self.OTHER, model.Hint(None, None))
+        self.reconciler.hint(self.OTHER, model.Hint(None, None))
         self._hint()
         self.assertEqual(['web2'], self._ids())
         self.moving = fakes.member(host=self.OTHER)
@@ -207,18 +207,18 @@ class TwoBackendsTest(base.CoordinatorTestCase):
         self.assertIn('server', self._ids())
 
     def test_the_servers_of_the_other_are_known(self):
-        self.coordinator.hint(self.OTHER, model.Hint(None, None))
-        roster = self.coordinator._parts.roster
-        self.assertEqual({'server'}, roster.moving(fakes.BACKEND))
-        self.assertEqual(set(), roster.moving(self.OTHER))
+        self.reconciler.hint(self.OTHER, model.Hint(None, None))
+        backends = self.reconciler._context.backends
+        self.assertEqual({'server'}, backends.moving(fakes.BACKEND))
+        self.assertEqual(set(), backends.moving(self.OTHER))
         for _ in range(14):
             self._later(5)
         # It is waited for, but not for ever.
-        self.assertEqual(set(), roster.moving(fakes.BACKEND))
+        self.assertEqual(set(), backends.moving(fakes.BACKEND))
 
     def test_both_hear_of_a_result(self):
         self.moving = fakes.member(host=self.OTHER)
-        self.coordinator.hint(self.OTHER, model.Hint(None, 'second'))
+        self.reconciler.hint(self.OTHER, model.Hint(None, 'second'))
         self._hint()
         work = fakes.work()
         work = work_items.Work(
@@ -226,5 +226,5 @@ class TwoBackendsTest(base.CoordinatorTestCase):
             (*work.parts, fakes.part(backend=self.OTHER)))
         self._end(results.Outcome.FAILED, 'no path', work=work)
         self.assertEqual(['no path', 'no path'], [
-            self.coordinator.report(name)['servers']['server']['reason']
+            self.reconciler.report(name)['servers']['server']['reason']
             for name in (fakes.BACKEND, self.OTHER)])

@@ -17,7 +17,7 @@ import testtools
 
 from nova_failover_ext.engine.reconciler import server_states
 
-Standing = server_states.Standing
+ServerState = server_states.ServerState
 
 
 class StandingsTest(testtools.TestCase):
@@ -25,38 +25,38 @@ class StandingsTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.standings = server_states.Standings()
+        self.server_states = server_states.ServerStates()
         for server_id in 'abc':
-            self.standings.set(server_id, Standing.WAITING)
+            self.server_states.set(server_id, ServerState.WAITING)
 
     def _counts(self, in_flight=0):
-        return {standing: count for standing, count
-                in self.standings.counts(in_flight).items() if count}
+        return {state: count for state, count
+                in self.server_states.counts(in_flight).items() if count}
 
     def test_every_standing_is_named(self):
-        self.assertEqual(set(Standing), set(self.standings.counts(0)))
+        self.assertEqual(set(ServerState), set(self.server_states.counts(0)))
 
     def test_what_is_in_flight_does_not_wait(self):
-        self.assertEqual({Standing.WAITING: 1, Standing.RECOVERING: 2},
+        self.assertEqual({ServerState.WAITING: 1, ServerState.RECOVERING: 2},
                          self._counts(2))
-        self.assertEqual({Standing.RECOVERING: 3}, self._counts(9))
+        self.assertEqual({ServerState.RECOVERING: 3}, self._counts(9))
 
     def test_each_server_stands_in_one_place(self):
-        self.standings.set('a', Standing.CONVERGED)
-        self.standings.set('a', Standing.CONVERGED)
-        self.assertEqual({Standing.WAITING: 2, Standing.CONVERGED: 1},
+        self.server_states.set('a', ServerState.CONVERGED)
+        self.server_states.set('a', ServerState.CONVERGED)
+        self.assertEqual({ServerState.WAITING: 2, ServerState.CONVERGED: 1},
                          self._counts())
-        self.assertEqual(2, self.standings.open())
+        self.assertEqual(2, self.server_states.open())
 
     def test_who_is_gone(self):
-        self.standings.drop('a')
-        self.standings.drop('unheard of')
-        self.assertIsNone(self.standings.get('a'))
-        self.standings.keep_only({'b', 'other'})
-        self.assertEqual({Standing.WAITING: 1}, self._counts())
+        self.server_states.drop('a')
+        self.server_states.drop('unheard of')
+        self.assertIsNone(self.server_states.get('a'))
+        self.server_states.keep_only({'b', 'other'})
+        self.assertEqual({ServerState.WAITING: 1}, self._counts())
 
     def test_superseded(self):
-        self.standings.set('a', Standing.CONVERGED)
-        self.standings.supersede()
-        self.assertEqual({Standing.CONVERGED: 1, Standing.SUPERSEDED: 2},
+        self.server_states.set('a', ServerState.CONVERGED)
+        self.server_states.supersede()
+        self.assertEqual({ServerState.CONVERGED: 1, ServerState.SUPERSEDED: 2},
                          self._counts())
