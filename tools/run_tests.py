@@ -14,8 +14,8 @@
 """Run every check and test, one after the other, and count them.
 
 For a fresh machine: all it needs is Python 3.11 or newer. tox is installed
-into ``.venv`` by the constraints of the repository, and makes what each step
-needs below ``.tox``. The last line says how many tests passed, failed and
+below ``.tox`` by the constraints of the repository, and makes there what each
+step needs. The last line says how many tests passed, failed and
 were skipped; the exit code is 0 only if none failed and all steps ran.
 """
 
@@ -34,7 +34,9 @@ import threading
 import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
-VENV = CHECKOUT / '.venv'
+#: Not .venv: tox writes a file of that name (PEP 832), to say which of its
+#: environments an editor should use.
+VENV = CHECKOUT / '.tox' / '.run_tests'
 CONSTRAINTS = CHECKOUT / 'constraints' / '2026.2.txt'
 TOOLS = ('tox', 'tox-uv')
 #: Seconds to wait for output after a step has ended.
@@ -193,7 +195,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def prepare() -> None:
-    """Install tox into ``.venv``, unless it is there as wanted.
+    """Install tox into an environment of its own, unless it is there.
 
     :raises SystemExit: if that fails
     """
