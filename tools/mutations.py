@@ -10,58 +10,110 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Breaks each step of a recovery in turn and tells which tests notice.
+"""Breaks each step of a recovery in turn and sees whether a test notices.
 
-Usage: ``python tools/mutations.py [--functional]`` in a venv that can run the
-unit tests of ``nova_failover_ext``. Each mutation is made in a copy of the
-tree. The list printed is that of ``doc/source/contributor/mutations.rst``;
-exit code 1 means that a mutation went unnoticed.
+Usage: ``tox -e mutations``, or ``python -m tools.mutations`` in any
+environment that can run the unit tests of ``nova_failover_ext`` and has mypy.
+Arguments choose steps by name. Each mutation is made in a copy of the
+packages. The last line is the kill ratio; the exit code is 1 if a mutation
+went unnoticed, and 2 if one cannot be made any more. See
+``doc/source/contributor/mutations.rst``.
 """
 
 import argparse
+import ast
+from concurrent import futures
 import dataclasses
+import os
 import pathlib
 import re
 import shutil
-import subprocess  # noqa: S404
+import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent.parent
-ATTEMPT = 'nova_failover_ext/recovery/attempt.py'
-BOUNDED = 'nova_failover_ext/recovery/bounded.py'
-COMMIT = 'nova_failover_ext/recovery/commit.py'
-PREPARE = 'nova_failover_ext/recovery/prepare.py'
-STATES = 'nova_failover_ext/recovery/states.py'
-STEPS = 'nova_failover_ext/recovery/steps.py'
-SELF = 'nova_failover_ext/recovery/startup_recovery.py'
+TOP = pathlib.Path(__file__).resolve().parent.parent
+COPIED = ('cinder_failover_hooks', 'nova_failover_ext', 'pyproject.toml')
+RECOVERY = 'nova_failover_ext/recovery'
+ATTEMPT = f'{RECOVERY}/attempt.py'
+BOUNDED = f'{RECOVERY}/bounded.py'
+COMMIT = f'{RECOVERY}/commit.py'
+LIBVIRT = f'{RECOVERY}/virt/libvirt.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
-MAPPING = 'nova_failover_ext/recovery/mapping.py'
-LIBVIRT = 'nova_failover_ext/recovery/virt/libvirt.py'
-UNIT = 'nova_failover_ext/tests/unit/compute'
-FUNCTIONAL = 'nova_failover_ext/tests/functional/compute'
+MAPPING = f'{RECOVERY}/mapping.py'
+PREPARE = f'{RECOVERY}/prepare.py'
+SELF = f'{RECOVERY}/startup_recovery.py'
+STATES = f'{RECOVERY}/states.py'
+STEPS = f'{RECOVERY}/steps.py'
+#: Seconds after which tests that a mutation makes hang are taken for failed.
+HANGS = 600
+
+_FAILED = re.compile(r'^(?:FAIL|ERROR): (\S+) \((\S+)\)', re.MULTILINE)
+_VOID = re.compile(r'^.* error: .*\[(?:attr-defined|name-defined)\]$',
+                   re.MULTILINE)
+
+
+class CannotBeMade(Exception):
+    """A mutation does not fit the code, or is none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Mutation:
-    """One way to break a recovery: text of a file, and what replaces it."""
+    """One way to break a recovery: text of a file, and what replaces it.
+
+    :ivar step: the step of a recovery that is broken
+    :ivar what: what goes wrong then
+    :ivar path: the module
+    :ivar old: text of the module
+    :ivar new: what takes its place
+    :ivar times: how often the module has the old text
+    """
 
     step: str
     what: str
     path: str
     old: str
     new: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        """Return its name."""
+        return f'{self.step}: {self.what}'
+
+    @property
+    def tests(self) -> str:
+        """Return the part of the tests that has to notice."""
+        return pathlib.PurePosixPath(self.path).parts[1]
+
+    def mutate(self, text: str) -> str:
+        """Return a module after the mutation.
+
+        :param text: the module before it
+        :raises CannotBeMade: if the old text is not there as often as it was,
+            or if the module still is the same, or is no Python
+        """
+        found = text.count(self.old)
+        if found != self.times:
+            raise CannotBeMade(
+                f'{self}: {self.path} has {self.old!r} {found} times, not '
+                f'{self.times}: write the mutation anew')
+        mutant = text.replace(self.old, self.new)
+        try:
+            same = ast.dump(ast.parse(mutant)) == ast.dump(ast.parse(text))
+        except SyntaxError as exc:
+            raise CannotBeMade(f'{self}: {exc}') from exc
+        if same:
+            raise CannotBeMade(f'{self}: it changes nothing')
+        return mutant
 
 
 MUTATIONS = (
     Mutation('ask', 'every answer counts as equal', PREPARE,
-             "record_stale = bool(truth", "record_stale = False and bool("
-             "truth"),
+             'record_stale = bool(', 'record_stale = False and bool('),
     Mutation('compare', 'every answer counts as stale', PREPARE,
-             "record_stale = bool(truth", "record_stale = True or bool("
-             "truth"),
+             'record_stale = bool(', 'record_stale = True or bool('),
     Mutation('compare', 'asked only once', PREPARE,
-             'for key in truth.differing_keys(fresh, again):',
+             'for key in staleness.differing_keys(fresh, again):',
              'for key in ():'),
     Mutation('ask', 'a mounted disk counts as free', PREPARE,
              'guest_stale and self._mounted(volume)', 'False'),
@@ -72,7 +124,7 @@ MUTATIONS = (
     Mutation('choose', 'one volume cycles, another is replaced', STATES,
              'if Way.POWER_CYCLE in chosen:', 'if False:'),
     Mutation('reach', 'never tried', ATTEMPT,
-             'self._preparation.reach(', '(lambda *args: None)('),
+             'self._preparation.reach(', '(lambda *args: None)(', times=2),
     Mutation('claim', 'no task_state', ATTEMPT,
              '        self._claim()\n', ''),
     Mutation('claim', 'never taken back', ATTEMPT,
@@ -80,12 +132,12 @@ MUTATIONS = (
     Mutation('begin', 'the place is not remembered', COMMIT,
              'item.volume.begin(place, policy)', 'pass'),
     Mutation('begin', 'the stamp stays', MAPPING,
-             'if key != truth.STAMP}', '}'),
+             'if key != staleness.STAMP}', '}'),
     Mutation('attachment_update', 'left out', STEPS,
              'if not item.attachment_stale:', 'if True:'),
     Mutation('release', 'left out', COMMIT,
              'self._parts.virt.release(self._instance, item.volume)',
-             'pass'),
+             'pass', times=2),
     Mutation('release', 'not seen to have happened', LIBVIRT,
              'if self._disk(instance, volume) is not None:', 'if False:'),
     Mutation('power_off', 'left out', COMMIT,
@@ -151,11 +203,11 @@ MUTATIONS = (
              "            if False:\n"
              "                raise exception.RecoveryFailed(step='verify'"),
     Mutation('stamp', 'left out', MAPPING,
-             'info[truth.STAMP] = stamp',
+             'info[staleness.STAMP] = stamp',
              'pass'),
     Mutation('stamp', 'before verify', COMMIT,
              '            self._steps.verify(volume, has_to_run)\n',
-             '            volume.stamp(item.active_backend_id)\n'
+             '            volume.stamp(item.stamp)\n'
              '            self._steps.verify(volume, has_to_run)\n'),
     Mutation('stamp', 'although something is left on the host', COMMIT,
              '            if problem:\n'
@@ -177,61 +229,134 @@ MUTATIONS = (
 )
 
 
-def failed_tests(tree: pathlib.Path, test_path: str) -> list[str]:
-    """Run tests in a tree; return the names of those that failed."""
-    run = subprocess.run(  # noqa: S603
-        [sys.executable, '-m', 'stestr', '--test-path', test_path,
-         '--top-dir', '.', 'run', '--concurrency', '2'],
-        cwd=tree, capture_output=True, text=True, check=False)
-    names = re.findall(r'^\{\d+\} (\S+) \[.*\.\.\. FAILED', run.stdout,
-                       re.MULTILINE)
-    if run.returncode and not names:
-        sys.exit(f'The tests could not be run:\n{run.stdout}{run.stderr}')
-    return names
+def new_tree(folder: str) -> pathlib.Path:
+    """Copy what a mutation needs into a folder."""
+    tree = pathlib.Path(folder)
+    for name in COPIED:
+        if (TOP / name).is_dir():
+            shutil.copytree(TOP / name, tree / name,
+                            ignore=shutil.ignore_patterns('__pycache__'))
+        else:
+            shutil.copy(TOP / name, tree)
+    return tree
 
 
-def caught_by(mutation: Mutation, functional: bool) -> list[str]:
-    """Make one mutation in a copy of the tree and return who noticed.
+def first_failure(tree: pathlib.Path, kind: str, part: str) -> str:
+    """Run tests until one fails.
 
+    :param tree: what to test
+    :param kind: unit or functional
+    :param part: the package below them, such as recovery
+    :returns: the name of the test that failed, or an empty string
+    :raises CannotBeMade: if the tests could not be run
+    """
+    try:
+        run = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-m', 'unittest', 'discover',
+             '--failfast', '--start-directory',
+             f'nova_failover_ext/tests/{kind}/{part}',
+             '--top-level-directory', '.'],
+            cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False, timeout=HANGS)
+    except subprocess.TimeoutExpired:
+        return f'no end after {HANGS} seconds'
+    if not run.returncode:
+        return ''
+    if not (found := _FAILED.search(run.stdout)):
+        raise CannotBeMade(f'The tests could not be run:\n{run.stdout}')
+    return found[2].removeprefix('nova_failover_ext.tests.')
+
+
+def check_names(mutation: Mutation, tree: pathlib.Path) -> None:
+    """See that a mutant uses no name that does not exist.
+
+    Such a mutant is void: it breaks because of itself, wherever it stands.
+
+    :raises CannotBeMade: if it does
+    """
+    run = subprocess.run(
+        [sys.executable, '-m', 'mypy', '--cache-dir', os.devnull,
+         '--follow-imports', 'silent', mutation.path],
+        cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False)
+    if wrong := _VOID.search(run.stdout):
+        raise CannotBeMade(f'{mutation}: {wrong[0]}')
+    if run.returncode not in (0, 1):
+        raise CannotBeMade(f'mypy could not be run:\n{run.stdout}')
+
+
+def caught_by(mutation: Mutation, functional: bool = False) -> str:
+    """Make one mutation in a copy of the packages.
+
+    :param mutation: what to do
     :param functional: run the functional tests if the unit tests are silent
+    :returns: the test that noticed first, or an empty string
+    :raises CannotBeMade: if it does not fit the code, or is void
     """
     with tempfile.TemporaryDirectory() as folder:
-        tree = pathlib.Path(folder, 'tree')
-        shutil.copytree(HERE, tree, ignore=shutil.ignore_patterns(
-            '.git', '.tox', '.venv', '.stestr'))
+        tree = new_tree(folder)
         path = tree / mutation.path
-        text = path.read_text()
-        if text.count(mutation.old) < 1:
-            sys.exit(f'{mutation.path} has no {mutation.old!r} any more')
-        path.write_text(text.replace(mutation.old, mutation.new))
-        names = failed_tests(tree, UNIT)
-        if not names and functional:
-            names = failed_tests(tree, FUNCTIONAL)
-        return names
+        path.write_text(mutation.mutate(path.read_text()))
+        check_names(mutation, tree)
+        name = first_failure(tree, 'unit', mutation.tests)
+        if not name and functional:
+            name = first_failure(tree, 'functional', mutation.tests)
+        return name
 
 
-def item(mutation: Mutation, names: list[str]) -> str:
-    """Return what the documentation says of one mutation."""
-    noticed = 'NOBODY'
-    if names:
-        module, _class, test = names[0].rsplit('.', 2)
-        noticed = f'``{module.rpartition(".")[2]}``: ``{test}``'
-    if len(names) > 1:
-        noticed += f'\n  and {len(names) - 1} more'
-    return f'* **{mutation.step}**, {mutation.what}:\n  {noticed}'
+def check_tests() -> None:
+    """See that the tests pass while nothing is broken.
+
+    :raises CannotBeMade: if they do not
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        tree = new_tree(folder)
+        for part in sorted({mutation.tests for mutation in MUTATIONS}):
+            if name := first_failure(tree, 'unit', part):
+                raise CannotBeMade(f'{name} fails without any mutation')
+
+
+def break_all(mutations: list[Mutation], functional: bool) -> int:
+    """Make mutations, as many at a time as there are processors.
+
+    :returns: how many were noticed
+    :raises CannotBeMade: if one does not fit the code, or is void
+    """
+    killed = 0
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for mutation, name in zip(mutations, pool.map(
+                lambda mutation: caught_by(mutation, functional),
+                mutations), strict=True):
+            killed += bool(name)
+            print(f'{mutation}: {name or "NOBODY NOTICES"}', flush=True)
+    return killed
 
 
 def main() -> int:
-    """Print the list; return 1 if a mutation went unnoticed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--functional', action='store_true')
-    functional = parser.parse_args().functional
-    unnoticed = 0
-    for mutation in MUTATIONS:
-        names = caught_by(mutation, functional)
-        unnoticed += not names
-        print(item(mutation, names), flush=True)
-    return int(bool(unnoticed))
+    """Print who notices what, and the kill ratio.
+
+    :returns: the exit code
+    """
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('step', nargs='*', help='only mutations of this step')
+    parser.add_argument('--functional', action='store_true',
+                        help='ask the functional tests, too, where no unit '
+                             'test notices')
+    args = parser.parse_args()
+    chosen = [mutation for mutation in MUTATIONS
+              if not args.step or mutation.step in args.step]
+    try:
+        # Before anything takes its time.
+        for mutation in MUTATIONS:
+            mutation.mutate((TOP / mutation.path).read_text())
+        check_tests()
+        killed = break_all(chosen, args.functional)
+    except CannotBeMade as exc:
+        print(f'mutations: {exc}', file=sys.stderr)
+        return 2
+    print(f'{killed} of {len(chosen)} mutations were noticed: '
+          f'{killed / max(len(chosen), 1):.0%}')
+    return int(killed < len(chosen))
 
 
 if __name__ == '__main__':
