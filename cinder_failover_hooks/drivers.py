@@ -11,12 +11,12 @@
 # under the License.
 
 
-"""What Cinder's drivers do when they fail over, as data.
+"""How Cinder's replication drivers behave in a failover, as data.
 
-Read in the drivers of Cinder 29 (``cinder/volume/drivers``); none of it was
-tried on an array. It imports neither Cinder nor Nova: the driver to test with
-(``testing``) behaves as told here, and whoever recovers volumes can say what
-to expect of a backend.
+Source: the drivers of Cinder 29 (``cinder/volume/drivers``). Nothing here was
+tried on an array. The module imports neither Cinder nor Nova. The test driver
+(``testing``) imitates the drivers listed here, and the recovery engine uses
+the table to predict what a backend will do.
 """
 
 from collections.abc import Mapping
@@ -24,115 +24,130 @@ import dataclasses
 import enum
 import types
 
+from cinder_failover_hooks import statuses
+
+
+
 @dataclasses.dataclass(frozen=True)
 class Updates:
-    """What a driver writes into the record of a volume, None for nothing.
+    """The model update of a volume that a driver returns.
 
-    Where it does not write the replication status, Cinder writes that of the
-    service.
+    A field that is None is not part of the update. Where the replication
+    status is missing, Cinder writes that of the service.
+
+    :param status: the volume status
+    :param replication_status: the replication status of the volume
     """
 
     status: str | None = None
     replication_status: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        """Return the model updates."""
+        """Return the model update with the fields that are set."""
         return {name: value for name, value in vars(self).items() if value}
 
 
 NOTHING = Updates()
-ENABLED = Updates(replication_status='enabled')
-FAILED_OVER = Updates(replication_status='failed-over')
-ERROR = Updates(status='error')
-REPLICATION_ERROR = Updates(replication_status='error')
-FAILOVER_ERROR = Updates(replication_status='failover-error')
-BOTH_ERRORS = Updates(status='error', replication_status='failover-error')
-#: Cinder has no such replication status.
-AVAILABLE = Updates(replication_status='available')
+ENABLED = Updates(replication_status=statuses.ENABLED)
+FAILED_OVER = Updates(replication_status=statuses.FAILED_OVER)
+ERROR = Updates(status=statuses.VOLUME_ERROR)
+REPLICATION_ERROR = Updates(replication_status=statuses.ERROR)
+FAILOVER_ERROR = Updates(replication_status=statuses.FAILOVER_ERROR)
+BOTH_ERRORS = Updates(status=statuses.VOLUME_ERROR,
+                      replication_status=statuses.FAILOVER_ERROR)
+AVAILABLE_AND_ENABLED = Updates(status=statuses.VOLUME_AVAILABLE,
+                                replication_status=statuses.ENABLED)
+#: Cinder has no replication status "available". Some drivers write it anyway.
+AVAILABLE = Updates(replication_status=statuses.VOLUME_AVAILABLE)
 
 
 class OldSide(enum.Enum):
-    """Whether the driver asks the site that it leaves."""
+    """Whether a failover needs an answer from the site that it leaves."""
 
-    #: it works with that site dead
+    #: The driver works while that site is down.
     NO = 'no'
-    #: it tries, and goes on without an answer
+    #: The driver contacts that site and continues without an answer.
     BEST_EFFORT = 'best effort'
-    #: a failback is refused while the primary does not answer
+    #: The driver refuses a failback while the primary does not answer.
     FAILBACK = 'for failback'
-    #: every failover fails without an answer
+    #: Every failover fails without an answer.
     YES = 'yes'
 
 
-class Landmine(enum.Enum):
-    """What may surprise whoever relies on the records after a failover."""
+class KnownIssue(enum.Enum):
+    """Driver behaviour that leaves Cinder's records or volumes unusable.
 
-    #: members of a cluster that fail back are told '' and refuse it
+    The value is the sentence that the plan shows to an operator.
+    """
+
+    #: The members get '' as the new active backend id.
     CLUSTERED_FAILBACK_REFUSED = (
         'failover_completed of a clustered failback raises '
-        'InvalidReplicationTarget: the members stay where they are, in error')
-    #: members of a cluster switch only if no target was named
+        'InvalidReplicationTarget: the members stay at the replica, in error')
+    #: The driver compares the new active backend id with its own word.
     MEMBERS_IGNORE_TARGET = (
-        'failover_completed switches only for the target "failed over", which '
-        'is what the driver calls a failover without a target')
-    #: connection_info stays, and the record of the volume as well
+        'failover_completed switches a member only for the target "failed '
+        'over", which this driver returns only if no target was requested')
+    #: Refreshing the connection does not help.
     CONNECTION_UNCHANGED = (
-        'connection_info is built of the provider_location, which is not '
-        'rewritten: a fresh one still leads to the old site')
-    #: a status that says in-use is not enough to know a volume in use
+        'connection_info comes from the provider_location, which a failover '
+        'does not change: a refreshed connection still uses the old site')
+    #: The status "in-use" therefore does not identify attached volumes.
     WRITES_STATUS = (
-        'the status of volumes is written, also of attached ones')
-    #: not one of Cinder's
+        'a failover overwrites the volume status, even of attached volumes')
+    #: See AVAILABLE.
     WRITES_AVAILABLE = (
-        'the replication status after a failback is "available", a value that '
-        'Cinder does not have')
-    #: one volume that fails makes the whole failover fail
+        'a failback sets the replication status to "available", a value that '
+        'Cinder does not define')
+    #: Cinder rejects the whole list of updates.
     UPDATE_WITHOUT_ID = (
-        'the update of a volume whose replication group is not known has no '
-        'volume_id: Cinder takes the whole failover for failed, after the '
-        'array has moved')
-    #: Cinder always passes them
+        'the update of a volume without a known replication group has no '
+        'volume_id: Cinder reports that the failover failed although the '
+        'array has failed over')
+    #: Cinder always passes groups.
     TAKES_NO_GROUPS = (
-        'failover_host takes no groups and returns two values where Cinder '
-        'wants three: every failover fails, before anything has moved')
-    #: failed volumes look as if they had come through
+        'failover_host accepts no groups and returns two values instead of '
+        'three: every failover fails before anything moves')
+    #: A volume that failed is indistinguishable from one that succeeded.
     RESULT_DISCARDED = (
-        'how single volumes came through is thrown away: failed ones look '
-        'failed over')
-    #: the way back is not replicated
+        'the result of each volume is discarded: volumes that failed are '
+        'recorded as failed over')
+    #: The way back is not replicated.
     FAILBACK_SETS_ERROR = (
-        'volumes with asynchronous replication are set to error by a '
-        'failback: an administrator has to bring them back')
-    #: the error while the primary is dead is one of Python
+        'a failback sets volumes with asynchronous replication to error: an '
+        'administrator has to restore them')
+    #: The error is a TypeError of Python.
     FAILS_WITHOUT_PRIMARY = (
-        'a debug message reads the attributes of a volume of the primary, '
-        'which is None if that does not answer')
-    #: the attachment cannot be deleted
+        'a failover fails while the primary does not answer, because a debug '
+        'message reads attributes of a volume object that is None')
+    #: The attachment cannot be deleted.
     TERMINATE_RAISES = (
-        'terminate_connection raises if it cannot unmap')
-    #: nothing but the replication status tells
+        'terminate_connection raises an error if it cannot unmap the volume')
+    #: Only the replication status shows the failure.
     ERROR_LEAVES_STATUS = (
-        'where replication cannot be broken, the volume is still in-use, only '
+        'a volume whose replication could not be broken stays in-use: only '
         'its replication status is error')
-    #: the answer to a second failover
+    #: A repeated request is not an error for this driver.
     SECOND_FAILOVER_IGNORED = (
-        'a failover of what has failed over, and a failback of what has not, '
-        'do nothing and report success')
-    #: the group has its own location
+        'a failover of a backend that has failed over, and a failback of one '
+        'that has not, do nothing and report success')
+    #: The record of the backend does not change.
     GROUP_IN_DRIVER_DATA = (
-        'where a failed-over group is, is kept in replication_driver_data of '
-        'its volumes; the backend stays')
+        'the location of a failed-over group is stored in the '
+        'replication_driver_data of its volumes, not in the record of the '
+        'backend')
 
 
-#: How most arrays are reached.
+#: The storage protocols of most arrays.
 BLOCK = frozenset(('iscsi', 'fc'))
 BLOCK_AND_NVME = BLOCK | {'nvme'}
 
 
 def plain_protocol(name: str) -> str:
-    """Return one name for the variants of a storage protocol.
+    """Return the common name for the variants of a storage protocol.
 
-    :param name: ``storage_protocol`` in capabilities
+    :param name: ``storage_protocol`` in the capabilities of a driver
+    :returns: the name in lower case: ``fc``, ``iscsi``, ``nvme``, ``nfs``, …
     """
     plain = name.strip().lower()
     if plain.startswith('nvme'):
@@ -142,26 +157,27 @@ def plain_protocol(name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Driver:
-    """What one driver does.
+    """The behaviour of one driver.
 
-    :param name: short, for instance ``rbd``
-    :param title: as people call it
-    :param module: below ``cinder.volume.drivers``
+    :param name: short name, for instance ``rbd``
+    :param title: product name
+    :param module: module below ``cinder.volume.drivers``
     :param vendor: ``vendor_name`` in its capabilities
-    :param active_active: whether it may be clustered, None if it does not say
-    :param modes: kinds of replication
-    :param changes: what differs in a fresh connection_info after a failover;
-        nothing if it is empty
-    :param old_side: whether the site that is left has to answer
-    :param groups: whether it can fail over a replication group alone
-    :param failed_over: what it writes for a volume that has failed over
-    :param failed_back: the same for a failback
-    :param failover_error: what it writes for a volume that has not
-    :param failback_error: the same for a failback
-    :param landmines: what else to know
-    :param protocols: what ``storage_protocol`` in its capabilities may be,
-        as :func:`plain_protocol` has it
-    :param proven: where a recovery after its failover was seen, '' for
+    :param active_active: whether it supports clusters, None if it does not
+        declare it
+    :param modes: supported replication modes
+    :param changes: keys of connection_info that a failover changes; empty if
+        it changes none
+    :param old_side: whether a failover needs the site that it leaves
+    :param groups: whether it can fail over a single replication group
+    :param failed_over: update of a volume that has failed over
+    :param failed_back: update of a volume that has failed back
+    :param failover_error: update of a volume that could not fail over
+    :param failback_error: update of a volume that could not fail back
+    :param known_issues: behaviour that an operator has to know about
+    :param protocols: possible values of ``storage_protocol`` in its
+        capabilities, as :func:`plain_protocol` returns them
+    :param proven: where a recovery after its failover was observed, '' for
         nowhere
     """
 
@@ -178,7 +194,7 @@ class Driver:
     failed_back: Updates = ENABLED
     failover_error: Updates = ERROR
     failback_error: Updates = ERROR
-    landmines: tuple[Landmine, ...] = ()
+    known_issues: tuple[KnownIssue, ...] = ()
     protocols: frozenset[str] = BLOCK
     proven: str = ''
 
@@ -189,15 +205,15 @@ DRIVERS: tuple[Driver, ...] = (
         ('hosts', 'ports', 'cluster_name', 'auth_username', 'secret_uuid'),
         failover_error=BOTH_ERRORS,
         failback_error=BOTH_ERRORS,
-        landmines=(Landmine.CLUSTERED_FAILBACK_REFUSED,),
+        known_issues=(KnownIssue.CLUSTERED_FAILBACK_REFUSED,),
         protocols=frozenset(('ceph',))),
     Driver(
         'pure', 'Pure FlashArray', 'pure', 'Pure Storage', True,
         ('async', 'sync', 'trisync'),
         ('target_portals', 'target_iqns', 'target_wwns', 'target_nqn'),
         groups=True, failed_back=ERROR,
-        landmines=(Landmine.FAILBACK_SETS_ERROR,
-                   Landmine.GROUP_IN_DRIVER_DATA),
+        known_issues=(KnownIssue.FAILBACK_SETS_ERROR,
+                      KnownIssue.GROUP_IN_DRIVER_DATA),
         protocols=BLOCK_AND_NVME),
     Driver(
         'pure-sync', 'Pure FlashArray with ActiveCluster', 'pure',
@@ -209,20 +225,20 @@ DRIVERS: tuple[Driver, ...] = (
         'netapp.dataontap.block_cmode', 'NetApp', True, ('async', 'sync'),
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.BEST_EFFORT,
         failover_error=REPLICATION_ERROR,
-        landmines=(Landmine.ERROR_LEAVES_STATUS,),
+        known_issues=(KnownIssue.ERROR_LEAVES_STATUS,),
         protocols=BLOCK_AND_NVME),
     Driver(
         'netapp-nfs', 'NetApp ONTAP NFS', 'netapp.dataontap.nfs_cmode',
         'NetApp', True, ('async', 'sync'), (), OldSide.BEST_EFFORT,
         failover_error=REPLICATION_ERROR,
-        landmines=(Landmine.CONNECTION_UNCHANGED,
-                   Landmine.ERROR_LEAVES_STATUS),
+        known_issues=(KnownIssue.CONNECTION_UNCHANGED,
+                      KnownIssue.ERROR_LEAVES_STATUS),
         protocols=frozenset(('nfs',))),
     Driver(
         'powermax', 'Dell PowerMax', 'dell_emc.powermax.common', 'Dell EMC',
         True, ('sync', 'async', 'metro'), ('array', 'device_id'), groups=True,
         failover_error=REPLICATION_ERROR, failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.MEMBERS_IGNORE_TARGET,),
+        known_issues=(KnownIssue.MEMBERS_IGNORE_TARGET,),
         protocols=BLOCK_AND_NVME),
     Driver(
         'powerstore', 'Dell PowerStore', 'dell_emc.powerstore.driver',
@@ -236,7 +252,7 @@ DRIVERS: tuple[Driver, ...] = (
         'Dell EMC', True, ('async',), ('scaleIO_volume_id',),
         failed_over=NOTHING, failed_back=NOTHING,
         failover_error=FAILOVER_ERROR, failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.UPDATE_WITHOUT_ID,),
+        known_issues=(KnownIssue.UPDATE_WITHOUT_ID,),
         protocols=frozenset(('scaleio', 'nvme'))),
     Driver(
         'unity', 'Dell Unity', 'dell_emc.unity.driver', 'Dell EMC', False,
@@ -247,8 +263,8 @@ DRIVERS: tuple[Driver, ...] = (
         'dell-sc', 'Dell SC', 'dell_emc.sc.storagecenter_common', 'Dell EMC',
         False, ('async', 'live volume'),
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.FAILBACK,
-        failed_back=Updates('available', 'enabled'),
-        landmines=(Landmine.WRITES_STATUS, Landmine.TERMINATE_RAISES)),
+        failed_back=AVAILABLE_AND_ENABLED,
+        known_issues=(KnownIssue.WRITES_STATUS, KnownIssue.TERMINATE_RAISES)),
     Driver(
         'vnx', 'Dell VNX', 'dell_emc.vnx.driver', 'Dell EMC', False,
         ('async', 'sync'), ('target_portals', 'target_iqns', 'target_wwn'),
@@ -260,14 +276,15 @@ DRIVERS: tuple[Driver, ...] = (
         ('target_portals', 'target_iqns', 'target_wwn'), groups=True,
         failed_back=AVAILABLE, failover_error=REPLICATION_ERROR,
         failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.WRITES_AVAILABLE,)),
+        known_issues=(KnownIssue.WRITES_AVAILABLE,)),
     Driver(
         'alletra', 'HPE Alletra MP', 'hpe.alletramp_driver',
         'Hewlett Packard Enterprise', False, ('async', 'sync'),
         ('target_portals', 'target_iqns', 'target_wwn'), groups=True,
         failed_over=NOTHING, failed_back=AVAILABLE, failover_error=NOTHING,
         failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.RESULT_DISCARDED, Landmine.WRITES_AVAILABLE),
+        known_issues=(KnownIssue.RESULT_DISCARDED,
+                      KnownIssue.WRITES_AVAILABLE),
         protocols=BLOCK_AND_NVME),
     Driver(
         'svf', 'IBM Spectrum Virtualize',
@@ -276,27 +293,27 @@ DRIVERS: tuple[Driver, ...] = (
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.FAILBACK,
         groups=True,
         failover_error=BOTH_ERRORS,
-        failback_error=Updates('error', 'error')),
+        failback_error=Updates(statuses.VOLUME_ERROR, statuses.ERROR)),
     Driver(
         'ds8k', 'IBM DS8000', 'ibm.ibm_storage.ds8k_proxy', 'IBM', False,
         ('sync',), ('target_wwn',), groups=True,
-        landmines=(Landmine.SECOND_FAILOVER_IGNORED,),
+        known_issues=(KnownIssue.SECOND_FAILOVER_IGNORED,),
         protocols=frozenset(('fc',))),
     Driver(
         'xiv', 'IBM XIV and FlashSystem A9000',
         'ibm.ibm_storage.xiv_proxy', 'IBM', False, ('sync', 'async'),
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.YES,
         groups=True,
-        failed_over=Updates('failed-over'),
-        failed_back=Updates('available'),
-        landmines=(Landmine.WRITES_STATUS,
-                   Landmine.SECOND_FAILOVER_IGNORED)),
+        failed_over=Updates(statuses.FAILED_OVER),
+        failed_back=Updates(statuses.VOLUME_AVAILABLE),
+        known_issues=(KnownIssue.WRITES_STATUS,
+                      KnownIssue.SECOND_FAILOVER_IGNORED)),
     Driver(
         'huawei', 'Huawei OceanStor', 'huawei.common', 'Huawei', False,
         ('sync', 'async'), ('target_portals', 'target_iqns', 'target_wwn'),
         OldSide.FAILBACK, failed_back=AVAILABLE,
         failover_error=REPLICATION_ERROR, failback_error=REPLICATION_ERROR,
-        landmines=(Landmine.WRITES_AVAILABLE,)),
+        known_issues=(KnownIssue.WRITES_AVAILABLE,)),
     Driver(
         'hitachi', 'Hitachi VSP', 'hitachi.hbsd_replication', 'Hitachi', None,
         ('async', 'gad'), ('target_portals', 'target_iqns', 'target_wwn'),
@@ -306,24 +323,24 @@ DRIVERS: tuple[Driver, ...] = (
         'solidfire', 'NetApp SolidFire', 'solidfire', 'SolidFire Inc', True,
         ('sync', 'async'),
         ('target_portal', 'target_iqn', 'auth_username', 'auth_password'),
-        OldSide.YES, landmines=(Landmine.FAILS_WITHOUT_PRIMARY,),
+        OldSide.YES, known_issues=(KnownIssue.FAILS_WITHOUT_PRIMARY,),
         protocols=frozenset(('iscsi',))),
     Driver(
         'inspur', 'Inspur InStorage', 'inspur.instorage.instorage_common',
         'Inspur', False, ('sync', 'async'),
         ('target_portals', 'target_iqns', 'target_wwn'), OldSide.FAILBACK,
-        landmines=(Landmine.TAKES_NO_GROUPS,)),
+        known_issues=(KnownIssue.TAKES_NO_GROUPS,)),
 )
 
-#: What is used to prove recovery: it behaves like any of the others.
+#: The test driver. It can imitate any of the others.
 TESTING = Driver(
-    'testing', 'The driver to test with', 'cinder_failover_hooks.testing',
+    'testing', 'The test driver', 'cinder_failover_hooks.testing',
     'Open Source', True, ('async', 'sync'), ('device_path',),
     protocols=frozenset(('file',)), proven='the little cloud')
 
-#: Every driver that can be recognised.
+#: Every driver that the engine recognises.
 KNOWN: tuple[Driver, ...] = (*DRIVERS, TESTING)
 
-#: The same by name, but for the one to test with.
+#: The drivers of Cinder by their short names.
 BY_NAME: Mapping[str, Driver] = types.MappingProxyType(
     {driver.name: driver for driver in DRIVERS})

@@ -9,7 +9,8 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """A replicated backend without an array, for tests and demonstrations.
 
-Nothing in here is for production.
+This package is not for production.
 """

@@ -9,14 +9,15 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""A Cinder driver for a replicated backend that is made of two folders.
+
+"""The test driver of Cinder: a replicated backend made of folders.
 
 Each pool is a "site". A volume whose type has
-``replication_enabled='<is> True'`` is a file at both; the mark in its last
-sector tells a guest which of them it reads. Somebody else copies a guest's
-writes from the active site to the other one (in the little cloud the file
-systems below the pools do); the driver says by ``file_replication_path``
-what to copy, and copies back what was missed when it fails back.
+``replication_enabled='<is> True'`` is a file at every site. The mark in its
+last sector shows a guest from which site it reads. The driver does not copy
+the writes of a guest to the other sites; in the little cloud the file systems
+below the pools do. The driver writes to ``file_replication_path`` which site
+is active, and copies missed writes when it fails back.
 """
 
 import pathlib
@@ -32,6 +33,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from cinder_failover_hooks import drivers
+from cinder_failover_hooks import statuses
 from cinder_failover_hooks.testing import loops
 from cinder_failover_hooks.testing import options
 from cinder_failover_hooks.testing import pool
@@ -44,7 +46,7 @@ LOG = logging.getLogger(__name__)
 
 @interface.volumedriver
 class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
-    """Volumes as files in folders, replicated, and able to fail over."""
+    """A driver with files as volumes that replicates and fails over."""
 
     VERSION = '1.0.0'
     CI_WIKI_NAME = 'none'
@@ -54,35 +56,32 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
                  **kwargs: Any) -> None:
         """Read the options.
 
-        :param active_backend_id: where the backend has failed over to
+        :param active_backend_id: the active site, None for the primary
         """
         super().__init__(*args, **kwargs)
         self.configuration.append_config_values(options.OPTS)
         self.active_backend_id = active_backend_id or None
         self.pools: dict[str, pool.Pool] = {}
-        self.wanted = script.Script(self.configuration.file_control_path)
+        self.test_script = script.Script(self.configuration.file_control_path)
 
     @classmethod
     def get_driver_options(cls) -> list[cfg.Opt]:
-        """The options of this driver.
-
-        :returns: a list of options
-        """
+        """Return the options of this driver."""
         return options.OPTS
 
     def do_setup(self, context: Any) -> None:
-        """Find the pools: the own one, and one per replication device."""
+        """Find the pools of the primary and of the replication devices."""
         conf = self.configuration
-        self.pools = {replication.FAILBACK: pool.Pool(
+        self.pools = {statuses.PRIMARY: pool.Pool(
             conf.file_site_name, conf.file_pool_path)}
         for device in conf.safe_get('replication_device') or []:
             self.pools[device['backend_id']] = pool.Pool(
                 device.get('site', device['backend_id']), device['path'])
 
     def check_for_setup_error(self) -> None:
-        """Nothing can be wrong but the path of the pool.
+        """Check the path of the pool.
 
-        :raises exception.VolumeBackendAPIException: when it is not set
+        :raises exception.VolumeBackendAPIException: the path is not set
         """
         if not self.configuration.file_pool_path:
             raise exception.VolumeBackendAPIException(
@@ -91,13 +90,13 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
     # Helpers
 
     def _is_replicated(self, volume: Any) -> bool:
-        """Whether a volume's type asks for replication."""
+        """Return whether the type of a volume requests replication."""
         specs = volume.volume_type.extra_specs if volume.volume_type else {}
         return bool(self._targets) and volume_utils.is_replicated_spec(
             specs or {})
 
     def _pools_of(self, volume: Any) -> list[pool.Pool]:
-        """The pools that hold a volume, the one that it is used at first."""
+        """Return the pools with a volume, the one of its site first."""
         here = self._site_of(volume)
         if not self._is_replicated(volume):
             return [here]
@@ -105,16 +104,16 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
                         if each is not here)]
 
     def _path(self, volume: Any) -> pathlib.Path:
-        """The file of a volume at the site that it is used at."""
+        """Return the file of a volume at its site."""
         return self._site_of(volume).path(volume.name)
 
     def _release(self, path: pathlib.Path) -> None:
-        """Remove loop devices over a file, where there may be any."""
+        """Remove the loop devices of a file if the driver uses them."""
         if self.configuration.file_connection_type == 'local':
             loops.release(path)
 
     def _publish(self, volume: Any, size: int) -> dict[str, Any]:
-        """Give a volume that was filled at the active site its final form.
+        """Replicate a volume that was filled at the active site.
 
         :param volume: the volume
         :param size: its size in GiB
@@ -134,7 +133,7 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     def _copy_here(self, site: pool.Pool, source: str,
                    volume: Any) -> dict[str, Any]:
-        """Fill a volume from a file of a site."""
+        """Fill a volume from a file at a site."""
         origin, target = site.path(source), self._site_of(volume)
         size = max(1, origin.stat().st_size // pool.GIB)
         target.make(volume.name, size)
@@ -145,7 +144,7 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     @replication.scripted
     def create_volume(self, volume: Any) -> dict[str, Any]:
-        """Make an empty volume.
+        """Create an empty volume.
 
         :param volume: the volume
         :returns: the model update
@@ -154,7 +153,7 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     @replication.scripted
     def delete_volume(self, volume: Any) -> None:
-        """Remove a volume from each site that can be reached.
+        """Delete a volume at each site that answers.
 
         :param volume: the volume
         """
@@ -163,19 +162,19 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
             self._release(each.path(volume.name))
             try:
                 each.remove(volume.name)
-            except OSError as error:
-                LOG.warning('Volume %s stays at %s: %s', volume.name,
-                            each.name, error)
+            except OSError as exc:
+                LOG.warning('Could not delete volume %s at %s: %s',
+                            volume.name, each.name, exc)
 
     @replication.scripted
     def create_cloned_volume(self, volume: Any,
                              src_vref: Any) -> dict[str, Any]:
-        """Make a volume from another one."""
+        """Create a volume from another one."""
         return self._copy_here(self._site_of(src_vref), src_vref.name, volume)
 
     @replication.scripted
     def create_snapshot(self, snapshot: Any) -> None:
-        """Make a snapshot, a copy at the site of its volume."""
+        """Create a snapshot: a copy at the site of its volume."""
         here = self._site_of(snapshot.volume)
         here.make(snapshot.name, snapshot.volume_size)
         sparse.copy(here.path(snapshot.volume_name),
@@ -183,26 +182,26 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     @replication.scripted
     def delete_snapshot(self, snapshot: Any) -> None:
-        """Remove a snapshot."""
+        """Delete a snapshot."""
         self._site_of(snapshot.volume).remove(snapshot.name)
 
     @replication.scripted
     def create_volume_from_snapshot(self, volume: Any,
                                     snapshot: Any) -> dict[str, Any]:
-        """Make a volume from a snapshot."""
+        """Create a volume from a snapshot."""
         return self._copy_here(self._site_of(snapshot.volume), snapshot.name,
                                volume)
 
     @replication.scripted
     def extend_volume(self, volume: Any, new_size: int) -> None:
-        """Make a volume larger at each site."""
+        """Extend a volume at each site."""
         for each in self._pools_of(volume):
             each.make(volume.name, new_size)
 
     def copy_image_to_volume(self, context: Any, volume: Any,
                              image_service: Any, image_id: str,
                              disable_sparse: bool = False) -> dict[str, Any]:
-        """Fill a volume from an image, at each site."""
+        """Fill a volume from an image at each site."""
         image_utils.fetch_to_raw(
             context, image_service, image_id, str(self._path(volume)),
             self.configuration.volume_dd_blocksize, size=volume.size,
@@ -211,7 +210,7 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     def copy_volume_to_image(self, context: Any, volume: Any,
                              image_service: Any, image_meta: Any) -> None:
-        """Make an image from a volume."""
+        """Create an image from a volume."""
         volume_utils.upload_volume(
             context, image_service, image_meta, str(self._path(volume)),
             volume, run_as_root=False)
@@ -220,19 +219,19 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
 
     @replication.scripted
     def ensure_export(self, context: Any, volume: Any) -> None:
-        """Nothing to export: the host sees the folder."""
+        """Do nothing: the host has access to the folder."""
 
     @replication.scripted
     def create_export(self, context: Any, volume: Any, connector: Any) -> None:
-        """Nothing to export: the host sees the folder."""
+        """Do nothing: the host has access to the folder."""
 
     @replication.scripted
     def remove_export(self, context: Any, volume: Any) -> None:
-        """Remove what other sites' connections left behind."""
+        """Remove the loop devices at the other sites."""
         self._release_others(volume)
 
     def _release_others(self, volume: Any) -> None:
-        """Remove loop devices over the sites that it is not used at."""
+        """Remove the loop devices of a volume at its inactive sites."""
         here = self._site_of(volume)
         for each in self.pools.values():
             if each is not here:
@@ -241,15 +240,17 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
     @replication.scripted
     def initialize_connection(self, volume: Any,
                               connector: Any) -> dict[str, Any]:
-        """Say how the active site's file is reached; may be asked often.
+        """Return the connection to the file at the active site.
+
+        Repeated calls are safe.
 
         :param volume: the volume
-        :param connector: of the host that wants to connect
+        :param connector: the connector of the host
         :returns: connection_info
         """
         path = self._path(volume)
-        if not self.wanted.behaviour().changes:
-            path = self.pools[replication.FAILBACK].path(volume.name)
+        if not self.test_script.behaviour().changes:
+            path = self.pools[statuses.PRIMARY].path(volume.name)
         kind = self.configuration.file_connection_type
         if kind == 'local':
             self._release_others(volume)
@@ -264,15 +265,15 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
     @replication.scripted
     def terminate_connection(self, volume: Any, connector: Any,
                              **kwargs: Any) -> None:
-        """Take the connection down; nothing of a dead site is touched.
+        """Remove the connection without access to the files.
 
         :param volume: the volume
-        :param connector: of the host that was connected
-        :raises exception.VolumeBackendAPIException: where a driver would that
-            cannot unmap
+        :param connector: the connector of the host
+        :raises exception.VolumeBackendAPIException: the imitated driver raises
+            it because it cannot unmap the volume
         """
-        if drivers.Landmine.TERMINATE_RAISES in (
-                self.wanted.behaviour().landmines) and not all(
+        if drivers.KnownIssue.TERMINATE_RAISES in (
+                self.test_script.behaviour().known_issues) and not all(
                     each.answers() for each in self._pools_of(volume)):
             raise exception.VolumeBackendAPIException(
                 data=f'{volume.name} cannot be unmapped')
@@ -280,7 +281,7 @@ class ReplicatedFileDriver(replication.Replication, driver.VolumeDriver):
             self._release(each.path(volume.name))
 
     def _update_volume_stats(self) -> None:
-        """Tell the scheduler about the backend."""
+        """Update the capabilities of the backend."""
         self._stats = {
             'volume_backend_name':
                 self.configuration.safe_get('volume_backend_name'),

@@ -9,7 +9,8 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Loop devices over volume files; made and removed by path, repeatably."""
+
+"""Loop devices of volume files. Repeated calls are safe."""
 
 import json
 import pathlib
@@ -19,10 +20,10 @@ from oslo_concurrency import processutils
 
 
 def find(path: pathlib.Path) -> list[str]:
-    """The loop devices over a file.
+    """Return the loop devices of a file.
 
-    The list of all is asked for, because asking for one file would open it,
-    and it may be at a site that is lost.
+    losetup lists all devices, because it would open a file that is given to
+    it, and the file may be at a site that does not answer.
 
     :param path: the file
     :returns: device paths
@@ -35,7 +36,7 @@ def find(path: pathlib.Path) -> list[str]:
 
 @lockutils.synchronized('little-loops', external=False)
 def ensure(path: pathlib.Path) -> str:
-    """The loop device of a file, made if there is none.
+    """Return the loop device of a file; create one if there is none.
 
     :param path: the file
     :returns: the device path
@@ -49,7 +50,7 @@ def ensure(path: pathlib.Path) -> str:
 
 
 def release(path: pathlib.Path) -> None:
-    """Remove a file's loop devices; one in use goes once it is closed.
+    """Remove the loop devices of a file. Open devices go when they are closed.
 
     :param path: the file
     """

@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A public test fixture for those who listen to failover notifications.
+"""A public fixture for tests of a listener to failover notifications.
 
-It imports neither Cinder nor Nova, and needs the ``fixtures`` library::
+The module imports neither Cinder nor Nova. It needs the library ``fixtures``::
 
-    listener = self.useFixture(
-        fixture.FailoverNotifications(CONF, transport_url='fake:/'))
+    listener = self.useFixture(notifications_fixture.FailoverNotifications(
+        CONF, transport_url='fake:/'))
     ...
     [end] = listener.wait_for(notifications.END)
     self.assertTrue(end.payload.last)
@@ -34,19 +34,19 @@ import oslo_messaging
 from cinder_failover_hooks import notifications
 from cinder_failover_hooks import objects
 
-#: Seconds after which waiting for a notification fails a test.
+#: Seconds after which a test stops waiting and fails.
 TIMEOUT = 30
 
 
 @dataclasses.dataclass(frozen=True)
 class Received:
-    """A notification as it came in.
+    """A received notification.
 
     :param event_type: one of the event types of ``notifications``
     :param publisher_id: ``volume.host@backend``
     :param priority: ``info`` or ``error``
-    :param primitive: the payload as it was on the bus
-    :param payload: the payload read
+    :param primitive: the payload as received
+    :param payload: the payload as an object
     :param sent_at: when it was sent, by the clock of the sender
     """
 
@@ -59,13 +59,13 @@ class Received:
 
 
 class FailoverNotifications(fixtures.Fixture):
-    """Listens to failover notifications and keeps them.
+    """Listens to failover notifications and stores them.
 
-    :param conf: configuration whose notification transport is used
-    :param topics: topics to listen to
-    :param transport_url: replaces the one of the configuration
-    :param on_received: called with each notification before it is kept,
-        for instance to look at the database at that moment
+    :param conf: configuration of the notification transport
+    :param topics: topics to listen on
+    :param transport_url: URL to use instead of the configured one
+    :param on_received: function that is called with each notification before
+        it is stored, for instance to read the database at that moment
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
@@ -79,8 +79,8 @@ class FailoverNotifications(fixtures.Fixture):
         self._transport_url = transport_url
         self._on_received = on_received
         self._changed = threading.Condition()
-        #: everything received so far, in the order in which it was sent:
-        #: the listener's threads may overtake each other
+        #: all notifications received, ordered by the time of sending
+        #: because the threads of the listener may receive them out of order
         self.received: list[Received] = []
 
     def _setUp(self) -> None:
@@ -97,16 +97,16 @@ class FailoverNotifications(fixtures.Fixture):
 
     def info(self, context: Any, publisher_id: str, event_type: str,
              payload: Any, metadata: dict[str, Any]) -> None:
-        """Keep a notification of info priority; oslo.messaging calls it."""
-        self._keep('info', publisher_id, event_type, payload, metadata)
+        """Store a notification of priority info for oslo.messaging."""
+        self._store('info', publisher_id, event_type, payload, metadata)
 
     def error(self, context: Any, publisher_id: str, event_type: str,
               payload: Any, metadata: dict[str, Any]) -> None:
-        """Keep a notification of error priority; oslo.messaging calls it."""
-        self._keep('error', publisher_id, event_type, payload, metadata)
+        """Store a notification of priority error for oslo.messaging."""
+        self._store('error', publisher_id, event_type, payload, metadata)
 
     def of(self, event_type: str) -> list[Received]:
-        """Return what was received so far of an event type.
+        """Return the notifications received with an event type.
 
         :param event_type: one of the event types of ``notifications``
         """
@@ -115,23 +115,25 @@ class FailoverNotifications(fixtures.Fixture):
 
     def wait_for(self, event_type: str, count: int = 1,
                  timeout: float = TIMEOUT) -> list[Received]:
-        """Wait until so many notifications of an event type have come.
+        """Wait for a number of notifications with an event type.
 
         :param event_type: one of the event types of ``notifications``
-        :param count: how many, of any backend, since the fixture was used
+        :param count: number of notifications of all backends since the
+            fixture was set up
         :param timeout: seconds
-        :returns: those received, at least ``count``
-        :raises TimeoutError: they did not come; says what came instead
+        :returns: the notifications received, at least ``count``
+        :raises TimeoutError: fewer notifications were received; the text
+            lists the event types of those received
         """
         with self._changed:
             if not self._changed.wait_for(
                     lambda: len(self.of(event_type)) >= count, timeout):
-                raise TimeoutError('%d of %s did not come, but %s' % (
+                raise TimeoutError('Waited for %d of %s, received %s' % (
                     count, event_type,
                     [one.event_type for one in self.received]))
             return self.of(event_type)
 
-    def _keep(self, priority: str, publisher_id: str, event_type: str,
+    def _store(self, priority: str, publisher_id: str, event_type: str,
               primitive: dict[str, Any], metadata: dict[str, Any]) -> None:
         received = Received(
             event_type, publisher_id, priority, primitive,

@@ -9,53 +9,55 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Options of the replicated test backend, all per backend section."""
+
+"""The options of the test driver, in the section of the backend."""
 
 from oslo_config import cfg
 
 OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         'file_pool_path',
-        help='Folder of the volumes of the site that is primary.'),
+        help='Folder of the volumes at the primary site.'),
     cfg.StrOpt(
         'file_site_name',
         default='primary',
-        help='What the site of file_pool_path is called in the mark at the '
-             'end of each volume, and in file_replication_path.'),
+        help='Name of the primary site in the mark at the end of each volume '
+             'and in file_replication_path.'),
     cfg.StrOpt(
         'file_replication_path',
-        help='Folder in which the driver keeps one file per replicated '
-             'volume; its content is the site that is active. Whoever '
-             'replicates the writes reads it. Unset: nobody replicates.'),
+        help='Folder with one file per replicated volume. The driver writes '
+             'the name of the active site into the file, for the program '
+             'that replicates the writes. Unset: the driver writes no file.'),
     cfg.StrOpt(
         'file_replication_mode',
         default='async',
-        choices=[('sync', 'a write is done when it is done at each site'),
-                 ('async', 'the other sites lag behind')],
-        help='What the backend says of its replication. Whoever copies the '
-             'writes has to keep to it.'),
+        choices=[('sync', 'a write completes when every site has it'),
+                 ('async', 'the other sites receive writes later')],
+        help='Replication mode in the capabilities of the backend. The '
+             'program that replicates the writes has to implement it.'),
     cfg.StrOpt(
         'file_control_path',
-        help='Folder for tests to reach into the driver, see '
-             'cinder_failover_hooks.testing.script. Besides, a failover takes '
-             'as many seconds as the file failover-delay in it says, and '
-             'makes a file failing-over for as long. Unset: no such thing.'),
+        help='Folder with the instructions of a test, see '
+             'cinder_failover_hooks.testing.script. If it has a file '
+             'failover-delay, a failover takes the number of seconds in that '
+             'file. During this time a file failing-over exists. Unset: the '
+             'driver has no instructions.'),
     cfg.StrOpt(
         'file_connection_type',
         default='gpfs',
         choices=[('gpfs', 'a plain file'), ('local', 'a loop device')],
-        help='The volume type that Nova is given.'),
+        help='The driver_volume_type of each connection_info.'),
     cfg.StrOpt(
         'file_auth_password',
         secret=True,
-        help='A secret to put into each connection_info, for tests that '
-             'look for leaks.'),
+        help='A secret in each connection_info, for tests that search for '
+             'leaked secrets.'),
 ]
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """The options, for the generator of configuration references.
+    """Return the options for the configuration generator.
 
-    :returns: pairs of group and options
+    :returns: pairs of a group and its options
     """
     return [('backend_defaults', OPTS)]

@@ -9,7 +9,8 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""The files of one site: each volume ends with a mark of its site."""
+
+"""The files of one site. Each volume ends with a mark of its site."""
 
 import os
 import pathlib
@@ -22,24 +23,24 @@ class Pool:
     """A folder of volume files.
 
     :ivar name: name of the site
-    :ivar folder: where its files are
+    :ivar folder: folder of its files
     """
 
     def __init__(self, name: str, folder: str) -> None:
-        """Only remembers.
+        """Store the name and the folder.
 
         :param name: name of the site
-        :param folder: where its files are
+        :param folder: folder of its files
         """
         self.name = name
         self.folder = pathlib.Path(folder)
 
     def path(self, filename: str) -> pathlib.Path:
-        """The file of a volume or snapshot at this site."""
+        """Return the file of a volume or snapshot at this site."""
         return self.folder / filename
 
     def answers(self) -> bool:
-        """Whether the site can be reached."""
+        """Return whether the site answers."""
         try:
             os.listdir(self.folder)
         except OSError:
@@ -47,11 +48,11 @@ class Pool:
         return True
 
     def make(self, filename: str, gigabytes: int) -> None:
-        """Make an empty volume, or change the size of one, and mark it.
+        """Create an empty volume or resize an existing one, and mark it.
 
         :param filename: name of the file
         :param gigabytes: its size
-        :raises OSError: when the site cannot be reached
+        :raises OSError: the site does not answer
         """
         path = self.path(filename)
         with open(path, 'r+b' if path.exists() else 'w+b') as file:
@@ -63,7 +64,7 @@ class Pool:
 
     @staticmethod
     def _wipe_mark(descriptor: int, offset: int) -> None:
-        """Remove the mark that an extended volume keeps in its middle."""
+        """Remove the old mark in the middle of an extended volume."""
         if os.pread(descriptor, 5, offset) == b'site=':
             os.pwrite(descriptor, bytes(MARK), offset)
 
@@ -71,7 +72,7 @@ class Pool:
         """Write the site's mark into the last sector.
 
         :param filename: name of the file
-        :raises OSError: when the site cannot be reached
+        :raises OSError: the site does not answer
         """
         text = f'site={self.name} volume={filename}\n'.encode()
         with open(self.path(filename), 'r+b') as file:
@@ -79,9 +80,9 @@ class Pool:
             file.write(text.ljust(MARK, b'\0'))
 
     def remove(self, filename: str) -> None:
-        """Remove a file, if it is there.
+        """Remove a file if it exists.
 
         :param filename: name of the file
-        :raises OSError: when the site cannot be reached
+        :raises OSError: the site does not answer
         """
         self.path(filename).unlink(missing_ok=True)

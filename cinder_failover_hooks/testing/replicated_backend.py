@@ -10,21 +10,21 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""A replicated backend for tests on Cinder's functional test base.
 
-"""A replicated backend for tests on Cinder's functional harness.
+The fixture creates the folders of the sites and configures the test driver. A
+test controls the driver through the fixture::
 
-The fixture makes the folders of the sites, configures the driver, and lets a
-test say what the driver does::
-
-    backend = self.useFixture(fixture.ReplicatedBackend(CONF))
+    backend = self.useFixture(replicated_backend.ReplicatedBackend(CONF))
     self.volume = self.start_service('volume')
     ...
     backend.fail('failover_host', 'cinder.exception.UnableToFailOver')
     with backend.held('failover'):
         ...
 
-It imports neither Cinder nor Nova, but Cinder's volume manager must have been
-imported before it is used, for that registers the options it sets.
+The module imports neither Cinder nor Nova. A test has to import Cinder's
+volume manager before it uses the fixture, because the manager registers the
+options that the fixture sets.
 """
 
 from collections.abc import Callable
@@ -38,13 +38,13 @@ import fixtures
 from oslo_config import cfg
 import tenacity
 
+from cinder_failover_hooks import statuses
 from cinder_failover_hooks.testing import options
 from cinder_failover_hooks.testing import pool
 from cinder_failover_hooks.testing import script
 
 DRIVER = 'cinder_failover_hooks.testing.driver.ReplicatedFileDriver'
-PRIMARY = 'default'
-#: Seconds after which waiting fails a test.
+#: Seconds after which a test stops waiting and fails.
 TIMEOUT = 30
 
 
@@ -52,11 +52,11 @@ def wait_until(what: str, condition: Callable[[], Any],
                timeout: float = TIMEOUT) -> Any:
     """Wait until a condition holds.
 
-    :param what: says in the error what did not come true
-    :param condition: called until it returns something true
+    :param what: description of the condition for the error
+    :param condition: function that is called until its result is true
     :param timeout: seconds
-    :returns: what it returned
-    :raises TimeoutError: it did not come true
+    :returns: the result of the function
+    :raises TimeoutError: the condition did not hold in this time
     """
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda found: not found),
@@ -69,12 +69,12 @@ def wait_until(what: str, condition: Callable[[], Any],
 
 
 class ReplicatedBackend(fixtures.Fixture):
-    """Sites in folders, and a driver over them that fails over.
+    """The test driver with a folder for each site.
 
     :param conf: configuration of the volume service
-    :param group: its group with the options of the backend
+    :param group: group with the options of the backend
     :param targets: backend ids of the replication devices
-    :param mode: ``sync`` or ``async``; what :meth:`write` keeps to
+    :param mode: ``sync`` or ``async``; see :meth:`write`
     """
 
     def __init__(self, conf: cfg.ConfigOpts, group: str = 'backend_defaults',
@@ -85,21 +85,21 @@ class ReplicatedBackend(fixtures.Fixture):
         self._group = group
         self._mode = mode
         self._targets = targets
-        #: the sites by their backend id, the primary is ``default``
+        #: the sites by backend id, ``default`` for the primary
         self.sites: dict[str, pool.Pool] = {}
-        #: what the driver does; see ``testing.script``
+        #: the instructions to the driver; see ``testing.script``
         self.script = script.Script(None)
-        #: writes that have not come to the other sites: volume, offset, data
+        #: writes that are not replicated yet: volume, offset, data
         self.lag: list[tuple[str, int, bytes]] = []
 
     def _setUp(self) -> None:
         self._folder = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
-        for name in (PRIMARY, *self._targets):
+        for name in (statuses.PRIMARY, *self._targets):
             folder = self._folder / 'sites' / name
             folder.mkdir(parents=True)
             self.sites[name] = pool.Pool(
-                'primary' if name == PRIMARY else name, str(folder))
+                'primary' if name == statuses.PRIMARY else name, str(folder))
         self._active = self._folder / 'replication'
         self._active.mkdir()
         self.script = script.Script(self._folder / 'control')
@@ -111,7 +111,7 @@ class ReplicatedBackend(fixtures.Fixture):
         self._conf.register_opts(options.OPTS, group=self._group)
         for name, value in {
                 'volume_driver': DRIVER,
-                'file_pool_path': str(self.sites[PRIMARY].folder),
+                'file_pool_path': str(self.sites[statuses.PRIMARY].folder),
                 'file_replication_path': str(self._active),
                 'file_replication_mode': self._mode,
                 'file_control_path': str(self._folder / 'control'),
@@ -121,14 +121,14 @@ class ReplicatedBackend(fixtures.Fixture):
             self._conf.set_override(name, value, group=self._group)
             self.addCleanup(self._conf.clear_override, name, self._group)
 
-    # What the driver does
+    # Instructions to the driver
 
     def fail(self, call: str, error: str = '', **kwargs: Any) -> None:
-        """Let a call of the driver fail, once unless told otherwise.
+        """Make a call of the driver fail, by default once.
 
         :param call: name of the method
-        :param error: class of the error, with its module
-        :param kwargs: more of ``script.Fault``
+        :param error: class of the error with its module
+        :param kwargs: other fields of ``script.Fault``
         """
         if error:
             kwargs['error'] = error
@@ -136,10 +136,10 @@ class ReplicatedBackend(fixtures.Fixture):
 
     @contextlib.contextmanager
     def held(self, call: str) -> Iterator[None]:
-        """Hold the next call of a method for the time of a ``with`` block.
+        """Hold the calls of a method during a ``with`` block.
 
-        :param call: name of the method; :meth:`wait_for_call` tells when it
-            has come
+        :param call: name of the method; :meth:`wait_for_call` waits until a
+            call is held
         """
         self.script.hold(call)
         try:
@@ -148,10 +148,10 @@ class ReplicatedBackend(fixtures.Fixture):
             self.script.release(call)
 
     def wait_for_call(self, call: str) -> None:
-        """Wait until a call that is held has come.
+        """Wait until a call is held.
 
         :param call: name of the method
-        :raises TimeoutError: it has not come
+        :raises TimeoutError: there was no such call
         """
         wait_until('a call of %s' % call,
                    lambda: self.script.is_waiting(call))
@@ -159,14 +159,14 @@ class ReplicatedBackend(fixtures.Fixture):
     # The sites
 
     def lose(self, site: str) -> None:
-        """Let a site not answer any more.
+        """Make a site unavailable.
 
         :param site: its backend id
         """
         os.rename(self.sites[site].folder, self._lost(site))
 
     def restore(self, site: str) -> None:
-        """Let a site answer again.
+        """Make a site available again.
 
         :param site: its backend id
         """
@@ -175,23 +175,24 @@ class ReplicatedBackend(fixtures.Fixture):
     def _lost(self, site: str) -> pathlib.Path:
         return self._folder / ('lost-%s' % site)
 
-    # What a server does with a volume
+    # The input and output of a server
 
     def site_of(self, volume_id: str) -> str:
-        """Return from which site a volume is replicated, by its name.
+        """Return the name of the active site of a volume.
 
         :param volume_id: id of a replicated volume
         """
         return (self._active / ('volume-%s' % volume_id)).read_text()
 
     def write(self, volume_id: str, data: bytes, offset: int = 0) -> None:
-        """Write to a replicated volume, where it is active.
+        """Write to a replicated volume at its active site.
 
-        The other sites have it at once, or when :meth:`replicate` is called.
+        In the mode ``sync`` the other sites receive the data immediately, in
+        the mode ``async`` when :meth:`replicate` is called.
 
         :param volume_id: id of the volume
-        :param data: what to write
-        :param offset: where
+        :param data: the data
+        :param offset: offset in bytes
         """
         name = 'volume-%s' % volume_id
         self._write(self._site(self.site_of(volume_id)), name, data, offset)
@@ -200,7 +201,7 @@ class ReplicatedBackend(fixtures.Fixture):
             self.replicate()
 
     def replicate(self) -> None:
-        """Let the other sites catch up."""
+        """Replicate all writes to the other sites."""
         while self.lag:
             volume_id, offset, data = self.lag.pop(0)
             for each in self.sites.values():
@@ -213,8 +214,8 @@ class ReplicatedBackend(fixtures.Fixture):
 
         :param volume_id: id of the volume
         :param site: backend id of the site
-        :param size: how much
-        :param offset: where
+        :param size: number of bytes
+        :param offset: offset in bytes
         """
         path = self.sites[site].path('volume-%s' % volume_id)
         with open(path, 'rb') as file:

@@ -10,11 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""The replication part of the test driver.
 
-"""What the driver to test with does when it fails over.
-
-The folders that hold the replicas are the array; what is told to Cinder
-follows ``drivers``, for one of which a test may ask it to be taken.
+The folders with the replicas take the place of an array. The model updates
+are those of a driver in ``drivers``, which a test can choose.
 """
 
 import collections.abc
@@ -29,11 +28,11 @@ from cinder import objects
 from cinder.objects import fields
 
 from cinder_failover_hooks import drivers
+from cinder_failover_hooks import statuses
 from cinder_failover_hooks.testing import pool
 from cinder_failover_hooks.testing import script
 from cinder_failover_hooks.testing import sparse
 
-FAILBACK = 'default'
 #: The new active backend id, the updates of volumes and those of groups.
 Outcome = tuple[str, list[dict[str, Any]], list[dict[str, Any]]]
 Method = collections.abc.Callable[..., Any]
@@ -41,62 +40,62 @@ _TARGETS = ('secondary_id', 'secondary_backend_id', 'active_backend_id')
 
 
 def scripted(method: Method) -> Method:
-    """Let a test have its say about a method of the driver.
+    """Wrap a method of the driver so that a test can control its calls.
 
-    :param method: the method; the first volume among its arguments is the one
-        that it is about
-    :returns: the method
+    :param method: the method; the first volume among its arguments is the
+        subject of a call
+    :returns: the wrapped method
     """
-    names = inspect.signature(method)
+    signature = inspect.signature(method)
 
     @functools.wraps(method)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         subject = next((value for value in (*args, *kwargs.values())
                         if isinstance(value, objects.Volume)), None)
-        given = names.bind(self, *args, **kwargs).arguments
+        given = signature.bind(self, *args, **kwargs).arguments
         call = script.Call(
             method.__name__, self.host, getattr(subject, 'id', None),
             next((given[name] for name in _TARGETS if name in given), None))
-        self.wanted.enter(call)
+        self.test_script.enter(call)
         result = method(self, *args, **kwargs)
-        self.wanted.leave(call)
+        self.test_script.leave(call)
         return result
     return wrapper
 
 
 class Replication:
-    """The part of a driver that replicates.
+    """The replication methods of a driver.
 
-    :ivar pools: the sites by their backend id
-    :ivar active_backend_id: where the backend is, None for the primary
-    :ivar wanted: what a test wants
+    :ivar pools: the sites by backend id
+    :ivar active_backend_id: the active site, None for the primary
+    :ivar test_script: the instructions of a test
     """
 
     configuration: Any
     host: str
     pools: dict[str, pool.Pool]
     active_backend_id: str | None
-    wanted: script.Script
+    test_script: script.Script
 
     @property
     def _targets(self) -> list[str]:
-        """The backend ids of the replication devices."""
-        return [name for name in self.pools if name != FAILBACK]
+        """Return the backend ids of the replication devices."""
+        return [name for name in self.pools if name != statuses.PRIMARY]
 
     @property
-    def _here(self) -> str:
-        """The backend id of the site that the backend is at."""
-        return self.active_backend_id or FAILBACK
+    def _active_site(self) -> str:
+        """Return the backend id of the active site."""
+        return self.active_backend_id or statuses.PRIMARY
 
     def _site_of(self, volume: Any) -> pool.Pool:
-        """The site that a volume is used at.
+        """Return the site of a volume.
 
-        A group that has failed over alone has a site of its own.
+        A volume in a group that has failed over alone records its site.
         """
-        return self.pools[volume.replication_driver_data or self._here]
+        return self.pools[volume.replication_driver_data or self._active_site]
 
     def _replicate_from(self, filename: str, site: str) -> None:
-        """Say from which site the writes of a volume are copied."""
+        """Set the site from which the writes of a volume are copied."""
         folder = self.configuration.file_replication_path
         if folder:
             scratch = pathlib.Path(folder) / f'.{filename}'
@@ -115,7 +114,7 @@ class Replication:
     def failover_host(self, context: Any, volumes: Any,
                       secondary_id: str | None = None,
                       groups: Any = None) -> Outcome:
-        """Fail over or back, for a service that is not clustered.
+        """Fail over or back in a service that is not clustered.
 
         :param context: the request context
         :param volumes: the replicated volumes
@@ -132,46 +131,50 @@ class Replication:
     def failover(self, context: Any, volumes: Any,
                  secondary_id: str | None = None,
                  groups: Any = None) -> Outcome:
-        """Fail the volumes over, the driver stays; see :meth:`failover_host`.
+        """Fail the volumes over in a service of a cluster.
 
-        For a service of a cluster.
+        The driver does not switch yet. The parameters and the result are
+        those of :meth:`failover_host`.
         """
         return self._fail_over(volumes, secondary_id, groups or [])
 
     @scripted
     def failover_completed(self, context: Any,
                            active_backend_id: str | None = None) -> None:
-        """Use the new site from now on.
+        """Switch the driver to the new active site.
 
         :param context: the request context
         :param active_backend_id: the new active backend id
-        :raises exception.InvalidReplicationTarget: where a driver would
+        :raises exception.InvalidReplicationTarget: the imitated driver raises
+            it
         """
-        mines = self.wanted.behaviour().landmines
-        if (drivers.Landmine.CLUSTERED_FAILBACK_REFUSED in mines
+        issues = self.test_script.behaviour().known_issues
+        if (drivers.KnownIssue.CLUSTERED_FAILBACK_REFUSED in issues
                 and not active_backend_id):
             raise exception.InvalidReplicationTarget(
-                reason='there is no target of that name')
-        if (drivers.Landmine.MEMBERS_IGNORE_TARGET in mines
+                reason='the replication target does not exist')
+        if (drivers.KnownIssue.MEMBERS_IGNORE_TARGET in issues
                 and active_backend_id):
             return
         self.active_backend_id = active_backend_id or None
 
-    def _fail_over(self, volumes: Any, wanted: str | None,
+    def _fail_over(self, volumes: Any, requested: str | None,
                    groups: Any) -> Outcome:
-        behaviour = self.wanted.behaviour()
-        if drivers.Landmine.TAKES_NO_GROUPS in behaviour.landmines:
+        behaviour = self.test_script.behaviour()
+        if drivers.KnownIssue.TAKES_NO_GROUPS in behaviour.known_issues:
             raise TypeError('failover_host() got an unexpected keyword '
                             "argument 'groups'")
-        if (drivers.Landmine.SECOND_FAILOVER_IGNORED in behaviour.landmines
-                and (wanted == FAILBACK) == (self._here == FAILBACK)):
+        repeated = ((requested == statuses.PRIMARY)
+                    == (self._active_site == statuses.PRIMARY))
+        if repeated and (drivers.KnownIssue.SECOND_FAILOVER_IGNORED
+                         in behaviour.known_issues):
             return self.active_backend_id or '', [], []
-        target = self._choose(wanted, self._here)
-        self._ask_old_side(behaviour)
-        self._take_time()
-        failback = target == FAILBACK
+        target = self._choose(requested, self._active_site)
+        self._require_old_side(behaviour)
+        self._delay()
+        failback = target == statuses.PRIMARY
         self._move([volume for volume in volumes
-                    if not self.wanted.fails(volume.id)], target)
+                    if not self.test_script.fails(volume.id)], target)
         status = (fields.ReplicationStatus.ENABLED if failback
                   else fields.ReplicationStatus.FAILED_OVER)
         return ('' if failback else target,
@@ -182,56 +185,56 @@ class Replication:
                  for group in groups])
 
     def _move(self, volumes: Any, target: str) -> None:
-        if target == FAILBACK:
-            self._catch_up(volumes, self.pools[target])
+        if target == statuses.PRIMARY:
+            self._resynchronize(volumes, self.pools[target])
         for volume in volumes:
             self._replicate_from(volume.name, self.pools[target].name)
 
     def _update(self, behaviour: drivers.Driver, volume: Any,
                 failback: bool) -> list[dict[str, Any]]:
-        fails = self.wanted.fails(volume.id)
-        words = {(False, False): behaviour.failed_over,
-                 (False, True): behaviour.failed_back,
-                 (True, False): behaviour.failover_error,
-                 (True, True): behaviour.failback_error}[fails, failback]
-        if fails and (drivers.Landmine.UPDATE_WITHOUT_ID
-                      in behaviour.landmines):
-            return [words.as_dict()]
-        # A volume is where its backend is, also if its group was elsewhere.
-        updates = self.wanted.updates(
-            volume.id, {**words.as_dict(), 'replication_driver_data': None})
+        fails = self.test_script.fails(volume.id)
+        update = {(False, False): behaviour.failed_over,
+                  (False, True): behaviour.failed_back,
+                  (True, False): behaviour.failover_error,
+                  (True, True): behaviour.failback_error}[fails, failback]
+        if fails and (drivers.KnownIssue.UPDATE_WITHOUT_ID
+                      in behaviour.known_issues):
+            return [update.as_dict()]
+        # The failover of a backend includes groups that were at another site.
+        updates = self.test_script.updates(
+            volume.id, {**update.as_dict(), 'replication_driver_data': None})
         if updates is None:
             return []
         return [{'volume_id': volume.id, 'updates': updates}]
 
-    def _choose(self, wanted: str | None, active: str) -> str:
-        """Find the target of a failover.
+    def _choose(self, requested: str | None, active: str) -> str:
+        """Return the target of a failover.
 
-        :param wanted: what the operator asked for, if anything
-        :param active: where it is
+        :param requested: the requested target, None to choose one
+        :param active: the backend id of the active site
         :returns: a key of the pools
-        :raises exception.InvalidReplicationTarget: when there is none
+        :raises exception.InvalidReplicationTarget: there is no such target
         """
-        target = wanted or next(
+        target = requested or next(
             (name for name in self._targets if name != active), '')
         if target not in self.pools or target == active:
             raise exception.InvalidReplicationTarget(
-                reason=f'{wanted} is no target to fail over to from '
+                reason=f'{requested} is not a target for a failover from '
                        f'{active}')
         return target
 
-    def _ask_old_side(self, behaviour: drivers.Driver) -> None:
-        """Fail as a driver does that needs the site that it leaves."""
+    def _require_old_side(self, behaviour: drivers.Driver) -> None:
+        """Fail like a driver that needs the site that it leaves."""
         if (behaviour.old_side != drivers.OldSide.YES
-                or self.pools[self._here].answers()):
+                or self.pools[self._active_site].answers()):
             return
-        if drivers.Landmine.FAILS_WITHOUT_PRIMARY in behaviour.landmines:
+        if drivers.KnownIssue.FAILS_WITHOUT_PRIMARY in behaviour.known_issues:
             raise TypeError("'NoneType' object is not subscriptable")
         raise exception.VolumeBackendAPIException(
-            data=f'{self._here} does not answer')
+            data=f'{self._active_site} does not answer')
 
-    def _take_time(self) -> None:
-        """Take as long as a test wants the failover to take."""
+    def _delay(self) -> None:
+        """Delay the failover for as long as a test requests."""
         if not self.configuration.file_control_path:
             return
         folder = pathlib.Path(self.configuration.file_control_path)
@@ -241,12 +244,12 @@ class Replication:
             time.sleep(seconds)
             (folder / 'failing-over').unlink()
 
-    def _catch_up(self, volumes: Any, target: pool.Pool) -> None:
-        """Copy what a returning site has missed.
+    def _resynchronize(self, volumes: Any, target: pool.Pool) -> None:
+        """Copy the writes that a returning site has missed.
 
         :param volumes: the replicated volumes
         :param target: the returning site
-        :raises exception.VolumeBackendAPIException: when it is not there
+        :raises exception.VolumeBackendAPIException: the site does not answer
         """
         for volume in volumes:
             try:
@@ -256,10 +259,10 @@ class Replication:
                 if source is not target:
                     sparse.copy(source.path(volume.name),
                                 target.path(volume.name), tail=pool.MARK)
-            except OSError as error:
+            except OSError as exc:
                 raise exception.VolumeBackendAPIException(
-                    data=f'{volume.name} cannot be brought back to '
-                         f'{target.name}: {error}') from error
+                    data=f'{volume.name} cannot be copied to '
+                         f'{target.name}: {exc}') from exc
 
     # Replication groups
 
@@ -278,14 +281,14 @@ class Replication:
     @scripted
     def disable_replication(self, context: Any, group: Any,
                             volumes: Any) -> tuple[Any, Any]:
-        """Stop to replicate a group; see :meth:`enable_replication`."""
+        """Stop replicating a group; see :meth:`enable_replication`."""
         return self._group_updates(volumes, fields.ReplicationStatus.DISABLED)
 
     @scripted
     def failover_replication(self, context: Any, group: Any, volumes: Any,
                              secondary_backend_id: str | None = None
                              ) -> tuple[Any, Any]:
-        """Fail a group over or back, and nothing else of the backend.
+        """Fail a single group over or back.
 
         :param context: the request context
         :param group: the group
@@ -295,24 +298,25 @@ class Replication:
         :raises exception.InvalidReplicationTarget: for an unknown target
         """
         active = next((volume.replication_driver_data for volume in volumes),
-                      None) or self._here
+                      None) or self._active_site
         target = self._choose(secondary_backend_id, active)
         self._move([volume for volume in volumes
-                    if not self.wanted.fails(volume.id)], target)
-        place = None if target == self._here else target
-        status = (fields.ReplicationStatus.ENABLED if target == FAILBACK
+                    if not self.test_script.fails(volume.id)], target)
+        site = None if target == self._active_site else target
+        status = (fields.ReplicationStatus.ENABLED
+                  if target == statuses.PRIMARY
                   else fields.ReplicationStatus.FAILED_OVER)
         return self._group_updates(volumes, status,
-                                   replication_driver_data=place)
+                                   replication_driver_data=site)
 
     def _group_updates(self, volumes: Any, status: str,
                        **more: Any) -> tuple[Any, Any]:
         updates = []
         for volume in volumes:
-            words = {'replication_status': status, **more}
-            if self.wanted.fails(volume.id):
-                words = {'replication_status': fields.ReplicationStatus.ERROR}
-            update = self.wanted.updates(volume.id, words)
+            usual = {'replication_status': status, **more}
+            if self.test_script.fails(volume.id):
+                usual = {'replication_status': fields.ReplicationStatus.ERROR}
+            update = self.test_script.updates(volume.id, usual)
             if update is not None:
                 updates.append({'id': volume.id, **update})
         return {'replication_status': status}, updates

@@ -10,18 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""The instructions of a test to the test driver, and the calls of the driver.
 
-"""What a test wants drivers to do, and what they have been asked to do.
-
-It is kept as files in one folder, so that a test reaches a driver in its own
-process as well as those of several cinder-volume processes::
+Both are files in one folder. A test therefore reaches a driver in its own
+process as well as the drivers of several cinder-volume processes::
 
     faults/<name>      an error to raise, once or always
-    volumes/<id>       how a volume comes through a failover
-    holds/<call>       the call waits as long as this is there
-    waiting/<call>     a call has come to where it waits
-    behaviour          name of the driver to behave as
-    calls              a line for each call
+    volumes/<id>       the outcome of a failover for a volume
+    holds/<call>       the call waits while this file exists
+    waiting/<call>     a call waits
+    behaviour          name of the driver to imitate
+    calls              one line for each call
 
 Neither Cinder nor Nova is imported.
 """
@@ -40,9 +39,9 @@ import tenacity
 
 from cinder_failover_hooks import drivers
 
-#: Seconds between two looks whether a call may go on.
+#: Seconds between two checks whether a held call may continue.
 INTERVAL = 0.02
-#: How a driver behaves that nobody has said anything about.
+#: The behaviour of the test driver without an instruction.
 ORDINARY = drivers.Driver(
     'ordinary', 'files in folders', '', 'Open Source', True,
     ('async', 'sync'), ('device_path',), groups=True)
@@ -50,22 +49,21 @@ ORDINARY = drivers.Driver(
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """An error that a driver raises.
+    """An error for a driver to raise.
 
     :param call: name of the method
-    :param error: class of the error, with its module; none is raised if it is
-        empty
-    :param message: its text
-    :param volume_id: only for this volume
-    :param host: only for this ``host@backend``
-    :param after: once the call has done what it does, not before
-    :param once: whether it is over when it has been raised
-    :param kill: the process is killed instead
+    :param error: class of the error with its module, empty to raise nothing
+    :param message: text of the error
+    :param volume_id: restricts the fault to this volume
+    :param host: restricts the fault to this ``host@backend``
+    :param after: whether the method raises after its work instead of before
+    :param once: whether the fault applies to one call only
+    :param kill: whether to kill the process instead of raising an error
     """
 
     call: str
     error: str = 'cinder.exception.VolumeDriverException'
-    message: str = 'A test wants it so.'
+    message: str = 'A test requested this error.'
     volume_id: str | None = None
     host: str | None = None
     after: bool = False
@@ -73,10 +71,10 @@ class Fault:
     kill: bool = False
 
     def matches(self, call: 'Call', after: bool) -> bool:
-        """Return whether it is meant for a call.
+        """Return whether the fault applies to a call.
 
-        :param call: what is being called
-        :param after: whether the call has done its work
+        :param call: the call
+        :param after: whether the method has done its work
         """
         return (self.call == call.name and self.after == after
                 and self.volume_id in (None, call.volume_id)
@@ -87,10 +85,10 @@ class Fault:
 class Call:
     """A call of a driver.
 
-    :param name: of the method
+    :param name: name of the method
     :param host: ``host@backend`` of the driver
-    :param volume_id: of the volume that it is about, if it is about one
-    :param target: of a failover
+    :param volume_id: id of the volume, None for a call about no volume
+    :param target: replication target of a failover
     """
 
     name: str
@@ -100,9 +98,9 @@ class Call:
 
 
 class Script:
-    """A folder with what a test wants.
+    """A folder with the instructions of a test.
 
-    :param folder: the folder; without one nobody wants anything
+    :param folder: the folder; None for no instructions
     """
 
     def __init__(self, folder: str | pathlib.Path | None) -> None:
@@ -111,54 +109,54 @@ class Script:
     # For tests
 
     def make(self) -> None:
-        """Make the folder."""
+        """Create the folder."""
         for name in ('faults', 'volumes', 'holds', 'waiting'):
             self._path(name).mkdir(parents=True, exist_ok=True)
 
     def fail(self, fault: Fault) -> None:
-        """Let a call fail.
+        """Make a call fail.
 
-        :param fault: which one, and how
+        :param fault: the call and its error
         """
         self._write('faults/%s' % uuid.uuid4().hex, dataclasses.asdict(fault))
 
     def forget_faults(self) -> None:
-        """Let no call fail any more."""
+        """Remove all faults."""
         for path in self._path('faults').iterdir():
             path.unlink(missing_ok=True)
 
     def fail_volume(self, volume_id: str) -> None:
-        """Let a volume fail to come through a failover.
+        """Make the failover of a volume fail.
 
         :param volume_id: its id
         """
         self._write('volumes/%s' % volume_id, {'fails': True})
 
-    def come_through(self, volume_id: str,
-                     updates: dict[str, Any] | None) -> None:
-        """Say what the driver returns of a volume after a failover.
+    def set_updates(self, volume_id: str,
+                    updates: dict[str, Any] | None) -> None:
+        """Set what the driver returns for a volume after a failover.
 
         :param volume_id: its id
-        :param updates: the model updates, None to leave the volume out
+        :param updates: the model updates, None to return no update
         """
         self._write('volumes/%s' % volume_id, {'updates': updates})
 
     def behave_as(self, name: str) -> None:
-        """Say as which driver to behave.
+        """Set the driver to imitate.
 
         :param name: a key of ``drivers.BY_NAME``
         """
         self._write('behaviour', drivers.BY_NAME[name].name)
 
     def hold(self, call: str) -> None:
-        """Let calls wait before they do anything.
+        """Hold calls before they do anything.
 
         :param call: name of the method
         """
         self._path('holds/%s' % call).touch()
 
     def release(self, call: str) -> None:
-        """Let calls that wait go on.
+        """Release held calls.
 
         :param call: name of the method
         """
@@ -166,19 +164,19 @@ class Script:
         self._path('waiting/%s' % call).unlink(missing_ok=True)
 
     def release_all(self) -> None:
-        """Let all calls go on."""
+        """Release all held calls."""
         for path in self._path('holds').iterdir():
             self.release(path.name)
 
     def is_waiting(self, call: str) -> bool:
-        """Return whether a call has come to where it waits.
+        """Return whether a held call is waiting.
 
         :param call: name of the method
         """
         return self._path('waiting/%s' % call).exists()
 
     def calls(self, *names: str) -> list[Call]:
-        """Return what drivers were asked to do, in order.
+        """Return the calls of the drivers in order.
 
         :param names: only calls of these methods
         """
@@ -191,10 +189,10 @@ class Script:
     # For drivers
 
     def enter(self, call: Call) -> None:
-        """Note a call, and do what a test wants to happen before it.
+        """Record a call and follow the instructions for its start.
 
-        :param call: what is being called
-        :raises Exception: what a test wants
+        :param call: the call
+        :raises Exception: an error that a test requested
         """
         if not self._folder:
             return
@@ -209,21 +207,21 @@ class Script:
         self._raise(call, False)
 
     def leave(self, call: Call) -> None:
-        """Do what a test wants to happen after a call.
+        """Follow the instructions for the end of a call.
 
-        :param call: what was called
-        :raises Exception: what a test wants
+        :param call: the call
+        :raises Exception: an error that a test requested
         """
         if self._folder:
             self._raise(call, True)
 
     def behaviour(self) -> drivers.Driver:
-        """Return as which driver to behave."""
+        """Return the driver to imitate."""
         name = self._read('behaviour')
         return drivers.BY_NAME[name] if name else ORDINARY
 
     def fails(self, volume_id: str) -> bool:
-        """Return whether a volume does not come through a failover.
+        """Return whether the failover of a volume has to fail.
 
         :param volume_id: its id
         """
@@ -231,14 +229,14 @@ class Script:
 
     def updates(self, volume_id: str,
                 otherwise: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what to tell Cinder of a volume after a failover.
+        """Return the model updates of a volume after a failover.
 
         :param volume_id: its id
-        :param otherwise: the updates if nobody says anything
-        :returns: model updates, None to leave it out
+        :param otherwise: the updates without an instruction
+        :returns: model updates, None to return no update
         """
-        said = self._read('volumes/%s' % volume_id) or {}
-        found: dict[str, Any] | None = said.get('updates', otherwise)
+        instruction = self._read('volumes/%s' % volume_id) or {}
+        found: dict[str, Any] | None = instruction.get('updates', otherwise)
         return found
 
     def _raise(self, call: Call, after: bool) -> None:
@@ -266,5 +264,5 @@ class Script:
         path = self._path(name)
         scratch = path.with_name('.%s' % path.name)
         scratch.write_text(json.dumps(value))
-        # At once, for a driver may read it at any moment.
+        # Renaming is atomic: a driver may read the file at any moment.
         scratch.rename(path)

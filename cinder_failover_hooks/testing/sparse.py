@@ -9,7 +9,8 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Copy volume files quickly: holes are neither read nor written."""
+
+"""Copies sparse volume files without reading or writing their holes."""
 
 import collections.abc
 import errno
@@ -21,18 +22,18 @@ Ranges = collections.abc.Iterator[tuple[int, int]]
 
 
 def data_ranges(descriptor: int, size: int) -> Ranges:
-    """Where a file has data.
+    """Return the ranges of a file that have data.
 
     :param descriptor: the open file
-    :param size: look no further than this
-    :returns: pairs of start and end
+    :param size: offset at which the search ends, in bytes
+    :returns: pairs of start and end, in bytes
     """
     position = 0
     while position < size:
         try:
             start = os.lseek(descriptor, position, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:
                 return
             raise
         end = os.lseek(descriptor, start, os.SEEK_HOLE)
@@ -42,12 +43,12 @@ def data_ranges(descriptor: int, size: int) -> Ranges:
 
 
 def copy(source: pathlib.Path, target: pathlib.Path, tail: int = 0) -> None:
-    """Make a file the same as another of the same size.
+    """Copy the content of a file to another file of the same size.
 
     :param source: the file to read
     :param target: the file to write
-    :param tail: how many bytes at the end are left alone
-    :raises OSError: when either cannot be reached
+    :param tail: number of bytes at the end that are not copied
+    :raises OSError: a file cannot be read or written
     """
     with open(source, 'rb', buffering=0) as reader, open(
             target, 'r+b', buffering=0) as writer:
@@ -59,7 +60,7 @@ def copy(source: pathlib.Path, target: pathlib.Path, tail: int = 0) -> None:
 
 
 def _copy_range(read: int, write: int, start: int, end: int) -> None:
-    """Copy one range, in blocks, where the two differ."""
+    """Copy the blocks of a range that differ."""
     for position in range(start, end, BLOCK):
         length = min(BLOCK, end - position)
         data = os.pread(read, length, position)

@@ -124,7 +124,7 @@ class TestFailover(base.FailoverTestCase):
     def test_a_volume_that_the_driver_could_not_fail_over(self) -> None:
         """It is named, with what its row says."""
         volume_id = self.attached(self.replicated)[0]
-        self.backend.script.come_through(
+        self.backend.script.set_updates(
             volume_id, {'replication_status': 'failover-error'})
         self.fail_over()
         [end] = self.notifications.wait_for(notifications.END)

@@ -154,7 +154,7 @@ class TestDrivers(DriversTestCase):
     def test_a_volume_that_the_driver_does_not_name(self) -> None:
         """Cinder takes it for one that came through."""
         volume_id = self.attached(self.replicated)[0]
-        self.backend.script.come_through(volume_id, None)
+        self.backend.script.set_updates(volume_id, None)
         self.fail_over()
         self.check(self.told(notifications.END)[volume_id], OVER)
 

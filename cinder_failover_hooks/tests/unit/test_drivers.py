@@ -48,32 +48,32 @@ class TestDrivers(base.TestCase):
 
     @ddt.data(*drivers.DRIVERS)
     def test_nothing_contradicts_itself(self, driver: drivers.Driver) -> None:
-        """The landmines go with the rest."""
-        mines = set(driver.landmines)
-        if drivers.Landmine.CONNECTION_UNCHANGED in mines:
+        """The known issues agree with the other fields."""
+        issues = set(driver.known_issues)
+        if drivers.KnownIssue.CONNECTION_UNCHANGED in issues:
             self.assertEqual((), driver.changes)
         written = {driver.failed_over.status, driver.failed_back.status}
         self.assertEqual(bool(written & {'available', 'failed-over'}),
-                         drivers.Landmine.WRITES_STATUS in mines)
+                         drivers.KnownIssue.WRITES_STATUS in issues)
         self.assertEqual(driver.failed_back == drivers.AVAILABLE,
-                         drivers.Landmine.WRITES_AVAILABLE in mines)
-        if drivers.Landmine.CLUSTERED_FAILBACK_REFUSED in mines:
+                         drivers.KnownIssue.WRITES_AVAILABLE in issues)
+        if drivers.KnownIssue.CLUSTERED_FAILBACK_REFUSED in issues:
             self.assertTrue(driver.active_active)
 
     @ddt.data(*drivers.DRIVERS)
     def test_the_reference_tells_it(self, driver: drivers.Driver) -> None:
         """With what may surprise."""
         page = ' '.join(PAGE.read_text().split())
-        answers = {True: 'yes', False: 'no', None: 'does not say'}
+        answers = {True: 'yes', False: 'no', None: 'not declared'}
         self.assertIn('* - %s - %s - %s - %s - %s - %s ' % (
             driver.title, answers[driver.active_active],
             ', '.join(driver.modes),
             ', '.join('``%s``' % key for key in driver.changes) or 'nothing',
             driver.old_side.value,
             ', '.join(sorted(driver.protocols))), page)
-        for mine in driver.landmines:
-            before, found, _after = page.partition(mine.value[1:])
-            self.assertTrue(found, mine)
+        for issue in driver.known_issues:
+            before, found, _after = page.partition(issue.value[1:])
+            self.assertTrue(found, issue)
             self.assertIn(driver.title, before[-200:])
 
     @ddt.data(('iSCSI', 'iscsi'), ('fibre_channel', 'fc'), ('FC', 'fc'),

@@ -93,7 +93,7 @@ def recognise(vendor: str | None, protocol: str | None,
 
 def _certain(driver: Driver) -> Expectation:
     blocks = unchanged = ''
-    if drivers.Landmine.CONNECTION_UNCHANGED in driver.landmines:
+    if drivers.KnownIssue.CONNECTION_UNCHANGED in driver.known_issues:
         blocks = _BLOCKS % driver.title
     elif not driver.changes:
         unchanged = _UNCHANGED % driver.title
@@ -101,7 +101,7 @@ def _certain(driver: Driver) -> Expectation:
 
 
 def _notes(driver: Driver) -> tuple[str, ...]:
-    notes = [mine.value for mine in driver.landmines]
+    notes = [issue.value for issue in driver.known_issues]
     if not driver.changes and not notes:
         notes.append(_NO_CHANGE)
     if driver.old_side is not drivers.OldSide.NO:

@@ -97,8 +97,8 @@ class TestScript(base.TestCase):
         """What is said of one, or what is usual."""
         usual = {'replication_status': 'enabled'}
         self.assertEqual(usual, self.driver.updates('a', usual))
-        self.test.come_through('a', {'status': 'error'})
-        self.test.come_through('b', None)
+        self.test.set_updates('a', {'status': 'error'})
+        self.test.set_updates('b', None)
         self.test.fail_volume('c')
         self.assertEqual({'status': 'error'}, self.driver.updates('a', usual))
         self.assertIsNone(self.driver.updates('b', usual))
