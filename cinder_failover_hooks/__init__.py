@@ -10,9 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tells the deployment that a Cinder backend has failed over.
+"""Reports the failovers of Cinder backends on the message bus.
 
-``manager`` is loaded into cinder-volume, ``objects`` and ``notifications``
-are the contract with whoever listens, ``fixture`` lets a listener be tested.
-Only ``manager`` and ``upstream`` import Cinder; nothing imports Nova.
+cinder-volume loads ``manager``. ``objects`` and ``notifications`` are the
+contract with the listeners. ``statuses`` and ``drivers`` describe Cinder.
+``testing`` has a fixture for the tests of a listener, and a replicated
+backend.
+
+Only ``manager``, ``upstream`` and the driver in ``testing`` import Cinder.
+Nothing imports Nova.
 """

@@ -12,22 +12,24 @@
 
 """The options of the ``[failover_hooks]`` group.
 
-Nothing is registered when this module is imported: the program that owns
-the configuration calls :func:`register_opts`.
+Importing this module registers nothing. The program that owns the
+configuration calls :func:`register_opts`.
 """
 
 from oslo_config import cfg
+
+from cinder_failover_hooks import notifications
 
 GROUP = cfg.OptGroup(
     'failover_hooks',
     title='Failover hooks',
     help="""
-Options of the volume manager that reports failovers of a backend, loaded by
-``[DEFAULT] volume_manager``.
+Options of the volume manager that reports the failovers of a backend. The
+option ``[DEFAULT] volume_manager`` loads this manager.
 
-Notifications are sent through the transport of
-``[oslo_messaging_notifications]`` (its ``transport_url``, or that of
-``[DEFAULT]``) whatever its ``driver`` option says.
+Notifications use the transport of ``[oslo_messaging_notifications]``: its
+``transport_url`` or, if that is not set, the one of ``[DEFAULT]``. The
+``driver`` option of that group has no effect on them.
 """)
 
 OPTS = [
@@ -35,32 +37,33 @@ OPTS = [
         'enabled',
         default=True,
         help="""
-Report failovers of the backends of this service.
+Report the failovers of the backends of this service.
 
 Possible values:
 
-* ``true``: a notification is sent when a failover starts, ends or fails, and
-  the state of the backend is announced when the service starts.
-* ``false``: nothing is sent; the volume manager behaves as Cinder's own.
-  Recovery then relies on the periodic reconcile of the engine alone.
+* ``true``: The service sends a notification when a failover starts, ends or
+  fails. It announces the state of the backend when it starts.
+* ``false``: The service sends nothing and behaves like Cinder's own volume
+  manager. Recovery then depends on the periodic scans of the engine.
 
 Related options:
 
-* ``follow_cluster``: without effect if this is false.
+* ``follow_cluster``: has no effect if this option is false.
 """),
     cfg.ListOpt(
         'topics',
-        default=['failover_notifications'],
+        default=[notifications.TOPIC],
         help="""
-Topics to which failover notifications are sent.
+Topics of the failover notifications.
 
-Each has its own queue of info and one of error priority. A topic to which
-nobody listens fills up, so name here only those that have a listener.
+Each topic has one queue for the priority info and one for the priority error.
+The queues of a topic without a listener fill up, so list only topics that have
+a listener.
 
 Possible values:
 
-* A list of topic names, by default the one that nova-failover-engine
-  listens to.
+* A list of topic names. The default is the topic on which nova-failover-engine
+  listens.
 
 Related options:
 
@@ -74,13 +77,13 @@ Related options:
         help="""
 Largest number of volumes in one notification.
 
-A notification about more volumes is sent in parts, and the volumes are read
-from the database in pages of this size, so it bounds both the size of a
-message and the memory used.
+A notification with more volumes is sent in parts. The service reads the
+volumes from the database in pages of the same size, so this option limits both
+the size of a message and the use of memory.
 
 Possible values:
 
-* An integer from 1 to 10000. A volume takes about 1 KiB of a message.
+* An integer from 1 to 10000. Each volume adds about 1 KiB to a message.
 """),
     cfg.IntOpt(
         'retry_timeout',
@@ -88,17 +91,17 @@ Possible values:
         min=0,
         max=86400,
         help="""
-Seconds for which the emission of one notification is retried.
+Time in seconds after which the service stops retrying a notification.
 
-Retrying happens in the background and never delays a failover. What could
-not be sent in this time is dropped with one log line. The state of the
-backend is then announced as soon as the message bus is back, and at the next
-start of the service, and listeners compare with that state from time to time.
+Retries run in the background and never delay a failover. A notification that
+could not be sent in this time is dropped and logged. The service then
+announces the state of the backend as soon as the message bus is available, and
+again when it starts. The engine also reads Cinder's records periodically.
 
 Possible values:
 
-* 0: try once.
-* Any number of seconds up to a day.
+* 0: The service sends the notification once, without a retry.
+* An integer up to 86400, which is one day.
 
 Related options:
 
@@ -111,12 +114,12 @@ Related options:
         min=0.01,
         max=3600,
         help="""
-Seconds to wait before the first retry; the wait then doubles each time.
+Time in seconds before the first retry. The interval doubles after each retry.
 
 Related options:
 
-* ``retry_max_interval``: where doubling ends.
-* ``retry_timeout``: when retrying ends.
+* ``retry_max_interval``: limits the interval.
+* ``retry_timeout``: limits the total time.
 """),
     cfg.FloatOpt(
         'retry_max_interval',
@@ -124,7 +127,7 @@ Related options:
         min=0.01,
         max=3600,
         help="""
-Longest wait in seconds between two attempts to emit a notification.
+Longest time in seconds between two attempts to send a notification.
 
 Related options:
 
@@ -136,37 +139,38 @@ Related options:
         min=0,
         max=3600,
         help="""
-Seconds for which the end of a clustered failover waits for this service.
+Time in seconds to wait for the driver of this service after its cluster has
+failed over.
 
-Cinder tells each member of a cluster to switch its driver by a message that
-nobody acknowledges. The member that has led the failover reports its end when
-its own driver has switched. If it has not done so in this time, the failover
-is reported as failed.
+Cinder tells the members of a cluster to switch their drivers with a message
+that no member acknowledges. The member that runs the failover reports the end
+after its own driver has switched. If the driver has not switched in this time,
+the member reports that the failover failed.
 
 Possible values:
 
-* Any number of seconds up to an hour. It has no effect on backends that are
-  not clustered.
+* An integer from 0 to 3600. The option has no effect on a backend that is not
+  clustered.
 """),
     cfg.BoolOpt(
         'follow_cluster',
         default=True,
         help="""
-Start the driver of a clustered backend where its cluster is.
+Start the driver of a clustered backend at the active site of its cluster.
 
-A member that was down, or was killed, while its cluster failed over has missed
-the message to switch its driver. When it starts again, Cinder's own volume
-manager goes by the record of the member: its driver then uses the old site,
-while the others use the new one.
+A member that was down while its cluster failed over has missed the message to
+switch its driver. When this member starts again, Cinder's own volume manager
+uses the record of the member. The driver then serves the old site while the
+other members serve the new site.
 
 Possible values:
 
-* ``true``: before its driver starts, the record of the member is given the
-  active backend id, the replication status and the frozen flag of the
-  cluster's, as Cinder does for a member that is added to a cluster. A member
-  in error, and a cluster whose failover is in progress or has failed, are
-  left alone.
-* ``false``: the record stays as it is.
+* ``true``: Before the driver starts, the service copies the active backend id,
+  the replication status and the frozen flag from the record of the cluster to
+  the record of the member. Cinder does the same when a member joins a cluster.
+  The service changes nothing if the member is in error, or if the failover of
+  the cluster is in progress or has failed.
+* ``false``: The record of the member stays unchanged.
 
 Related options:
 
@@ -178,17 +182,19 @@ Related options:
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of this package.
 
-    :param conf: the configuration of the program; registering twice is fine
+    A second call with the same configuration has no effect.
+
+    :param conf: the configuration of the program
     """
-    # By its name: a group object keeps values, and would share them between
-    # all configurations in which it is registered.
+    # The group is given by name because a group object keeps values and would
+    # share them between all configurations that register it.
     conf.register_opts(OPTS, group=GROUP.name)
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
-    """Return what the configuration generator has to know.
+    """Return the options for the configuration generator.
 
-    :returns: pairs of a group and its options, as the ``oslo.config.opts``
-        entry point wants them
+    :returns: pairs of a group and its options, in the form of the
+        ``oslo.config.opts`` entry point
     """
     return [(GROUP, list(OPTS))]

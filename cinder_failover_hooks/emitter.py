@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Sends notifications in the background, in the order they were asked for."""
+"""Sends the notifications of a backend in the background, in order."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -35,37 +35,37 @@ LOG = logging.getLogger(__name__)
 
 
 class Backend(Protocol):
-    """What the emitter needs to know of a backend, read when it is sent."""
+    """The records of a backend; ``upstream.CinderBackend`` reads Cinder's."""
 
     #: ``host@backend``
     name: str
 
     def read_state(self) -> state.BackendState:
-        """Read the state of the backend."""
+        """Return the state of the backend."""
 
     def read_groups(self, status: str) -> list[str]:
-        """Read the ids of its groups of a replication status."""
+        """Return the ids of the groups with a replication status."""
 
     def read_volumes(self, group_id: str | None, size: int,
                      attempt: retry.Retry) -> Iterable[state.Volume]:
-        """Read all volumes of the backend or group in pages of a size."""
+        """Return all volumes of the backend or group, read in pages."""
 
 
 class Send(Protocol):
-    """What sends one notification or raises."""
+    """A function that sends one notification; ``upstream.send`` is one."""
 
     def __call__(self, transport: Any, topic: str, publisher_id: str,
                  event_type: str, priority: str,
                  payload: dict[str, Any]) -> None:
-        """Send it."""
+        """Send the notification or raise an error."""
 
 
 class Emitter:
     """Queues notifications about one backend and sends them.
 
     :param conf: configuration with the ``[failover_hooks]`` options
-    :param backend: what is reported
-    :param send: sends one notification or raises
+    :param backend: the backend to report
+    :param send: function that sends one notification
     """
 
     def __init__(self, conf: cfg.ConfigOpts, backend: Backend,
@@ -76,17 +76,17 @@ class Emitter:
         self._transport: Any = None
         self.worker = worker.Worker('failover-hooks-%s' % backend.name)
         self._attempt = retry.Retry(conf, self.worker.stopping)
-        #: whether an announcement waits that makes up for what was dropped
-        self._owed = threading.Event()
-        #: whether something was dropped for want of room
-        self._crowded = threading.Event()
+        #: set while an announcement that replaces dropped notifications waits
+        self._pending = threading.Event()
+        #: set when the queue had no room for a notification
+        self._overflowed = threading.Event()
 
     def emit(self, header: payloads.Header, with_volumes: bool) -> None:
-        """Queue a notification. Returns at once and raises nothing.
+        """Queue a notification; return at once and raise nothing.
 
-        :param header: what its parts have in common
-        :param with_volumes: whether it names the affected volumes; they are
-            read when it is its turn
+        :param header: the fields that all parts of the notification share
+        :param with_volumes: whether the notification has the affected
+            volumes, which are read just before it is sent
         """
         self._submit('notification %s of backend %s (%s)' % (
             header.event_type, self._backend.name, header.failover_id),
@@ -94,10 +94,11 @@ class Emitter:
 
     def emit_later(self, what: str, make: Callable[[retry.Retry],
                                                    payloads.Header]) -> None:
-        """Queue a notification with volumes whose header is made in its turn.
+        """Queue a notification with volumes whose header is not known yet.
 
-        :param what: for the log
-        :param make: returns the header, given by what to read
+        :param what: description for the log
+        :param make: function that returns the header just before the
+            notification is sent; its argument repeats failed reads
         """
         self._submit('%s of backend %s' % (what, self._backend.name),
                      lambda: self._run(make(self._attempt), True,
@@ -106,54 +107,56 @@ class Emitter:
     def announce(self) -> None:
         """Queue the announcement of the backend and its groups.
 
-        Returns at once and raises nothing.
+        This returns at once and raises nothing.
         """
         self._submit('announcement of backend %s' % self._backend.name,
                      lambda: self._announce(self._attempt))
 
     def _submit(self, what: str, job: Callable[[], None]) -> None:
         if not self.worker.submit(what, lambda: self._do(what, job)):
-            self._crowded.set()
+            self._overflowed.set()
 
     def _do(self, what: str, job: Callable[[], None]) -> None:
         try:
             job()
         except retry.TRANSIENT as exc:
-            # In one line: there is nothing wrong with us.
-            LOG.error('Dropped %s, the state of the backend will be announced '
+            # One line without a traceback: the cause is not in this code.
+            LOG.error('Dropped %s. The state of the backend will be announced '
                       'instead: %s', what, state.masked(exc))
-            self._owe()
+            self._queue_replacement()
         finally:
-            if self._crowded.is_set():
-                self._crowded.clear()
-                self._owe()
+            if self._overflowed.is_set():
+                self._overflowed.clear()
+                self._queue_replacement()
 
-    def _owe(self) -> None:
-        # Only the thread that sends comes here: what is owed already has not
-        # begun, and will read a state that is newer than what was dropped.
-        if self._owed.is_set():
+    def _queue_replacement(self) -> None:
+        # Only the sending thread calls this. A pending announcement therefore
+        # has not started, and will read a newer state than what was dropped.
+        if self._pending.is_set():
             return
-        self._owed.set()
+        self._pending.set()
         if not self.worker.submit(
-                'announcement of backend %s' % self._backend.name, self._pay):
-            self._owed.clear()
-            self._crowded.set()
+                'announcement of backend %s' % self._backend.name,
+                self._send_pending):
+            self._pending.clear()
+            self._overflowed.set()
 
-    def _pay(self) -> None:
-        # What comes after it would not be sent either as long as this is not.
+    def _send_pending(self) -> None:
+        # Retrying forever blocks no other notification: none of them could
+        # be sent either while this one cannot.
         try:
             self._announce(retry.Retry(self._conf, self.worker.stopping,
-                                       for_ever=True))
+                                       forever=True))
         finally:
-            self._owed.clear()
+            self._pending.clear()
 
     def _announce(self, attempt: retry.Retry) -> None:
         failover_id = oslo_context.generate_request_id()
         now = attempt('reading the state', self._backend.read_state)
         self._run(self._announcement(failover_id, now, None), False, attempt)
-        # The record of the backend does not tell of these.
+        # The record of the backend does not show where these groups are.
         groups = attempt('reading groups', functools.partial(
-            self._backend.read_groups, state.apart(now)))
+            self._backend.read_groups, state.diverged_group_status(now)))
         for group_id in groups:
             self._run(self._announcement(failover_id, now, group_id), True,
                       attempt)
@@ -164,7 +167,7 @@ class Emitter:
             event_type=notifications.ANNOUNCE,
             cause=str(objects.Cause.ANNOUNCEMENT), failover_id=failover_id,
             backend=self._backend.name, old=None, now=now,
-            reason=state.lagging(now), group_id=group_id)
+            reason=state.member_not_switched(now), group_id=group_id)
 
     def _run(self, header: payloads.Header, with_volumes: bool,
              attempt: retry.Retry) -> None:
@@ -184,8 +187,8 @@ class Emitter:
     def _send_one(self, topic: str, event_type: str,
                   primitive: dict[str, Any]) -> None:
         if self._transport is None:
-            # A transport of our own: a connection that hangs is not taken
-            # out of the pool from which Cinder is served.
+            # The hooks do not share Cinder's transport, so that a connection
+            # that hangs never occupies Cinder's connection pool.
             self._transport = oslo_messaging.get_notification_transport(
                 self._conf)
         self._send(self._transport, topic,

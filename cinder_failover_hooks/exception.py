@@ -10,13 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The errors of this package, all under one base."""
+"""The exceptions of this package."""
 
 from typing import Any
 
 
 class FailoverHooksException(Exception):
-    """Base of every error that this package raises.
+    """Base of every exception of this package.
 
     :param message: replaces ``msg_fmt`` when given
     :param kwargs: values for the placeholders of ``msg_fmt``
@@ -30,25 +30,25 @@ class FailoverHooksException(Exception):
 
 
 class InvalidNotification(FailoverHooksException):
-    """Base of what can be wrong with a payload that was received."""
+    """Base of the errors of a received payload."""
 
     msg_fmt = 'Not a failover notification: %(reason)s'
 
 
 class MalformedPayload(InvalidNotification):
-    """The payload is not one of ours, or a field of it cannot be read."""
+    """The payload is not one of the hooks, or has an unreadable field."""
 
     msg_fmt = 'Malformed failover notification payload: %(reason)s'
 
 
 class UnsupportedPayload(InvalidNotification):
-    """The payload is of another major version than the one known here."""
+    """The payload has an unsupported major version."""
 
-    msg_fmt = ('Failover notification %(name)s has version %(version)s, '
-               'version %(supported)s is known here.')
+    msg_fmt = ('Failover notification %(name)s has version %(version)s; '
+               'this release supports version %(supported)s.')
 
 
 class DeliveryStopped(FailoverHooksException):
-    """The process ends: what was still to be sent is given up."""
+    """The service stops before a notification is sent."""
 
-    msg_fmt = 'Emission was stopped.'
+    msg_fmt = 'The service stops: sending was abandoned.'

@@ -12,10 +12,9 @@
 
 """The volume manager to name in ``[DEFAULT] volume_manager``.
 
-It is Cinder's own, and says on the message bus what becomes of a failover.
+It extends Cinder's own with reports of failovers on the message bus.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 from typing import Any
@@ -27,54 +26,19 @@ from oslo_log import log as logging
 from cinder_failover_hooks import conf
 from cinder_failover_hooks import emitter
 from cinder_failover_hooks import reporter
-from cinder_failover_hooks import retry
-from cinder_failover_hooks import state
+from cinder_failover_hooks import statuses
 from cinder_failover_hooks import upstream
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
-class ManagedBackend:
-    """The backend of a volume manager, as the emitter wants to see it.
-
-    :param name: host of the manager, ``host@backend``
-    :param cluster: its cluster, None if it is not clustered
-    """
-
-    def __init__(self, name: str, cluster: str | None) -> None:
-        self.name = name
-        self._cluster = cluster
-
-    def read_state(self) -> state.BackendState:
-        """Read the state of the backend from Cinder's records."""
-        return upstream.read_state(self.name)
-
-    def read_groups(self, status: str) -> list[str]:
-        """Read the ids of its replication groups of a replication status.
-
-        :param status: for instance ``failed-over``
-        """
-        return upstream.groups_of(self.name, self._cluster, status)
-
-    def read_volumes(self, group_id: str | None, size: int,
-                     attempt: retry.Retry) -> Iterable[state.Volume]:
-        """Read all volumes of the backend or of one of its groups.
-
-        :param group_id: the group, None for all
-        :param size: volumes in a page
-        :param attempt: by which each page is read
-        """
-        return upstream.all_volumes(self.name, self._cluster, group_id, size,
-                                    attempt)
-
-
 class FailoverVolumeManager(manager.VolumeManager):
-    """Cinder's volume manager, reporting the failovers of its backend.
+    """Cinder's volume manager with reports of the failovers of its backend.
 
     RPC methods, their versions and their effects are those of the base
-    class. Reporting is done in the background: it neither fails nor delays
-    what it reports.
+    class. Reports are sent in the background and neither fail nor delay the
+    operation that they report.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -82,9 +46,9 @@ class FailoverVolumeManager(manager.VolumeManager):
         if CONF.failover_hooks.enabled and CONF.failover_hooks.follow_cluster:
             _follow_cluster(kwargs.get('host'), kwargs.get('cluster'))
         super().__init__(*args, **kwargs)
-        # Threads and connections are made when they are first needed: the
-        # process that makes the manager forks before it serves.
-        backend = ManagedBackend(self.host, self.cluster)
+        # Nothing here starts a thread or opens a connection, because the
+        # process that creates the manager forks before it serves.
+        backend = upstream.CinderBackend(self.host, self.cluster)
         self._reporter = reporter.Reporter(
             emitter.Emitter(CONF, backend, upstream.send), backend,
             lambda: CONF.failover_hooks.completion_timeout)
@@ -93,32 +57,31 @@ class FailoverVolumeManager(manager.VolumeManager):
                  secondary_backend_id: str | None = None) -> None:
         """Fail the backend over or back, and report it.
 
-        See ``cinder.volume.manager.VolumeManager.failover``, which returns
-        None even when its driver fails, and has saved every volume row when
-        it returns.
+        ``cinder.volume.manager.VolumeManager.failover`` returns None even if
+        its driver fails. It has saved every volume row when it returns.
 
         :param context: security context
         :param secondary_backend_id: the target, ``default`` to fail back,
             None to let the driver choose
-        :raises Exception: whatever the base class raises
+        :raises Exception: any error of the base class
         """
         with self._reported(context, secondary_backend_id):
             super().failover(context, secondary_backend_id)
 
-    # RPC calls of non-clustered services come in under this name. The base
-    # class binds its own function to it, so that must be done again here.
+    # Services that are not clustered receive RPC calls under this name. The
+    # base class binds it to its own function, so it is bound again here.
     failover_host = failover
 
     def failover_completed(self, context: Any,
                            updates: dict[str, Any]) -> None:
-        """Switch the driver of a member of a cluster, and take note of it.
+        """Switch the driver of a member of a cluster, and note that it has.
 
-        Only the member that has led the failover reports it, when its own
-        driver has switched.
+        Only the member that runs the failover reports its end, after the
+        driver of that member has switched.
 
         :param context: security context, with the request id of the failover
-        :param updates: of the record of the service
-        :raises Exception: whatever the base class raises
+        :param updates: updates of the record of the service
+        :raises Exception: any error of the base class
         """
         super().failover_completed(context, updates)
         self._reporter.completed(_request_id(context))
@@ -128,24 +91,24 @@ class FailoverVolumeManager(manager.VolumeManager):
                              secondary_backend_id: str | None = None) -> None:
         """Fail a replication group over or back, and report it.
 
-        See ``cinder.volume.manager.VolumeManager.failover_replication``, which
-        raises if its driver fails, and has saved every volume row when it
+        ``cinder.volume.manager.VolumeManager.failover_replication`` raises an
+        error if its driver fails. It has saved every volume row when it
         returns.
 
         :param ctxt: security context
         :param group: the group
         :param allow_attached_volume: whether its volumes may be attached
         :param secondary_backend_id: the target, ``default`` to fail back
-        :raises Exception: whatever the base class raises
+        :raises Exception: any error of the base class
         """
         with self._reported(ctxt, secondary_backend_id, group.id):
             super().failover_replication(
                 ctxt, group, allow_attached_volume, secondary_backend_id)
 
     def init_host_with_rpc(self) -> None:
-        """Do what Cinder does, then announce the state of the backend.
+        """Start as Cinder does, then announce the state of the backend.
 
-        A backend whose driver is not initialized serves nobody, and is not
+        A backend with an uninitialized driver serves no request and is not
         announced.
         """
         super().init_host_with_rpc()
@@ -179,10 +142,10 @@ def _follow_cluster(host: str | None, cluster: str | None) -> None:
     try:
         moved = upstream.follow_cluster(host)
     except Exception:
-        # Cinder will say itself what it thinks of such a database.
+        # Cinder reports the error of the database itself as it starts.
         LOG.exception('Could not compare %s with its cluster.', host)
         return
     if moved:
-        LOG.warning('%s has missed a failover of its cluster %s, and follows '
-                    'it from %s to %s.', host, cluster,
-                    *(name or state.FAILBACK_TARGET for name in moved))
+        LOG.warning('%s missed a failover of its cluster %s and switches from '
+                    '%s to %s.', host, cluster,
+                    *(name or statuses.PRIMARY for name in moved))

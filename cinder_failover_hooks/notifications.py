@@ -10,43 +10,53 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The contract with whoever listens to failover notifications.
+"""The contract between the hooks and the listeners to their notifications.
 
-A notification has one of the event types below and, as payload, the
-primitive of a :class:`~cinder_failover_hooks.objects.BackendFailoverPayload`.
-It is a hint to look at Cinder, never the truth: it may be lost, late, doubled
-or forged. Its publisher id is ``volume.host@backend``.
+A notification has one of the event types below. Its payload is the primitive
+of a :class:`~cinder_failover_hooks.objects.BackendFailoverPayload`, and its
+publisher id is ``volume.host@backend``. A notification is only a hint to read
+Cinder's records: it may be lost, late, duplicated or forged.
 
-A sender calls ``payload.to_notification()``, a
-listener :func:`from_notification`. Samples of every notification are in
-``doc/notification_samples`` of the source.
+A sender calls ``payload.to_notification()``, a listener calls
+:func:`from_notification`. ``doc/notification_samples`` in the source has a
+sample of every notification.
 """
 
-from typing import Any
 
 from oslo_versionedobjects import exception as ovo_exception
 
 from cinder_failover_hooks import exception
 from cinder_failover_hooks import objects
 
-#: A failover or failback has begun. Carries no volumes.
+#: A failover or failback starts. The payload has no volumes.
 START = 'backend.failover.start'
-#: It is done and every volume row is saved. Carries the affected volumes.
+#: A failover has ended and every volume row is saved. The payload has the
+#: affected volumes.
 END = 'backend.failover.end'
-#: It has failed. Carries the affected volumes as they are now.
+#: A failover has failed. The payload has the affected volumes as they are.
 ERROR = 'backend.failover.error'
-#: The state of a backend when its service starts. Carries no volumes.
+#: The state of a backend, for instance when its service starts. The payload
+#: has no volumes, except in the announcement of a group.
 ANNOUNCE = 'backend.announce'
 
-#: Every event type of this package.
+#: Every event type that the hooks send.
 EVENT_TYPES = (START, END, ERROR, ANNOUNCE)
 
-#: Default topic; the queues are this name with ``.info`` and ``.error``.
+#: ``nova-failover check`` sends this to the engine to test the message bus.
+#: The hooks never send it. Its payload is a dictionary with a ``nonce``.
+PROBE = 'backend.probe'
+
+#: Regular expressions of a listener's filter. They match every event type
+#: above, and every publisher id from :func:`publisher_id_of`.
+EVENT_TYPE_FILTER = r'^backend\.'
+PUBLISHER_ID_FILTER = r'^volume\.'
+
+#: The default topic. Its queues are this name with ``.info`` and ``.error``.
 TOPIC = 'failover_notifications'
 
 
 def priority_of(event_type: str) -> str:
-    """Return the priority with which an event type is sent.
+    """Return the priority of an event type.
 
     :param event_type: one of :data:`EVENT_TYPES`
     :returns: ``error`` or ``info``
@@ -62,26 +72,17 @@ def publisher_id_of(backend: str) -> str:
     return 'volume.%s' % backend
 
 
-def to_notification(payload: objects.BackendFailoverPayload) -> dict[str, Any]:
-    """Return what is put on the bus for a payload.
-
-    :param payload: the payload, every field set
-    :returns: a primitive of JSON types only
-    """
-    return payload.to_notification()
-
-
 def from_notification(primitive: object) -> objects.BackendFailoverPayload:
-    """Read the payload of a notification.
+    """Return the payload of a notification.
 
-    A newer minor version is read as far as it is known here; what an older
-    one lacks is None.
+    Unknown fields of a newer minor version are ignored. Fields that an older
+    minor version does not have are None.
 
-    :param primitive: the payload as it was received, of any type: nothing
-        about it is trusted
-    :returns: the payload, every field of it set
-    :raises MalformedPayload: it is not a payload of ours
-    :raises UnsupportedPayload: its major version is another one
+    :param primitive: the payload as received; nothing about it is trusted,
+        not even its type
+    :returns: the payload with every field set
+    :raises MalformedPayload: it is not a payload of the hooks
+    :raises UnsupportedPayload: it has another major version
     """
     if not isinstance(primitive, dict):
         raise exception.MalformedPayload(reason='it is not a dictionary')
@@ -97,7 +98,7 @@ def from_notification(primitive: object) -> objects.BackendFailoverPayload:
             supported=exc.kwargs.get('supported')) from exc
     except (ovo_exception.VersionedObjectsException, KeyError, TypeError,
             ValueError, AttributeError) as exc:
-        # These are all that reading foreign data into fields can raise.
+        # Reading untrusted data into fields raises only these.
         raise exception.MalformedPayload(
             reason='%s: %s' % (type(exc).__name__, exc)) from exc
     return found

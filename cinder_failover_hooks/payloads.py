@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Makes payloads out of the state of a backend and its volumes.
+"""Builds payloads from the state of a backend and its volumes.
 
-Pure but for the clock: volumes come in as an iterable and payloads go out
-as one, so that only one part is in memory at a time.
+The functions are pure except for the clock. Volumes and payloads are
+iterables, so that only one part is in memory at a time.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ _T = TypeVar('_T')
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What all parts of one notification have in common.
+    """The fields that all parts of one notification share.
 
     :param event_type: one of the event types of ``notifications``
     :param cause: one of ``objects.Cause``
@@ -40,11 +40,11 @@ class Header:
     :param backend: ``host@backend``
     :param old: replication target before, None for the primary
     :param now: state of the backend now
-    :param reason: why it failed, None if it did not
+    :param reason: why the failover failed, None if it did not
     :param target: ``secondary_backend_id`` of the request
     :param group_id: the replication group, None for the whole backend
-    :param expected: replication status of the volumes whose outcome has been
-        saved, None if all have been
+    :param saved_status: replication status of the volumes whose outcome
+        Cinder has saved, None if it has saved all of them
     """
 
     event_type: str
@@ -56,15 +56,15 @@ class Header:
     reason: str | None = None
     target: str | None = None
     group_id: str | None = None
-    expected: str | None = None
+    saved_status: str | None = None
 
 
 def split(items: Iterable[_T], size: int) -> Iterator[tuple[list[_T], bool]]:
-    """Cut an iterable into parts, knowing which one is the last.
+    """Split an iterable into parts.
 
-    :param items: anything; not read further than one item ahead
+    :param items: the items; at most one is read ahead
     :param size: largest number of items in a part, at least 1
-    :returns: pairs of a part and whether it is the last; a single empty
+    :returns: pairs of a part and whether it is the last part; a single empty
         part if there are no items
     """
     rest = iter(items)
@@ -80,20 +80,19 @@ def split(items: Iterable[_T], size: int) -> Iterator[tuple[list[_T], bool]]:
 
 def build(header: Header, volumes: Iterable[state.Volume],
           size: int) -> Iterator[objects.BackendFailoverPayload]:
-    """Make the payloads of one notification.
+    """Build the payloads of one notification.
 
-    A volume is affected if a server may hold it, or if it is lost; a healthy
-    one that nobody has attached needs nothing.
+    A volume is affected if it has an attachment or cannot be recovered. A
+    healthy volume without an attachment needs no action and is left out.
 
-    :param header: what they have in common
-    :param volumes: all volumes of the backend or group; those that are not
-        affected are left out
+    :param header: the fields that the payloads share
+    :param volumes: all volumes of the backend or group
     :param size: largest number of volumes in a payload
     :returns: at least one payload
     """
-    judged = ((volume, state.unrecoverable(volume, header.expected))
+    assessed = ((volume, state.unrecoverable(volume, header.saved_status))
               for volume in volumes)
-    affected = (_volume(volume, reason) for volume, reason in judged
+    affected = (_volume(volume, reason) for volume, reason in assessed
                 if volume.attachments or reason)
     for number, (part, last) in enumerate(split(affected, size), start=1):
         yield objects.BackendFailoverPayload(

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Turns what the volume manager goes through into notifications.
+"""Turns the steps of the volume manager into notifications.
 
-Nothing here raises, or waits for more than one row of the database: whatever
-goes wrong is logged, and a listener learns of the failover from Cinder's
-records instead.
+No function here raises an error, or waits for more than one row of the
+database. An error is logged, and a listener learns about the failover from
+Cinder's records instead.
 """
 
 from collections.abc import Callable
@@ -37,17 +37,17 @@ LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def _harmless(what: str) -> Iterator[None]:
+def _never_raises(what: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        # The boundary to Cinder: reporting must never fail a failover.
+        # Reporting must never make a failover of Cinder fail.
         LOG.exception('Could not report %s.', what)
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What Cinder was asked to do.
+    """A request to fail over.
 
     :param failover_id: id of the request
     :param target: ``secondary_backend_id`` of the request
@@ -60,37 +60,38 @@ class Request:
 
 
 class Report:
-    """What is said about one failover, from its start to its end.
+    """Reports one failover from its start to its end.
 
     :param notifier: the emitter to use
-    :param backend: what is reported
-    :param request: what Cinder was asked to do
-    :param patience: seconds to wait for the own driver to switch
+    :param backend: the backend to report
+    :param request: the request to fail over
+    :param completion_timeout: seconds to wait until the driver of this
+        service has switched
     """
 
     def __init__(self, notifier: emitter.Emitter, backend: emitter.Backend,
-                 request: Request, patience: int) -> None:
+                 request: Request, completion_timeout: int) -> None:
         self._emitter = notifier
         self._backend = backend
         self._request = request
-        self._patience = patience
+        self._completion_timeout = completion_timeout
         self._before = state.BackendState()
         self._switched = threading.Event()
 
     def started(self) -> None:
-        """Say that the failover starts, before anything of it is done."""
-        with _harmless('the start of a failover'):
+        """Report that the failover starts, before Cinder begins with it."""
+        with _never_raises('the start of a failover'):
             self._before = self._backend.read_state()
             self._emitter.emit(
                 self._header(notifications.START, self._before), False)
 
     def returned(self) -> None:
-        """Say how the failover ended, after all its rows are saved.
+        """Report the outcome of the failover, after Cinder has saved all rows.
 
-        A clustered one has ended when the driver of this process has
-        switched, too, which another thread does.
+        The failover of a cluster ends when the driver of this service has
+        switched as well, which happens in another thread.
         """
-        with self._announced_otherwise('the end of a failover'):
+        with self._announcing_on_error('the end of a failover'):
             after = self._backend.read_state()
             reason = self._failure(after)
             if after.member is None or reason or self._request.group_id:
@@ -101,46 +102,46 @@ class Report:
                     self._outcome_once_switched)
 
     def raised(self, error: Exception) -> None:
-        """Say that the failover raised.
+        """Report that the failover raised an error.
 
-        :param error: what it raised; its text is masked
+        :param error: the error; the secrets in its text are masked
         """
-        with self._announced_otherwise('the failure of a failover'):
+        with self._announcing_on_error('the failure of a failover'):
             after = self._backend.read_state()
             self._emitter.emit(dataclasses.replace(
                 self._outcome(after, state.masked(error)),
-                expected=self._unsaved(after)), True)
+                saved_status=self._saved_status(after)), True)
 
     def switched(self) -> None:
-        """Take note that the driver of this process was told to switch."""
+        """Note that Cinder has told the driver of this service to switch."""
         self._switched.set()
 
     @contextlib.contextmanager
-    def _announced_otherwise(self, what: str) -> Iterator[None]:
-        with _harmless(what):
+    def _announcing_on_error(self, what: str) -> Iterator[None]:
+        with _never_raises(what):
             try:
                 yield
             except Exception:
-                # It reads the state again, later and more than once.
+                # The announcement reads the state later and repeats reads.
                 self._emitter.announce()
                 raise
 
     def _failure(self, after: state.BackendState) -> str | None:
         if self._request.group_id:
-            # Cinder raises what goes wrong with a group.
+            # Cinder raises the errors of a group failover.
             return None
         return state.failure_of(self._before, after, self._request.target)
 
-    def _unsaved(self, after: state.BackendState) -> str | None:
+    def _saved_status(self, after: state.BackendState) -> str | None:
         if self._request.group_id:
             return None
-        return state.unsaved(self._before, after)
+        return state.saved_status(self._before, after)
 
     def _outcome_once_switched(self, attempt: retry.Retry) -> payloads.Header:
-        self._switched.wait(self._patience)
+        self._switched.wait(self._completion_timeout)
         after = attempt('reading the state', self._backend.read_state)
-        return self._outcome(
-            after, self._failure(after) or state.lagging(after))
+        return self._outcome(after, self._failure(after)
+                             or state.member_not_switched(after))
 
     def _outcome(self, after: state.BackendState,
                  reason: str | None) -> payloads.Header:
@@ -163,47 +164,49 @@ class Reporter:
     """Reports the failovers of one backend.
 
     :param notifier: the emitter to use
-    :param backend: what is reported
-    :param patience: returns the seconds to wait for the own driver to switch
-        once the failover of a cluster is done
+    :param backend: the backend to report
+    :param completion_timeout: function that returns the seconds to wait
+        until the driver of this service has switched, after the cluster has
+        failed over
     """
 
     def __init__(self, notifier: emitter.Emitter, backend: emitter.Backend,
-                 patience: Callable[[], int]) -> None:
+                 completion_timeout: Callable[[], int]) -> None:
         self.emitter = notifier
         self._backend = backend
-        self._patience = patience
-        #: reports by their failover ids, for as long as somebody needs them
+        self._completion_timeout = completion_timeout
+        #: reports by failover id, as long as the volume manager holds them
         self._reports: weakref.WeakValueDictionary[str, Report] = (
             weakref.WeakValueDictionary())
 
     def report(self, failover_id: str | None, target: str | None,
                group_id: str | None = None) -> Report:
-        """Begin to report a failover.
+        """Return the report of a new failover.
 
-        :param failover_id: id of the request, a new one is made for None
+        :param failover_id: id of the request, None to generate one
         :param target: ``secondary_backend_id`` of the request
         :param group_id: the replication group, None for the whole backend
-        :returns: what to tell of the failover as it proceeds
+        :returns: the report; its methods follow the steps of the failover
         """
         request = Request(failover_id or oslo_context.generate_request_id(),
                           target, group_id)
-        made = Report(self.emitter, self._backend, request, self._patience())
+        made = Report(self.emitter, self._backend, request,
+                      self._completion_timeout())
         self._reports[request.failover_id] = made
         return made
 
     def completed(self, failover_id: str | None) -> None:
-        """Take note that the driver of this process was told to switch.
+        """Note that Cinder has told the driver of this service to switch.
 
-        :param failover_id: id of the request; nothing is done if another
-            member of the cluster has led that failover
+        :param failover_id: id of the request; it is ignored if another member
+            of the cluster runs that failover
         """
-        with _harmless('the completion of a failover'):
+        with _never_raises('the completion of a failover'):
             report = self._reports.get(failover_id or '')
             if report:
                 report.switched()
 
     def announce(self) -> None:
         """Announce the state of the backend and of its groups."""
-        with _harmless('the state of the backend'):
+        with _never_raises('the state of the backend'):
             self.emitter.announce()

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Repeats what talks to the database or the message bus, within bounds."""
+"""Repeats calls to the database or the message bus, within bounds."""
 
 from collections.abc import Callable
 import threading
@@ -26,43 +26,43 @@ from cinder_failover_hooks import exception
 
 LOG = logging.getLogger(__name__)
 
-#: What may go away by itself. Anything else is an error of ours.
+#: Errors that may be temporary. Any other exception is a defect of the hooks.
 TRANSIENT = (oslo_messaging.MessagingException, db_exc.DBError, OSError)
 
 _T = TypeVar('_T')
 
 
 class Retry:
-    """Calls a function until it succeeds, time runs out or we are stopped.
+    """Calls a function until it succeeds, or a time limit is reached.
 
     :param conf: configuration with the ``[failover_hooks]`` options
-    :param stopping: set when the process ends
-    :param for_ever: whether only that ends it
+    :param stopping: set when the process stops, which ends retrying
+    :param forever: whether there is no time limit
     """
 
     def __init__(self, conf: cfg.ConfigOpts, stopping: threading.Event,
-                 for_ever: bool = False) -> None:
+                 forever: bool = False) -> None:
         self._options = conf.failover_hooks
         self._stopping = stopping
-        self._for_ever = for_ever
+        self._forever = forever
 
     def __call__(self, what: str, function: Callable[[], _T]) -> _T:
-        """Return what the function returns.
+        """Call the function and return its result.
 
-        :param what: says in the debug log what is being repeated
-        :param function: called without arguments
-        :raises DeliveryStopped: the process ends
-        :raises Exception: what the function raised at last
+        :param what: description of the call for the debug log
+        :param function: function without arguments
+        :raises DeliveryStopped: the process is stopping
+        :raises Exception: the last error of the function
         """
         def stop_early(state: tenacity.RetryCallState) -> None:
-            LOG.debug('Attempt %d at %s failed, trying again.',
+            LOG.debug('Attempt %d at %s failed, retrying.',
                       state.attempt_number, what)
             if self._stopping.is_set():
                 raise exception.DeliveryStopped()
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TRANSIENT),
-            stop=(tenacity.stop_never if self._for_ever else
+            stop=(tenacity.stop_never if self._forever else
                   tenacity.stop_after_delay(self._options.retry_timeout)),
             wait=tenacity.wait_exponential(
                 multiplier=self._options.retry_interval,
@@ -71,5 +71,5 @@ class Retry:
         return retrying(function)
 
     def _sleep(self, seconds: float) -> None:
-        # Not time.sleep: the end of the process must not wait for us.
+        # Unlike time.sleep, this returns as soon as the process stops.
         self._stopping.wait(seconds)

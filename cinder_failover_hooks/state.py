@@ -10,9 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Plain data about a backend and its volumes, and what follows from it.
+"""The recorded state of a backend and its volumes, and its evaluation.
 
-Everything here is pure: no configuration, no database, no messaging.
+The data are plain and the functions are pure: no configuration, no database,
+no messaging.
 """
 
 import dataclasses
@@ -20,29 +21,25 @@ import dataclasses
 from oslo_utils import strutils
 
 from cinder_failover_hooks import objects
+from cinder_failover_hooks import statuses
 
-#: How Cinder's API and driver interface name the primary when failing back.
-FAILBACK_TARGET = 'default'
-
-_FAILED = ('failover-error', 'error')
-_MOVING = 'failing-over'
-_SETTLED = ('enabled', 'failed-over')
-#: What drivers have been seen to write as the status of an attached volume
-#: (see ``drivers``): Cinder then takes it for free, or knows no such status.
-_WRITTEN_BY_DRIVERS = ('available', 'failed-over')
+# Some drivers write these as the status of an attached volume (see drivers).
+# The first makes Cinder treat the volume as free; the second is no volume
+# status.
+_WRITTEN_BY_DRIVERS = (statuses.VOLUME_AVAILABLE, statuses.FAILED_OVER)
 _REASON_LENGTH = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class BackendState:
-    """What Cinder's records say of a backend.
+    """The state of a backend in Cinder's records.
 
     :param active_backend_id: replication target in use, None or empty for
         the primary
-    :param replication_status: for instance ``failed-over``
-    :param cluster: name of the cluster, None if not clustered
-    :param member: the same of the member of the cluster that was asked, None
-        if not clustered
+    :param replication_status: one of the replication statuses of ``statuses``
+    :param cluster: name of the cluster, None if the backend is not clustered
+    :param member: state of this member of the cluster, None if the backend
+        is not clustered
     """
 
     active_backend_id: str | None = None
@@ -53,9 +50,13 @@ class BackendState:
 
 @dataclasses.dataclass(frozen=True)
 class MemberState:
-    """What the record of one member of a cluster says.
+    """The state of one member of a cluster in its service record.
 
-    A member's record is saved when its own driver has switched.
+    Cinder saves this record after the driver of the member has switched.
+
+    :param active_backend_id: replication target in use, None or empty for
+        the primary
+    :param replication_status: one of the replication statuses of ``statuses``
     """
 
     active_backend_id: str | None = None
@@ -64,7 +65,7 @@ class MemberState:
 
 @dataclasses.dataclass(frozen=True)
 class Attachment:
-    """An attachment row, without its connector and connection info."""
+    """An attachment row without its connector and connection_info."""
 
     attachment_id: str
     server_id: str | None
@@ -83,107 +84,111 @@ class Volume:
 
 
 def cause_of(target: str | None, group_id: str | None = None) -> str:
-    """Return the cause that goes with a failover request.
+    """Return the cause to report for a failover request.
 
     :param target: ``secondary_backend_id`` of the request
     :param group_id: the replication group, None for the whole backend
     """
     if group_id:
         return str(objects.Cause.GROUP)
-    if target == FAILBACK_TARGET:
+    if target == statuses.PRIMARY:
         return str(objects.Cause.FAILBACK)
     return str(objects.Cause.FAILOVER)
 
 
 def failure_of(before: BackendState, after: BackendState,
                target: str | None) -> str | None:
-    """Return why a failover did not happen, None if it did.
+    """Return why a failover did not take place, None if it did.
 
-    Cinder's ``VolumeManager.failover`` swallows what its driver raises, so
-    the outcome is read from the records: has the backend moved, or is it
-    where the request wanted it?
+    Cinder's ``VolumeManager.failover`` swallows the errors of its driver. The
+    records show the outcome: the failover succeeded if the backend has moved
+    or is at the requested target.
 
     :param before: state before the failover
-    :param after: state after it
-    :param target: ``secondary_backend_id`` of the request, None where the
-        driver was to choose
+    :param after: state after the failover
+    :param target: ``secondary_backend_id`` of the request, None if the driver
+        chooses the target
     :returns: a sentence, or None
     """
-    if after.replication_status in _FAILED:
+    if after.replication_status in statuses.FAILED:
         return ('The driver failed: the replication status is %s.'
                 % after.replication_status)
     now = after.active_backend_id or None
     moved = now != (before.active_backend_id or None)
-    wanted = None if target == FAILBACK_TARGET else target
-    if moved or (target and now == wanted):
+    requested = None if target == statuses.PRIMARY else target
+    if moved or (target and now == requested):
         return None
     return ('The backend is still at %s: the replication target was refused.'
-            % (now or FAILBACK_TARGET))
+            % (now or statuses.PRIMARY))
 
 
-def lagging(after: BackendState) -> str | None:
-    """Return why a member of a cluster has not followed it, None if it has.
+def member_not_switched(after: BackendState) -> str | None:
+    """Return why the driver of a member has not switched with its cluster.
 
-    :param after: state after a failover that has succeeded in the cluster
-    :returns: a sentence, or None; None, too, if it is not clustered
+    :param after: state after the cluster has failed over
+    :returns: a sentence; None if the driver has switched, or if the backend
+        is not clustered
     """
     if after.member is None:
         return None
-    if after.member.replication_status in _FAILED:
+    if after.member.replication_status in statuses.FAILED:
         return ('The driver of this member could not switch: its replication '
                 'status is %s.' % after.member.replication_status)
     now = after.member.active_backend_id or None
     if now != (after.active_backend_id or None):
         return ('The driver of this member has not switched: it is still at '
-                '%s.' % (now or FAILBACK_TARGET))
+                '%s.' % (now or statuses.PRIMARY))
     return None
 
 
-def apart(now: BackendState) -> str:
-    """Return the replication status of groups that are not where it is.
+def diverged_group_status(now: BackendState) -> str:
+    """Return the replication status of groups that are at the other site.
 
     :param now: state of the backend
     """
-    if now.replication_status == 'failed-over':
-        return 'enabled'
-    return 'failed-over'
+    if now.replication_status == statuses.FAILED_OVER:
+        return statuses.ENABLED
+    return statuses.FAILED_OVER
 
 
-def has_to_follow(member: MemberState, cluster: MemberState) -> bool:
-    """Return whether a member that starts has missed a switch of its cluster.
+def missed_switch(member: MemberState, cluster: MemberState) -> bool:
+    """Return whether a member has missed a failover of its cluster.
 
-    :param member: what its record says
-    :param cluster: what that of the cluster says
+    :param member: state in the record of the member, which is starting
+    :param cluster: state in the record of the cluster
+    :returns: False as well if the member is in error, or if the failover of
+        the cluster is in progress or has failed
     """
-    if member.replication_status in _FAILED:
+    if member.replication_status in statuses.FAILED:
         return False
-    if cluster.replication_status not in _SETTLED:
+    if cluster.replication_status not in statuses.SETTLED:
         return False
     return ((member.active_backend_id or None, member.replication_status)
             != (cluster.active_backend_id or None, cluster.replication_status))
 
 
-def unrecoverable(volume: Volume, expected: str | None = None) -> str | None:
+def unrecoverable(volume: Volume,
+                  saved_status: str | None = None) -> str | None:
     """Return why a volume cannot be recovered, None if it can.
 
-    :param volume: the volume as it is after the failover
-    :param expected: replication status that tells that the outcome has been
-        saved, None where all of them have been
+    :param volume: the volume after the failover
+    :param saved_status: replication status of the volumes whose outcome
+        Cinder has saved, None if it has saved all of them
     :returns: a sentence, or None
     """
     status = volume.replication_status
-    if status in _FAILED:
+    if status in statuses.FAILED:
         return ('The driver could not fail this volume over: its replication '
                 'status is %s.' % status)
-    if status == 'not-capable':
+    if status == statuses.NOT_CAPABLE:
         return 'The volume is not replicated.'
-    if status == _MOVING:
+    if status == statuses.FAILING_OVER:
         return ('The failover of this volume is not finished: its replication '
                 'status is %s.' % status)
-    if 'error' in (volume.status or ''):
+    if statuses.VOLUME_ERROR in (volume.status or ''):
         return 'The status of the volume is %s.' % volume.status
-    if expected and status in _SETTLED and status != expected:
-        return ('Cinder has not saved how this volume has come through: its '
+    if saved_status and status in statuses.SETTLED and status != saved_status:
+        return ('Cinder has not saved the outcome of this volume: its '
                 'replication status is %s.' % status)
     if volume.attachments and volume.status in _WRITTEN_BY_DRIVERS:
         return ('The volume is attached, but its status is %s.'
@@ -191,16 +196,15 @@ def unrecoverable(volume: Volume, expected: str | None = None) -> str | None:
     return None
 
 
-def unsaved(before: BackendState, after: BackendState) -> str | None:
-    """Return what the rows have to say once they are saved, if that is open.
+def saved_status(before: BackendState, after: BackendState) -> str | None:
+    """Return the replication status of the volumes whose outcome is saved.
 
-    Cinder saves the rows of the volumes one by one, after the record of the
-    backend: an error there leaves the rest as they were.
+    Cinder saves the record of the backend first, then the rows of the volumes
+    one by one. An error in between leaves the other rows unchanged.
 
     :param before: state before a failover that raised an error
-    :param after: state after it
-    :returns: the replication status of the volumes that are saved, None if
-        the backend has not moved
+    :param after: state after that failover
+    :returns: a replication status, None if the backend has not moved
     """
     if (before.active_backend_id or None) == (after.active_backend_id or None):
         return None
@@ -208,9 +212,10 @@ def unsaved(before: BackendState, after: BackendState) -> str | None:
 
 
 def masked(error: BaseException) -> str:
-    """Return the text of an error without secrets, of bounded length.
+    """Return the text of an error with its secrets masked.
 
-    :param error: what was raised
+    :param error: the exception
+    :returns: at most 1000 characters
     """
     text = strutils.mask_password('%s: %s' % (type(error).__name__, error))
     return str(text)[:_REASON_LENGTH]

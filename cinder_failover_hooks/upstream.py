@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Everything that is asked of Cinder and of oslo.messaging's inside.
+"""Everything that the hooks use of Cinder, and of oslo.messaging's internals.
 
-The one place to look at when a new release comes out. Names used, and the
-releases in which each was compared:
+Review this module for each new release. It uses these names, which were
+compared in these releases:
 
 ================================================== ===================
 ``VolumeManager.failover``, ``.failover_host``,    cinder 26 to 29
@@ -42,35 +42,89 @@ from cinder.volume import volume_utils
 import oslo_messaging
 from oslo_utils import timeutils
 
-from cinder_failover_hooks.retry import Retry
+from cinder_failover_hooks import retry
 from cinder_failover_hooks import state
 
 
-def read_state(host: str) -> state.BackendState:
-    """Read what Cinder's records say of a backend.
-
-    The members of a cluster have records of their own, which follow that of
-    the cluster one by one (``finish_failover`` saves the cluster's first), so
-    the cluster's is the one to read; that of this member tells whether its
-    own driver has switched (``failover_completed`` saves it last).
+class CinderBackend:
+    """Cinder's records of one backend.
 
     :param host: host of the volume manager, ``host@backend``
-    :returns: the state
-    :raises cinder.exception.ServiceNotFound: there is no such service
-    :raises oslo_db.exception.DBError: the database cannot be read
+    :param cluster: its cluster, None if it is not clustered
     """
-    service = _service(host)
-    if not service.is_clustered:
+
+    def __init__(self, host: str, cluster: str | None) -> None:
+        self.name = host
+        self._cluster = cluster
+
+    def read_state(self) -> state.BackendState:
+        """Return the state of the backend.
+
+        Each member of a cluster has a record that follows that of the
+        cluster: ``finish_failover`` saves the record of the cluster first.
+        The record of the cluster therefore has the state of the backend. The
+        record of this member shows whether its driver has switched, because
+        ``failover_completed`` saves it last.
+
+        :raises cinder.exception.ServiceNotFound: there is no such service
+        :raises oslo_db.exception.DBError: the database cannot be read
+        """
+        service = _service(self.name)
+        if not service.is_clustered:
+            return state.BackendState(
+                active_backend_id=service.active_backend_id or None,
+                replication_status=service.replication_status)
         return state.BackendState(
-            active_backend_id=service.active_backend_id or None,
-            replication_status=service.replication_status)
-    return state.BackendState(
-        active_backend_id=service.cluster.active_backend_id or None,
-        replication_status=service.cluster.replication_status,
-        cluster=service.cluster_name,
-        member=state.MemberState(
-            active_backend_id=service.active_backend_id or None,
-            replication_status=service.replication_status))
+            active_backend_id=service.cluster.active_backend_id or None,
+            replication_status=service.cluster.replication_status,
+            cluster=service.cluster_name,
+            member=state.MemberState(
+                active_backend_id=service.active_backend_id or None,
+                replication_status=service.replication_status))
+
+    def read_groups(self, status: str) -> list[str]:
+        """Return the ids of the groups with a replication status.
+
+        :param status: the replication status
+        :raises oslo_db.exception.DBError: the database cannot be read
+        """
+        rows = db.group_get_all(context.get_admin_context(),
+                                filters={'replication_status': status})
+        # Groups name their pool as well, so a filter of the database would
+        # not match the name of a cluster.
+        backend = volume_utils.extract_host(self._cluster or self.name,
+                                            'backend')
+        return [row.id for row in rows if backend == volume_utils.extract_host(
+            (row.cluster_name if self._cluster else row.host) or '',
+            'backend')]
+
+    def read_volumes(self, group_id: str | None, size: int,
+                     attempt: retry.Retry) -> Iterator[state.Volume]:
+        """Return the volumes of the backend or of a group, read in pages.
+
+        The filters are those of ``VolumeManager._get_cluster_or_host_filters``
+        and ``VolumeList.get_all_by_generic_group``.
+
+        :param group_id: a group of the backend, None for all volumes
+        :param size: number of volumes in a page
+        :param attempt: repeats failed reads of a page
+        :returns: every volume, ordered by id
+        """
+        where = {'group_id': group_id} if group_id else self._filters()
+        marker = None
+        while True:
+            # One more row shows whether another page follows.
+            page = attempt('reading volumes', functools.partial(
+                read_page, where, marker, size + 1))
+            yield from page[:size]
+            if len(page) <= size:
+                return
+            marker = page[size - 1].volume_id
+
+    def _filters(self) -> dict[str, Any]:
+        if self._cluster:
+            return {'cluster_name': self._cluster}
+        return {'host': self.name}
 
 
 def _service(host: str) -> objects.Service:
@@ -80,28 +134,29 @@ def _service(host: str) -> objects.Service:
 
 
 def follow_cluster(host: str) -> tuple[str | None, str | None] | None:
-    """Give the record of a cluster's member what its cluster's record says.
+    """Update the record of a member that missed a failover of its cluster.
 
-    A member that was not there when its cluster failed over has missed
-    ``failover_completed``, which is cast to all and acknowledged by none.
-    Cinder makes the driver for the ``active_backend_id`` of the member's
-    record, so this has to be done before. The rule and the fields are those
-    by which Cinder adds a member to a cluster
+    ``failover_completed`` is a cast to all members that none of them
+    acknowledges, so a member that is down misses it. Cinder creates the
+    driver for the ``active_backend_id`` in the record of the member, so this
+    function has to run before. The rule and the fields are those of Cinder
+    for a member that is added to a cluster
     (``Service._ensure_cluster_exists``).
 
     :param host: host of the volume manager
-    :returns: the active backend id before and after, None if nothing was done
+    :returns: the active backend id before and after, None if the record has
+        not changed
     :raises oslo_db.exception.DBError: the database cannot be read or written
     """
     try:
         service = _service(host)
     except exception.ServiceNotFound:
-        # The first start: Cinder makes the record, with what the cluster has.
+        # At the first start Cinder creates the record from the cluster's.
         return None
     if not service.is_clustered:
         return None
     cluster, before = service.cluster, service.active_backend_id
-    if not state.has_to_follow(
+    if not state.missed_switch(
             state.MemberState(before, service.replication_status),
             state.MemberState(cluster.active_backend_id,
                               cluster.replication_status)):
@@ -112,43 +167,23 @@ def follow_cluster(host: str) -> tuple[str | None, str | None] | None:
     return before or None, cluster.active_backend_id or None
 
 
-def groups_of(host: str, cluster: str | None, status: str) -> list[str]:
-    """Read which groups of a backend have a replication status.
-
-    :param host: host of the volume manager
-    :param cluster: its cluster, None if it is not clustered
-    :param status: the replication status
-    :returns: ids of groups
-    :raises oslo_db.exception.DBError: the database cannot be read
-    """
-    rows = db.group_get_all(context.get_admin_context(),
-                            filters={'replication_status': status})
-    # Done here, for the filter compares the name of a cluster with its pool.
-    own = volume_utils.extract_host(cluster or host, 'backend')
-    return [row.id for row in rows if own == volume_utils.extract_host(
-        (row.cluster_name if cluster else row.host) or '', 'backend')]
-
-
-def _where(host: str, cluster: str | None) -> dict[str, Any]:
-    return {'cluster_name': cluster} if cluster else {'host': host}
-
-
 def read_page(where: dict[str, Any], marker: str | None,
               limit: int) -> list[state.Volume]:
-    """Read one page of volumes with their attachments.
+    """Return one page of volumes with their attachments.
 
-    This takes the rows and not ``objects.VolumeList``: that one asks the
-    database once more for every attachment (``attachment_specs_get`` in
+    The function reads the rows. ``objects.VolumeList`` would query the
+    database once more for each attachment (``attachment_specs_get`` in
     ``VolumeAttachment._from_db_object``).
 
     :param where: filters of ``volume_get_all``
-    :param marker: id of the last volume of the page before, None at first
+    :param marker: id of the last volume of the previous page, None for the
+        first page
     :param limit: largest number of volumes to return
-    :returns: volumes in the order of their ids
+    :returns: volumes, ordered by id
     :raises oslo_db.exception.DBError: the database cannot be read
     """
-    # The marker may have been deleted since the last page: it is found
-    # among deleted rows, which the filter leaves out of the result.
+    # The volume of the marker may have been deleted since the previous page.
+    # Reading deleted rows finds it; the filter leaves it out of the result.
     admin = context.get_admin_context(read_deleted='yes')
     rows = db.volume_get_all(admin, marker, limit, sort_keys=['id'],
                              sort_dirs=['asc'],
@@ -170,51 +205,25 @@ def _volume(row: Any) -> state.Volume:
 
 def send(transport: Any, topic: str, publisher_id: str, event_type: str,
          priority: str, payload: dict[str, Any]) -> None:
-    """Send one notification, or raise.
+    """Send one notification or raise an error.
 
-    The same as ``oslo_messaging.Notifier`` with the driver ``messagingv2``,
-    which cannot be used: Notifier and driver both swallow every error, so
-    one would neither know when to try again nor when to give up. No context
-    is sent along, there are credentials in it.
+    The message is that of ``oslo_messaging.Notifier`` with the driver
+    ``messagingv2``. Notifier and driver swallow every error, so a caller of
+    them could not retry. The message has no context, because a context has
+    credentials.
 
     :param transport: a notification transport
-    :param topic: without the priority
+    :param topic: topic without the priority
     :param publisher_id: ``volume.host@backend``
     :param event_type: one of the event types of ``notifications``
     :param priority: ``info`` or ``error``
-    :param payload: of JSON types only
-    :raises oslo_messaging.MessagingException: it was not sent
+    :param payload: the payload, of JSON types only
+    :raises oslo_messaging.MessagingException: the message was not sent
     """
     message = {
         'message_id': str(uuid.uuid4()), 'publisher_id': publisher_id,
         'event_type': event_type, 'priority': priority.upper(),
         'payload': payload, 'timestamp': str(timeutils.utcnow())}
     target = oslo_messaging.Target(topic='%s.%s' % (topic, priority))
-    # One retry, for a pooled connection that has died unnoticed.
+    # One retry, in case a pooled connection is dead.
     transport._send_notification(target, {}, message, version=2.0, retry=1)
-
-
-def all_volumes(host: str, cluster: str | None, group_id: str | None,
-                size: int, attempt: Retry) -> Iterator[state.Volume]:
-    """Read the volumes of a backend or of a group page by page.
-
-    The filters are those of ``VolumeManager._get_cluster_or_host_filters``
-    and ``VolumeList.get_all_by_generic_group``.
-
-    :param host: host of the volume manager
-    :param cluster: its cluster, None if it is not clustered
-    :param group_id: a group of the backend, None for all volumes
-    :param size: volumes in a page
-    :param attempt: by which each page is read
-    :returns: every volume, in the order of their ids
-    """
-    where = {'group_id': group_id} if group_id else _where(host, cluster)
-    marker = None
-    while True:
-        # One more tells whether there is another page without asking for it.
-        page = attempt('reading volumes', functools.partial(
-            read_page, where, marker, size + 1))
-        yield from page[:size]
-        if len(page) <= size:
-            return
-        marker = page[size - 1].volume_id

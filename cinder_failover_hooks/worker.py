@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Runs jobs one after the other, apart from whoever asks for them.
+"""Runs jobs one after the other in a thread of its own.
 
-Python's own threads and queue are all it needs: in a process that eventlet
-has patched they are green. The thread is a daemon and is started by the
-first job, because cinder-volume forks after it has made its manager.
+The module uses Python's own threads and queue, which are green in a process
+that eventlet has patched. The thread is a daemon. The first job starts it,
+because cinder-volume forks after it has created its manager.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-#: Jobs that may wait. There are two for a failover and one for a start.
+#: Number of jobs that may wait. A failover queues two, a start queues one.
 BACKLOG = 256
 
 _Job = tuple[str, Callable[[], object]]
@@ -34,7 +34,7 @@ _Job = tuple[str, Callable[[], object]]
 class Worker:
     """A queue of jobs and the one thread that runs them in order.
 
-    :param name: of the thread, for logs and reports
+    :param name: name of the thread, for logs and reports
     """
 
     def __init__(self, name: str) -> None:
@@ -42,35 +42,35 @@ class Worker:
         self._jobs: queue.Queue[_Job] = queue.Queue(maxsize=BACKLOG)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        #: set when the process ends; jobs should then give up soon
+        #: set when the process stops; a running job should then end soon
         self.stopping = threading.Event()
 
     def submit(self, what: str, job: Callable[[], object]) -> bool:
-        """Queue a job. Returns at once and raises nothing.
+        """Queue a job; return at once and raise nothing.
 
-        :param what: says in the log what is lost if the job fails
-        :param job: called without arguments; what it returns is ignored, what
-            it raises is logged
-        :returns: whether there was room for it
+        :param what: description for the log, should the job fail
+        :param job: function without arguments; its result is ignored, its
+            exceptions are logged
+        :returns: whether the queue had room for the job
         """
         try:
             self._jobs.put_nowait((what, job))
             self._ensure_thread()
         except queue.Full:
-            LOG.error('Dropped %s: too many notifications are waiting.', what)
+            LOG.error('Dropped %s: too many notifications are queued.', what)
             return False
         except RuntimeError:
-            # The machine has no room for another thread. The job stays
-            # queued for when the next one asks again.
-            LOG.exception('Delayed %s: no thread to send it with.', what)
+            # The system cannot start another thread. The job stays in the
+            # queue until submitting the next job starts one.
+            LOG.exception('Delayed %s: cannot start a thread.', what)
         return True
 
     def stop(self) -> None:
-        """Tell the running job to give up, and drop those that wait."""
+        """Tell the running job to end, and drop the jobs in the queue."""
         self.stopping.set()
 
     def wait(self) -> None:
-        """Wait until everything that was queued has been run."""
+        """Wait until every queued job has run."""
         self._jobs.join()
 
     def _ensure_thread(self) -> None:
@@ -88,9 +88,9 @@ class Worker:
                 if not self.stopping.is_set():
                     job()
             except Exception:
-                # The boundary: nothing that goes wrong while notifying may
-                # reach Cinder or keep the next notification from being sent.
-                LOG.exception('Dropped %s. The state of the backend is '
-                              'announced again when the service starts.', what)
+                # A failed notification must neither harm Cinder nor keep the
+                # next notification from being sent.
+                LOG.exception('Dropped %s. The service announces the state '
+                              'of the backend when it starts again.', what)
             finally:
                 self._jobs.task_done()

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The versioned objects of which failover notifications are made.
+"""The versioned objects of failover notifications.
 
-A field is never removed, renamed or given another meaning within a major
-version. Importing this package imports neither Cinder nor Nova.
+Within a major version no field is removed, renamed or given another meaning.
+Importing this package imports neither Cinder nor Nova.
 """
 
 from cinder_failover_hooks.objects.base import FailoverObject

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the notification objects have in common.
+"""The base of the notification objects.
 
-They are kept out of the registry of oslo.versionedobjects, which is one for
-the whole process: Cinder checks every object in it, and two packages that
-use the same object name would replace each other's classes.
+The objects are not in the registry of oslo.versionedobjects, which is global
+to the process. Cinder checks every object in that registry, and two packages
+with an object of the same name would replace each other's class.
 """
 
 from typing import Any, ClassVar, TYPE_CHECKING, TypeVar
@@ -26,10 +26,10 @@ _T = TypeVar('_T', bound='type[FailoverObject]')
 
 
 def register(cls: _T) -> _T:
-    """Make a class known to :meth:`FailoverObject.obj_class_from_name`.
+    """Register a class for :meth:`FailoverObject.obj_class_from_name`.
 
     :param cls: the class to decorate
-    :returns: the same class, its fields turned into properties
+    :returns: the same class, with its fields as properties
     """
     base.VersionedObjectRegistry.objectify(cls)
     FailoverObject.known[cls.obj_name()] = cls
@@ -37,7 +37,7 @@ def register(cls: _T) -> _T:
 
 
 class FailoverObject(base.VersionedObject):
-    """Base of the objects that failover notifications are made of."""
+    """Base of the objects in failover notifications."""
 
     OBJ_SERIAL_NAMESPACE = 'failover_object'
     OBJ_PROJECT_NAMESPACE = 'cinder_failover_hooks'
@@ -46,7 +46,7 @@ class FailoverObject(base.VersionedObject):
     known: ClassVar[dict[str, type['FailoverObject']]] = {}
 
     if TYPE_CHECKING:
-        # Fields become properties when a class is registered.
+        # Registering a class turns its fields into properties.
         def __getattr__(self, name: str) -> Any:
             """Return the value of a field."""
 
@@ -54,9 +54,9 @@ class FailoverObject(base.VersionedObject):
     def obj_class_from_name(cls, objname: str, objver: str) -> Any:
         """Return the class that reads an object of this name and version.
 
-        Notifications go one way, so their sender cannot be asked for an
-        older version. Within a major version fields are only added, hence
-        the class known here reads any minor, ignoring what it does not know.
+        A listener cannot ask the sender of a notification for an older
+        version. Within a major version fields are only added, so the class
+        of this release reads every minor version and ignores unknown fields.
 
         :param objname: name of the object, for instance ``VolumePayload``
         :param objver: version of the object, for instance ``1.3``
@@ -64,7 +64,7 @@ class FailoverObject(base.VersionedObject):
         :raises oslo_versionedobjects.exception.UnsupportedObjectError: the
             name is unknown
         :raises oslo_versionedobjects.exception.IncompatibleObjectVersion:
-            the major version is another one
+            the major version is unsupported
         """
         found = cls.known.get(objname)
         if found is None:
@@ -76,10 +76,10 @@ class FailoverObject(base.VersionedObject):
 
     def to_notification(self,
                         target_version: str | None = None) -> dict[str, Any]:
-        """Return what is put on the bus.
+        """Return the primitive to send in a notification.
 
-        :param target_version: version to convert down to, the own version
-            when None
+        :param target_version: version to convert down to, None for the
+            version of this class
         :returns: the primitive, of JSON types only, without change records
         """
         primitive: dict[str, Any] = self.obj_to_primitive(
@@ -89,7 +89,7 @@ class FailoverObject(base.VersionedObject):
 
 
 def _drop_changes(value: Any) -> None:
-    # What changed since an object was loaded means nothing to a listener.
+    # A listener has no use for the list of fields that were set.
     if isinstance(value, dict):
         value.pop('%s.changes' % FailoverObject.OBJ_SERIAL_NAMESPACE, None)
         for inner in value.values():

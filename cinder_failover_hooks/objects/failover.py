@@ -18,47 +18,46 @@ from oslo_utils import versionutils
 from oslo_versionedobjects import fields
 
 from cinder_failover_hooks.objects import base
-from cinder_failover_hooks.objects import fields as own_fields
+from cinder_failover_hooks.objects import fields as failover_fields
 
 
 @base.register
 class BackendFailoverPayload(base.FailoverObject):
-    """State of a backend, with a part of the volumes that it affects."""
+    """The state of a backend, and some of the affected volumes."""
 
     # Version 1.0: Initial version
     # Version 1.1: Added group_id and target
     VERSION = '1.1'
 
     fields = {
-        #: id of the request that caused it, the same in all notifications
-        #: of one failover
+        #: id of the request, the same in all notifications of one failover
         'failover_id': fields.StringField(),
         #: the backend, ``host@backend``
         'backend': fields.StringField(),
-        #: the cluster of the backend, None if it is not clustered
+        #: cluster of the backend, None if the backend is not clustered
         'cluster': fields.StringField(nullable=True),
         #: failover, failback, group or announcement
-        'cause': own_fields.CauseField(),
+        'cause': failover_fields.CauseField(),
         #: replication target before, None for the primary
-        'old_active_backend_id': own_fields.BackendIdField(),
+        'old_active_backend_id': failover_fields.BackendIdField(),
         #: replication target now, None for the primary
-        'new_active_backend_id': own_fields.BackendIdField(),
-        #: replication status of the service or cluster, as Cinder has it
+        'new_active_backend_id': failover_fields.BackendIdField(),
+        #: replication status of the service or cluster in Cinder
         'replication_status': fields.StringField(nullable=True),
-        #: when this payload was made, UTC
+        #: when this payload was built, UTC
         'emitted_at': fields.DateTimeField(),
         #: number of this part, from 1
         'part': fields.IntegerField(),
-        #: whether no further part follows
+        #: whether this is the last part
         'last': fields.BooleanField(),
         #: the volumes in this part
         'volumes': fields.ListOfObjectsField('VolumePayload'),
-        #: why it failed, None if it did not
+        #: why the failover failed, None if it did not
         'reason': fields.StringField(nullable=True),
-        #: the replication group that it is about, None for the whole backend
+        #: the replication group, None for the whole backend
         'group_id': fields.UUIDField(nullable=True),
-        #: replication target that was asked for, ``default`` for a failback,
-        #: None if the driver was to choose
+        #: requested replication target, ``default`` for a failback, None if
+        #: the driver chooses the target
         'target': fields.StringField(nullable=True),
     }
 
@@ -66,9 +65,9 @@ class BackendFailoverPayload(base.FailoverObject):
 
     def obj_make_compatible(self, primitive: dict[str, Any],
                             target_version: str) -> None:
-        """Make a primitive of an older version.
+        """Convert a primitive down to an older version.
 
-        :param primitive: to change
+        :param primitive: the primitive, which is changed in place
         :param target_version: version to convert down to
         """
         super().obj_make_compatible(primitive, target_version)

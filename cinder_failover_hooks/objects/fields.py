@@ -18,7 +18,7 @@ from oslo_versionedobjects import fields
 
 
 class Cause(fields.Enum):
-    """Why a backend is being reported."""
+    """The reason for a notification."""
 
     FAILOVER = 'failover'
     FAILBACK = 'failback'
@@ -32,7 +32,7 @@ class Cause(fields.Enum):
 
 
 class CauseField(fields.BaseEnumField):
-    """A field that holds one of :class:`Cause`."""
+    """A field with one of the values of :class:`Cause`."""
 
     AUTO_TYPE = Cause()
 
@@ -40,13 +40,13 @@ class CauseField(fields.BaseEnumField):
 class BackendIdField(fields.StringField):
     """A replication target of a backend, None for the primary.
 
-    Cinder writes the primary as the empty string after a failback and as
-    NULL before the first failover: both are None here.
+    Cinder records the primary as NULL before the first failover and as the
+    empty string after a failback. This field turns both into None.
     """
 
     def __init__(self) -> None:
         super().__init__(nullable=True)
 
     def coerce(self, obj: Any, attr: str, value: Any) -> Any:
-        """Return the id, or None for the empty string."""
+        """Return the id; return None for the empty string."""
         return super().coerce(obj, attr, value) or None

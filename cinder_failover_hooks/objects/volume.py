@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A volume of a backend that has failed over, and its attachments."""
+"""An affected volume and its attachments."""
 
 from oslo_versionedobjects import fields
 
@@ -19,7 +19,7 @@ from cinder_failover_hooks.objects import base
 
 @base.register
 class AttachmentPayload(base.FailoverObject):
-    """One attachment of a volume. It never holds a connector."""
+    """An attachment of a volume, without its connector."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'
@@ -27,16 +27,16 @@ class AttachmentPayload(base.FailoverObject):
     fields = {
         #: id of the attachment in Cinder
         'attachment_id': fields.UUIDField(),
-        #: the server that it is for, None for an attachment to a host
+        #: the server, None for an attachment to a host
         'server_id': fields.UUIDField(nullable=True),
-        #: the host that Cinder knows it attached to, None while reserved
+        #: the host of the attachment, None while it is reserved
         'host': fields.StringField(nullable=True),
     }
 
 
 @base.register
 class VolumePayload(base.FailoverObject):
-    """What is true of one volume once its row is saved."""
+    """The state of a volume."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'
@@ -44,15 +44,15 @@ class VolumePayload(base.FailoverObject):
     fields = {
         #: id of the volume
         'volume_id': fields.UUIDField(),
-        #: its status in Cinder, for instance ``in-use`` or ``error``
+        #: status in Cinder, for instance ``in-use`` or ``error``
         'status': fields.StringField(nullable=True),
-        #: its replication status, for instance ``failed-over``
+        #: replication status in Cinder, for instance ``failed-over``
         'replication_status': fields.StringField(nullable=True),
-        #: the project that owns it
+        #: the project that owns the volume
         'project_id': fields.StringField(nullable=True),
-        #: all its attachments, an empty list if it has none
+        #: all attachments, an empty list if there are none
         'attachments': fields.ListOfObjectsField('AttachmentPayload'),
-        #: why it cannot be recovered, None if it can
+        #: why the volume cannot be recovered, None if it can
         'reason': fields.StringField(nullable=True),
     }
 

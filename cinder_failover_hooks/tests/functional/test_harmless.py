@@ -127,15 +127,15 @@ class TestBroker(HarmlessTestCase):
         self.volume = self.start_service('volume')
         bus.wait_for(notifications.ANNOUNCE)
         bus.up.set()
-        backend, apart = self.notifications.wait_for(
+        backend, diverged = self.notifications.wait_for(
             notifications.ANNOUNCE, 3)[1:]
         self.assertEqual(
             (None, None, 'enabled'),
             (backend.payload.group_id, backend.payload.new_active_backend_id,
              backend.payload.replication_status))
         self.assertEqual((group, [inside]), (
-            apart.payload.group_id,
-            [volume.volume_id for volume in apart.payload.volumes]))
+            diverged.payload.group_id,
+            [volume.volume_id for volume in diverged.payload.volumes]))
         self.assertEqual(1, len(self.notifications.of(notifications.START)))
         self.assertEqual(1, len(self.notifications.of(notifications.END)))
 
@@ -171,7 +171,7 @@ class TestBroker(HarmlessTestCase):
 
     def test_a_state_that_cannot_be_read(self) -> None:
         """The same for what is read in the thread of the failover."""
-        self.patch('cinder_failover_hooks.upstream.read_state',
+        self.patch('cinder_failover_hooks.upstream.CinderBackend.read_state',
                    autospec=True, side_effect=RuntimeError)
         self.fail_over_here()
         self.assertEqual('failed-over', self.service_row()[0])

@@ -68,8 +68,8 @@ class TestReading(test.TestCase):
 
     def _read(self, size: int, cluster: str | None = None) -> list[Any]:
         del self.queries[:]
-        return list(upstream.all_volumes(base.BACKEND, cluster, None, size,
-                                         self.retry))
+        backend = upstream.CinderBackend(base.BACKEND, cluster)
+        return list(backend.read_volumes(None, size, self.retry))
 
     @ddt.data((1, 100, 1), (3, 100, 1), (6, 100, 1),
               # The first page takes one, any other has a marker to look up.
@@ -103,8 +103,8 @@ class TestReading(test.TestCase):
         """Even if it is the last one of a page."""
         made = sorted(self._volume().id for _ in range(4))
         found = []
-        for one in upstream.all_volumes(base.BACKEND, None, None, 2,
-                                        self.retry):
+        backend = upstream.CinderBackend(base.BACKEND, None)
+        for one in backend.read_volumes(None, 2, self.retry):
             found.append(one.volume_id)
             if len(found) == 2:
                 db.volume_destroy(self.admin, made[1])
@@ -127,5 +127,5 @@ class TestReading(test.TestCase):
 
     def test_a_service_that_is_not_there(self) -> None:
         """Cinder's own error."""
-        self.assertRaises(exception.ServiceNotFound, upstream.read_state,
-                          'ctl9@rbd')
+        missing = upstream.CinderBackend('ctl9@rbd', None)
+        self.assertRaises(exception.ServiceNotFound, missing.read_state)

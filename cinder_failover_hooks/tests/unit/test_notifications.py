@@ -48,7 +48,7 @@ class TestFromNotification(base.TestCase):
     def test_round_trip(self) -> None:
         """What was read is what was sent."""
         found = notifications.from_notification(_end())
-        self.assertEqual(_end(), notifications.to_notification(found))
+        self.assertEqual(_end(), found.to_notification())
 
     @ddt.data(
         None, 'text', [], {}, {'failover_object.name': 'VolumePayload'},
@@ -59,7 +59,7 @@ class TestFromNotification(base.TestCase):
         _changed(failover_id=None), {**_end(), DATA: None},
         {**_end(), VERSION: None},
         {**_end(), 'failover_object.namespace': 'nova'},
-        {**_end(), 'failover_object.name': 'Unheard'})
+        {**_end(), 'failover_object.name': 'Unknown'})
     def test_malformed(self, primitive: Any) -> None:
         """Anything that is no payload is refused with one class of error."""
         self.assertRaises(exception.MalformedPayload,

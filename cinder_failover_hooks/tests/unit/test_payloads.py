@@ -77,7 +77,7 @@ class TestBuild(base.TestCase):
         """Idle ones, too: nothing tells where they are."""
         idle = dataclasses.replace(base.IDLE, replication_status='enabled')
         [payload] = payloads.build(
-            base.header(expected='failed-over'), [idle, base.IDLE], 10)
+            base.header(saved_status='failed-over'), [idle, base.IDLE], 10)
         [volume] = payload.volumes
         self.assertEqual(idle.volume_id, volume.volume_id)
         self.assertIn('not saved', volume.reason)

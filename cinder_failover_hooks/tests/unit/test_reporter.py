@@ -144,14 +144,14 @@ class TestReporter(ReporterTestCase):
         report = self._report([base.PRIMARY, base.SECONDARY])
         report.started()
         report.raised(ValueError())
-        self.assertEqual('failed-over', self._said()[1][0].expected)
+        self.assertEqual('failed-over', self._said()[1][0].saved_status)
 
     def test_an_error_before_the_backend_has_moved(self) -> None:
         """Then no row has anything to tell."""
         report = self._report([base.PRIMARY, base.PRIMARY])
         report.started()
         report.raised(ValueError())
-        self.assertIsNone(self._said()[1][0].expected)
+        self.assertIsNone(self._said()[1][0].saved_status)
 
 
 @ddt.ddt
@@ -180,7 +180,8 @@ class TestGroup(ReporterTestCase):
         report.raised(ValueError())
         error = self._said()[1][0]
         self.assertEqual((notifications.ERROR, base.GROUP, None),
-                         (error.event_type, error.group_id, error.expected))
+                         (error.event_type, error.group_id,
+                          error.saved_status))
 
 
 @ddt.ddt
@@ -201,7 +202,7 @@ class TestCluster(ReporterTestCase):
 
     def test_waiting(self) -> None:
         """Whichever comes first, the rows or the driver."""
-        self.reporter._patience = lambda: 60
+        self.reporter._completion_timeout = lambda: 60
         report = self._report([base.PRIMARY, base.clustered(None),
                                base.clustered()])
         report.started()
@@ -221,8 +222,8 @@ class TestCluster(ReporterTestCase):
     def test_a_driver_that_does_not_switch(self, active: str | None,
                                            status: str, text: str) -> None:
         """An error, though the cluster has moved."""
-        lagging = base.clustered(active, status)
-        report = self._report([base.PRIMARY, lagging, lagging])
+        behind = base.clustered(active, status)
+        report = self._report([base.PRIMARY, behind, behind])
         report.started()
         report.returned()
         error = self._later()

@@ -35,8 +35,8 @@ class TestRetry(base.TestCase):
         self.waits = self.useFixture(base.Patch(
             self.stopping, 'wait')).mock
 
-    def _retry(self, for_ever: bool = False, **options: float) -> retry.Retry:
-        return retry.Retry(self.config(**options), self.stopping, for_ever)
+    def _retry(self, forever: bool = False, **options: float) -> retry.Retry:
+        return retry.Retry(self.config(**options), self.stopping, forever)
 
     @ddt.data(oslo_messaging.MessageDeliveryFailure('down'),
               db_exc.DBConnectionError('down'), ConnectionRefusedError())
@@ -67,9 +67,9 @@ class TestRetry(base.TestCase):
                           function)
         self.assertEqual(1, function.call_count)
 
-    def test_for_ever(self) -> None:
+    def test_forever(self) -> None:
         """Only success or the end of the process ends it."""
-        made = self._retry(for_ever=True, retry_timeout=0)
+        made = self._retry(forever=True, retry_timeout=0)
         function = mock.Mock(side_effect=[OSError()] * 9 + ['done'], spec=[])
         self.assertEqual('done', made('sending', function))
         self.stopping.set()

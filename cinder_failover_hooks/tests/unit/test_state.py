@@ -127,9 +127,10 @@ class TestVolumes(base.TestCase):
               (base.SECONDARY, base.PRIMARY, 'enabled'),
               (base.PRIMARY, _state(None, 'enabled'), None))
     @ddt.unpack
-    def test_unsaved(self, before: Any, after: Any, expected: Any) -> None:
+    def test_saved_status(self, before: Any, after: Any,
+                          expected: Any) -> None:
         """Only where the backend has moved."""
-        self.assertEqual(expected, state.unsaved(before, after))
+        self.assertEqual(expected, state.saved_status(before, after))
 
 
 @ddt.ddt
@@ -145,9 +146,9 @@ class TestMembers(base.TestCase):
         (base.clustered('site-c'), 'still at site-c'),
         (base.clustered('site-b', 'error'), 'could not switch'))
     @ddt.unpack
-    def test_lagging(self, after: Any, text: Any) -> None:
+    def test_member_not_switched(self, after: Any, text: Any) -> None:
         """Its driver is where that of the cluster is, or not."""
-        reason = state.lagging(after)
+        reason = state.member_not_switched(after)
         if text is None:
             self.assertIsNone(reason)
         else:
@@ -169,17 +170,17 @@ class TestMembers(base.TestCase):
         ((None, 'failing-over'), (None, 'failing-over'), False),
         ((None, 'enabled'), (None, 'failing-over'), False))
     @ddt.unpack
-    def test_has_to_follow(self, member: Any, cluster: Any,
+    def test_missed_switch(self, member: Any, cluster: Any,
                            expected: bool) -> None:
         """A member that starts after it has missed a switch."""
-        self.assertEqual(expected, state.has_to_follow(
+        self.assertEqual(expected, state.missed_switch(
             state.MemberState(*member), state.MemberState(*cluster)))
 
     @ddt.data((base.PRIMARY, 'failed-over'), (base.SECONDARY, 'enabled'))
     @ddt.unpack
-    def test_groups_apart(self, now: Any, expected: str) -> None:
+    def test_diverged_group_status(self, now: Any, expected: str) -> None:
         """Those which the record of the backend does not tell of."""
-        self.assertEqual(expected, state.apart(now))
+        self.assertEqual(expected, state.diverged_group_status(now))
 
 
 class TestTexts(base.TestCase):
