@@ -215,8 +215,8 @@ class TestEmitter(base.TestCase):
         self.assertEqual([notifications.END, notifications.ANNOUNCE],
                          [one[2] for one in self.bus.sent])
 
-    def test_an_error_of_ours_is_not_made_up_for(self) -> None:
-        """It would come again and again."""
+    def test_a_defect_is_not_followed_by_an_announcement(self) -> None:
+        """The announcement would fail in the same way."""
         made = self._emitter()
         self.bus.errors = [TypeError()]
         made.emit(base.header(), True)
@@ -280,7 +280,7 @@ class TestEmitter(base.TestCase):
              found.reason))
         self.assertTrue(found.failover_id.startswith('req-'))
 
-    def test_groups_that_are_elsewhere_are_announced_with_volumes(
+    def test_groups_at_another_site_are_announced_with_volumes(
             self) -> None:
         """The record of the backend does not tell of them."""
         made = self._emitter(base.ATTACHED)
@@ -297,7 +297,7 @@ class TestEmitter(base.TestCase):
             len(group.volumes)))
         self.assertEqual(backend.failover_id, group.failover_id)
 
-    def test_a_member_that_lags_behind_is_announced_as_such(self) -> None:
+    def test_a_member_that_has_not_switched_is_announced(self) -> None:
         """Its driver is not where its cluster is."""
         made = self._emitter()
         self.backend.state = base.clustered(None, 'enabled')

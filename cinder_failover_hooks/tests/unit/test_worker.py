@@ -31,7 +31,7 @@ class TestWorker(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger())
         self.worker = worker.Worker('test')
 
-    def test_jobs_run_in_order_and_apart_from_the_caller(self) -> None:
+    def test_jobs_run_in_order_in_another_thread(self) -> None:
         """Start is sent before end."""
         seen: list[tuple[int, threading.Thread]] = []
         for number in range(20):

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A failover does not depend on whether anybody can be told of it."""
+"""A failover does not depend on its notifications."""
 
 import threading
 from typing import Any
@@ -26,7 +26,7 @@ from cinder_failover_hooks.tests.functional import base
 from cinder_failover_hooks import upstream
 
 
-class HarmlessTestCase(base.FailoverTestCase):
+class IsolationTestCase(base.FailoverTestCase):
     """Calls the manager as RPC does, and sees that it comes back."""
 
     def fail_over_here(self, target: str = 'site-b') -> None:
@@ -72,7 +72,7 @@ class Broker:
                            lambda: self.tried.issuperset(event_types))
 
 
-class TestBroker(HarmlessTestCase):
+class TestBroker(IsolationTestCase):
     """The message bus is not there when it is needed."""
 
     def test_a_broker_that_is_down_and_comes_back(self) -> None:
@@ -177,7 +177,7 @@ class TestBroker(HarmlessTestCase):
         self.assertEqual('failed-over', self.service_row()[0])
 
 
-class TestErrors(HarmlessTestCase):
+class TestErrors(IsolationTestCase):
     """What Cinder itself raises is raised all the same."""
 
     def test_what_the_base_class_raises(self) -> None:
@@ -199,7 +199,7 @@ class TestErrors(HarmlessTestCase):
         self.assertIs(stock.VolumeManager.target, ours.target)
 
 
-class TestSwitchedOff(HarmlessTestCase):
+class TestSwitchedOff(IsolationTestCase):
     """``enabled = false`` is stock Cinder."""
 
     def configure_hooks(self, **options: Any) -> None:
