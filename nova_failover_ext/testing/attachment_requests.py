@@ -107,7 +107,7 @@ def _delete(request: rest.Request) -> rest.Answer:
         for each in known.of(volume.id)]}
 
 
-_ONE = '/attachments/{attachment}'
+_ONE = '/attachments/{attachment_id}'
 ROUTES = (
     rest.Route('GET', '/attachments', Call.LIST_ATTACHMENTS, _list,
                since=_SINCE),

@@ -18,6 +18,7 @@ one.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import copy
 import dataclasses
 import datetime
@@ -27,7 +28,6 @@ from typing import Any
 from oslo_utils import timeutils
 from oslo_utils import uuidutils
 
-from nova_failover_ext.testing import backends
 from nova_failover_ext.testing import kinds
 
 #: An attachment. The first three keys are those of Nova's own fixture; its
@@ -97,7 +97,7 @@ class Records:
         """Return a volume; any id is one."""
         with self._lock:
             if volume_id not in self.volumes:
-                self.volumes[volume_id] = self._new(volume_id)
+                self.put(self._new(volume_id))
             volume = self.volumes[volume_id]
             if volume.status in _ATTACHED and (
                     not self.attachments.get(volume_id)):
@@ -109,6 +109,17 @@ class Records:
         """Return the volumes that anybody has asked about."""
         with self._lock:
             return list(self.volumes.values())
+
+    def newest(self) -> Iterator[Volume]:
+        """Iterate over the same volumes, the newest first, as Cinder lists."""
+        # A dictionary keeps the order in which the rows were made.
+        return reversed(self.rows())
+
+    def put(self, volume: Volume) -> None:
+        """Make a volume's row, or make it anew."""
+        with self._lock:
+            self.volumes.pop(volume.id, None)
+            self.volumes[volume.id] = volume
 
     def status(self, volume_id: str) -> str:
         """Return a volume's status."""
@@ -265,7 +276,7 @@ class Records:
     def _on(self, hosts: set[str], replicated: bool) -> list[Volume]:
         return [volume for volume in self.volumes.values()
                 if volume.kind.replicated == replicated and
-                f'{backends.HOST}@{volume.kind.backend}' in hosts]
+                volume.kind.host in hosts]
 
 
 def _in_error(verb: str, volume_id: str, status: str) -> str:

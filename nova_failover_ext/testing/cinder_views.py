@@ -18,7 +18,6 @@ Read in ``cinder.api.v3.views``, Cinder 29.
 import datetime
 from typing import Any
 
-from nova_failover_ext.testing import backends
 from nova_failover_ext.testing import cinder_records
 
 
@@ -45,8 +44,7 @@ def volume(row: cinder_records.Volume, status: str,
         'migration_status': None,
         'created_at': _time(row.created_at),
         'updated_at': _time(row.updated_at),
-        'os-vol-host-attr:host':
-            f'{backends.HOST}@{row.kind.backend}#{row.kind.backend}',
+        'os-vol-host-attr:host': row.kind.pool,
         'attachments': [_attached(row.id, each) for each in attachments
                         if each['status'] == 'attached'], **more}
     if version >= (3, 48):

@@ -75,7 +75,7 @@ class Cinder:
         if self.records.attachments.get(volume_id):
             raise ValueError(f'volume {volume_id} has attachments')
         self._kinds[volume_id] = kind
-        self.records.volumes[volume_id] = self._new(volume_id)
+        self.records.put(self._new(volume_id))
 
     def kind(self, volume_id: str) -> kinds.Kind:
         """Return the kind of a volume."""

@@ -58,6 +58,8 @@ class Call(enum.StrEnum):
     ATTACHMENT_DELETE = 'attachment_delete'
     LIST_SERVICES = 'list services'
     FAILOVER_HOST = 'failover_host'
+    CAPABILITIES = 'show capabilities'
+    LIST_VERSIONS = 'list versions'
     #: Not a request: what Cinder then asks of the driver. If it fails,
     #: attachment_update and initialize_connection answer 500.
     DRIVER = 'driver'

@@ -30,7 +30,6 @@ from nova.tests import fixtures as nova_fixtures
 from nova.volume import cinder as nova_cinder
 from oslo_utils import uuidutils
 
-from nova_failover_ext.testing import attachment_requests
 from nova_failover_ext.testing import backends
 from nova_failover_ext.testing import cinder_records
 from nova_failover_ext.testing import client
@@ -40,7 +39,7 @@ from nova_failover_ext.testing import faults
 from nova_failover_ext.testing import kinds
 from nova_failover_ext.testing import nova_records
 from nova_failover_ext.testing import rest
-from nova_failover_ext.testing import volume_requests
+from nova_failover_ext.testing import routes
 
 # What Nova's fixture replaces, and what is put back here, because a client is
 # there to answer it. Kept now: once a fixture is in use, it is replaced.
@@ -75,8 +74,7 @@ class CinderFailoverFixture(nova_fixtures.CinderFixture):
         self.cinder.default_kind = self._default_kind
         self.cinder.describe = self._describe
         self.cinder.used_by_nova = nova_records.attachment_id
-        self.api = rest.Api(
-            self.cinder, volume_requests.ROUTES + attachment_requests.ROUTES)
+        self.api = rest.Api(self.cinder, routes.ROUTES)
         self.session = client.Session(self.api)
         self._clients: dict[str | None, Any] = {}
         self.client = types.SimpleNamespace(

@@ -15,6 +15,7 @@
 import dataclasses
 from typing import Any
 
+from nova_failover_ext.testing import backends
 from nova_failover_ext.testing import connections
 
 #: What a volume is encrypted with; os-brick knows it under the same name.
@@ -63,6 +64,16 @@ class Kind:
     read_only: bool = False
     encryption: Encryption | None = None
     size: int = 1
+
+    @property
+    def host(self) -> str:
+        """The volume's backend, as ``host@backend``."""
+        return f'{backends.HOST}@{self.backend}'
+
+    @property
+    def pool(self) -> str:
+        """The volume's pool, as ``host@backend#pool``."""
+        return f'{self.host}#{self.backend}'
 
     def connection_info(self, volume_id: str, site: str,
                         secret: str) -> dict[str, Any]:

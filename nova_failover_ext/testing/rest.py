@@ -40,6 +40,7 @@ class Request:
     :ivar cinder: who is asked
     :ivar volume_id: in the path, or in the body
     :ivar attachment_id: in the path
+    :ivar host: in the path, as ``host@backend``
     :ivar query: the parameters behind the question mark
     :ivar body: what was sent
     :ivar version: the microversion
@@ -53,6 +54,7 @@ class Request:
     service: bool
     volume_id: str = ''
     attachment_id: str = ''
+    host: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Route:
     """Who answers which requests.
 
     :ivar method: the HTTP method
-    :ivar path: with ``{volume}`` or ``{attachment}`` in it
+    :ivar path: with names of a :class:`Request`'s fields in braces
     :ivar call: what is asked, for the log and for faults
     :ivar handler: answers
     :ivar action: only requests whose body has this key
@@ -118,7 +120,7 @@ class Api:
         request = Request(
             self._cinder, dict(urllib.parse.parse_qsl(parts.query)),
             copy.deepcopy(body) or {}, _version(microversion), service,
-            **{f'{key}_id': value for key, value in
+            **{key: urllib.parse.unquote(value) for key, value in
                found.groupdict().items()})
         self._identify(request)
         try:
@@ -131,8 +133,10 @@ class Api:
         """Find out which volume a request is about."""
         attachment = request.body.get('attachment') or {}
         request.volume_id = (
-            request.volume_id or attachment.get('volume_uuid', '') or
-            self._cinder.records.volume_of(request.attachment_id))
+            request.volume_id or attachment.get('volume_uuid', ''))
+        if request.attachment_id:
+            request.volume_id = self._cinder.records.volume_of(
+                request.attachment_id)
 
     def _answer(self, route: Route, request: Request) -> Answer:
         with self._cinder.faults.around(
@@ -140,7 +144,7 @@ class Api:
             if request.version < route.since:
                 raise cinder_records.Refused(
                     404, 'The resource could not be found.')
-            return copy.deepcopy(route.handler(request))
+            return route.handler(request)
 
 
 def _version(text: str) -> tuple[int, ...]:

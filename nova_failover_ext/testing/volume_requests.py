@@ -10,12 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Requests about volumes and services.
+"""Requests about volumes.
 
-Read in ``cinder.api.contrib.volume_actions``, ``cinder.api.v3.volumes`` and
-``cinder.api.v3.services``, Cinder 29.
+Read in ``cinder.api.contrib.volume_actions`` and ``cinder.api.v3.volumes``,
+Cinder 29.
 """
 
+from collections.abc import Iterator
+import itertools
 from typing import Any
 
 from nova_failover_ext.testing import cinder_records
@@ -24,7 +26,6 @@ from nova_failover_ext.testing import faults
 from nova_failover_ext.testing import rest
 
 Call = faults.Call
-_CLUSTERS = (3, 7)
 _NOT_MIGRATING = (None, 'deleting', 'error', 'success')
 
 
@@ -47,19 +48,24 @@ def _show(request: rest.Request) -> rest.Answer:
 
 
 def _list(request: rest.Request) -> rest.Answer:
-    rows = request.cinder.records.rows()
-    rows.sort(key=lambda row: (row.created_at, row.id), reverse=True)
-    found = [_view(request, row) for row in rows]
+    rows = request.cinder.records.newest()
+    if 'marker' in request.query:
+        _skip_to(rows, request.query['marker'])
     host = request.query.get('host')
-    if host:
-        found = [each for each in found if host in (
-            each['os-vol-host-attr:host'],
-            each['os-vol-host-attr:host'].partition('#')[0])]
-    marker = request.query.get('marker')
-    if marker:
-        ids = [each['id'] for each in found]
-        found = found[ids.index(marker) + 1:]
-    return 200, {'volumes': found[:int(request.query.get('limit', 1000))]}
+    found = (row for row in rows
+             if host in (None, row.kind.host, row.kind.pool))
+    limit = int(request.query.get('limit', 1000))
+    # Only what is on the page is rendered: a benchmark has 100,000 volumes.
+    return 200, {'volumes': [_view(request, row) for row
+                             in itertools.islice(found, limit)]}
+
+
+def _skip_to(rows: Iterator[cinder_records.Volume], marker: str) -> None:
+    """Skip the rows up to the last one of the page before."""
+    for row in rows:
+        if row.id == marker:
+            return
+    raise cinder_records.Refused(404, f'marker not found: {marker}')
 
 
 def _encryption(request: rest.Request) -> rest.Answer:
@@ -137,31 +143,11 @@ def _reset_status(request: rest.Request) -> rest.Answer:
     return 202, None
 
 
-def _services(request: rest.Request) -> rest.Answer:
-    return 200, {'services': [
-        each.show(request.version >= _CLUSTERS)
-        for each in request.cinder.backends.services
-        if request.query.get('binary', each.binary) == each.binary and
-        request.query.get('host', each.host) == each.host]}
-
-
-def _failover_host(request: rest.Request) -> rest.Answer:
-    host = request.body['host']
-    members = request.cinder.backends.of(host)
-    if not members or any(
-            each.state != 'up' or each.replication_status not in (
-                'enabled', 'failed-over') for each in members):
-        raise cinder_records.Refused(
-            400, f'Invalid input: {host} cannot fail over')
-    request.cinder.fail_over(request.body['backend_id'], host)
-    return 202, None
-
-
-_ACTION = '/volumes/{volume}/action'
+_ACTION = '/volumes/{volume_id}/action'
 ROUTES = (
     rest.Route('GET', '/volumes/detail', Call.LIST_VOLUMES, _list),
-    rest.Route('GET', '/volumes/{volume}', Call.SHOW_VOLUME, _show),
-    rest.Route('GET', '/volumes/{volume}/encryption', Call.ENCRYPTION,
+    rest.Route('GET', '/volumes/{volume_id}', Call.SHOW_VOLUME, _show),
+    rest.Route('GET', '/volumes/{volume_id}/encryption', Call.ENCRYPTION,
                _encryption),
     rest.Route('POST', _ACTION, Call.INITIALIZE_CONNECTION, _initialize,
                'os-initialize_connection'),
@@ -174,7 +160,4 @@ ROUTES = (
     rest.Route('POST', _ACTION, Call.DETACH, _detach, 'os-detach'),
     rest.Route('POST', _ACTION, Call.RESET_STATUS, _reset_status,
                'os-reset_status'),
-    rest.Route('GET', '/os-services', Call.LIST_SERVICES, _services),
-    rest.Route('PUT', '/os-services/failover_host', Call.FAILOVER_HOST,
-               _failover_host),
 )
