@@ -10,9 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+"""Benchmarks, one package for each thing that is measured.
 
-"""Measures the engine at a size that no little cloud has.
-
-Real are the engine's processes, MariaDB, RabbitMQ and two cells; compute hosts
-and Cinder are simulated. See doc/source/contributor/benchmarks.rst.
+``plan`` and ``engine`` run on Nova, ``emission`` on Cinder, and ``recovery``
+on the little cloud. See doc/source/contributor/benchmarks.rst.
 """

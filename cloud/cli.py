@@ -229,13 +229,13 @@ class Bench(command.Command):
 
     def take_action(self, parsed: argparse.Namespace) -> int:
         """Bring the cloud up if need be, try each way, print a table."""
-        from cloud.bench import run
-        from cloud.bench import table
+        from bench.recovery import comparison
+        from bench.recovery import summary
 
         cloud = _stack(parsed)
         stack.timed('up', cloud.up)
-        outcomes = run.Bench(cloud.conf, parsed.servers).run()
-        table.show(outcomes)
+        outcomes = comparison.Bench(cloud.conf, parsed.servers).run()
+        summary.show(outcomes)
         return 0 if outcomes[0].healed == parsed.servers else 1
 
 

@@ -14,8 +14,8 @@
 
 import testtools
 
-from cloud.bench import run
-from cloud.bench import table
+from bench.recovery import comparison
+from bench.recovery import summary
 
 
 class TableTest(testtools.TestCase):
@@ -25,12 +25,12 @@ class TableTest(testtools.TestCase):
 
     def test_rows(self) -> None:
         """The last server counts; one that is not healed has no time."""
-        ours = run.Outcome('ours', 0, (
-            run.Healed(10, 12, 4), run.Healed(20, 18, 5)), '')
-        other = run.Outcome('other', 90, (
-            run.Healed(None, 50, 40), run.Healed(None, 80)), '')
+        ours = comparison.Outcome('ours', 0, (
+            comparison.Healed(10, 12, 4), comparison.Healed(20, 18, 5)), '')
+        other = comparison.Outcome('other', 90, (
+            comparison.Healed(None, 50, 40), comparison.Healed(None, 80)), '')
         self.assertEqual(
             [('ours', '20.0', '1.00', '2 of 2', '0', '0', '4.5 / 5.0',
               '11.5 / 15.0'),
              ('other', '90.0', '4.50', '0 of 2', '2', '0', '40.0 / 40.0',
-              '-')], table.rows([ours, other]))
+              '-')], summary.rows([ours, other]))

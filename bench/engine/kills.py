@@ -19,8 +19,8 @@ import dataclasses
 import random
 import time
 
-from bench import engines
-from bench import world
+from bench.engine import engines
+from bench.engine import simulation
 
 _TARGETS = ('site-b', '')
 _PATIENCE = 400
@@ -54,7 +54,8 @@ class Round:
 class Kills:
     """Failovers and failbacks of the same servers by two engines."""
 
-    def __init__(self, bench: world.World, servers: int, seed: int) -> None:
+    def __init__(self, bench: simulation.Simulation, servers: int,
+                 seed: int) -> None:
         """Start both engines."""
         self._bench = bench
         self._servers = servers

@@ -24,7 +24,6 @@ code is 1 if queries or memory for each volume grow with the volumes.
 
 import argparse
 import json
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -232,7 +231,7 @@ def measure(volumes: int) -> dict[str, Any]:
     :returns: names of figures to values
     """
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', str(pathlib.Path(__file__)), '--json',
+        [sys.executable, '-W', 'ignore', '-m', 'bench.emission', '--json',
          str(volumes)], check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

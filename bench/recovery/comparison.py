@@ -19,7 +19,7 @@ import time
 
 from openstack import exceptions
 
-from cloud.bench import methods
+from bench.recovery import methods
 from cloud.guest import console
 from cloud.services import registry
 from cloud import settings

@@ -10,21 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
-"""The process of the simulated compute hosts; see bench.hosts.serve."""
-
-import sys
-
-from nova_failover_ext import startup
-
-
-def main() -> None:
-    """Serve on native threads."""
-    startup.choose_threads()
-    # Only now, because what it imports must not come before.
-    from bench import hosts
-    hosts.serve(sys.argv[1:])
-
-
-if __name__ == '__main__':
-    main()
+"""Measures the plan for a cloud of thousands."""

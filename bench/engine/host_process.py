@@ -11,14 +11,20 @@
 # under the License.
 
 
-"""``python -m bench``; see bench.command."""
+"""The process of the simulated compute hosts; see bench.engine.hosts.serve."""
 
 import sys
 
 from nova_failover_ext import startup
 
-if __name__ == '__main__':
+
+def main() -> None:
+    """Serve on native threads."""
     startup.choose_threads()
     # Only now, because what it imports must not come before.
-    from bench import command
-    sys.exit(command.main())
+    from bench.engine import hosts
+    hosts.serve(sys.argv[1:])
+
+
+if __name__ == '__main__':
+    main()

@@ -36,9 +36,9 @@ from nova import rpc
 import oslo_messaging as messaging
 import pymysql
 
-from bench import array
-from bench import conf as bench_conf
-from bench import data
+from bench.engine import array
+from bench.engine import cells
+from bench.engine import conf as bench_conf
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.recovery import results
 from nova_failover_ext.recovery import staleness
@@ -97,7 +97,7 @@ class Records:
                 cursor.execute(
                     'UPDATE block_device_mapping SET connection_info = %s '
                     'WHERE instance_uuid = %s AND volume_id = %s',
-                    (data.connection(volume, stamp), server_id, volume))
+                    (cells.connection(volume, stamp), server_id, volume))
             cursor.execute('UPDATE instances SET task_state = NULL WHERE '
                            'uuid = %s', (server_id,))
             cursor.execute(_ACTION, (server_id, failover_id))

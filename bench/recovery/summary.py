@@ -16,7 +16,7 @@ import statistics
 import rich.console
 import rich.table
 
-from cloud.bench import run
+from bench.recovery import comparison
 
 COLUMNS = ('method', 'seconds', 'times ours', 'healed', 'roots not healed',
            'data not healed', 'QEMU started after', 'boot')
@@ -24,7 +24,7 @@ COLUMNS = ('method', 'seconds', 'times ours', 'healed', 'roots not healed',
 WANTED = 5.0
 
 
-def rows(outcomes: list[run.Outcome]) -> list[tuple[str, ...]]:
+def rows(outcomes: list[comparison.Outcome]) -> list[tuple[str, ...]]:
     """The lines, from plain data.
 
     :param outcomes: what the methods did, ours first
@@ -40,7 +40,7 @@ def rows(outcomes: list[run.Outcome]) -> list[tuple[str, ...]]:
             for each in outcomes]
 
 
-def _boot(server: run.Healed) -> float | None:
+def _boot(server: comparison.Healed) -> float | None:
     """Seconds from the start of QEMU to the use of both volumes."""
     if server.seconds is None or server.started is None:
         return None
@@ -55,7 +55,7 @@ def _span(values: list[float | None]) -> str:
     return f'{statistics.median(known):.1f} / {max(known):.1f}'
 
 
-def show(outcomes: list[run.Outcome]) -> None:
+def show(outcomes: list[comparison.Outcome]) -> None:
     """Print the table.
 
     :param outcomes: what the methods did, ours first

@@ -318,7 +318,7 @@ def run(volumes: int) -> int:
 
     :returns: the exit code
     """
-    own = [sys.executable, '-W', 'ignore', str(pathlib.Path(__file__)),
+    own = [sys.executable, '-W', 'ignore', '-m', 'bench.plan',
            '--volumes', str(volumes)]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from bench import conf as bench_conf
+from bench.engine import conf as bench_conf
 from cloud import processes
 from cloud import settings
 from cloud import waiting
@@ -31,7 +31,7 @@ from cloud import waiting
 _ENGINE = ('import sys; sys.argv[0] = "nova-failover-engine"; '
            'from nova_failover_ext.engine import cmd; sys.exit(cmd.main())')
 _PROFILE = ('import sys; sys.argv[0] = "nova-failover-engine"; '
-            'from bench import profiling; sys.exit(profiling.main())')
+            'from bench.engine import profiling; sys.exit(profiling.main())')
 _MEBI = 1 << 20
 
 
@@ -121,9 +121,10 @@ class Hosts:
         self._lock = threading.Lock()
         with (conf.log / 'hosts.out').open('ab') as output:
             self._process = subprocess.Popen(
-                [sys.executable, '-W', 'ignore', '-m', 'bench.host_process',
-                 str(file), str(conf.port('mariadb')), conf.password,
-                 str(count), str(latency), str(asked)],
+                [sys.executable, '-W', 'ignore', '-m',
+                 'bench.engine.host_process', str(file),
+                 str(conf.port('mariadb')), conf.password, str(count),
+                 str(latency), str(asked)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
                 text=True, env=processes.environment(bench_conf.ENVIRONMENT))
         if self._answer() != 'ready':

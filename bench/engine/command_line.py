@@ -11,18 +11,18 @@
 # under the License.
 
 
-"""The command ``python -m bench``: fail many volumes over, or kill engines."""
+"""``python -m bench.engine``: fail many volumes over, or kill engines."""
 
 import argparse
 import pathlib
 
 import prettytable
 
-from bench import conf
-from bench import kills
-from bench import run
-from bench import table
-from bench import world
+from bench.engine import conf
+from bench.engine import kills
+from bench.engine import measurement
+from bench.engine import ratios
+from bench.engine import simulation
 
 SIZES = (100, 1000, 10000)
 
@@ -33,8 +33,8 @@ def main() -> int:
     :returns: the exit code, 1 if a figure is not as wanted
     """
     args = _arguments()
-    size = world.Size(latency=args.latency, hosts=args.hosts)
-    with world.running(args.root, args.port_base, size) as bench:
+    size = simulation.Size(latency=args.latency, hosts=args.hosts)
+    with simulation.running(args.root, args.port_base, size) as bench:
         if args.kills:
             return _kills(bench, args)
         return _sizes(bench, args)
@@ -42,7 +42,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog='python -m bench', description=__doc__)
+        prog='python -m bench.engine', description=__doc__)
     parser.add_argument('volumes', nargs='*', type=int, default=SIZES,
                         help='numbers of volumes, by default %s'
                              % ', '.join(map(str, SIZES)))
@@ -64,18 +64,18 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _sizes(bench: world.World, args: argparse.Namespace) -> int:
+def _sizes(bench: simulation.Simulation, args: argparse.Namespace) -> int:
     runs = []
     for volumes in sorted(args.volumes):
-        runs.append(run.measure(bench, volumes, args.profile))
-        print(table.text(runs), flush=True)
-    missed = table.missed(runs)
+        runs.append(measurement.measure(bench, volumes, args.profile))
+        print(ratios.text(runs), flush=True)
+    missed = ratios.missed(runs)
     for sentence in missed:
         print('Missed: %s.' % sentence)
     return int(bool(missed))
 
 
-def _kills(bench: world.World, args: argparse.Namespace) -> int:
+def _kills(bench: simulation.Simulation, args: argparse.Namespace) -> int:
     print('seed %d, %d servers' % (args.seed, args.servers))
     rounds = []
     shown = prettytable.PrettyTable([

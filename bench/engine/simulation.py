@@ -21,10 +21,10 @@ import pathlib
 import time
 from typing import Any
 
-from bench import cinder
-from bench import conf as bench_conf
-from bench import data
-from bench import engines
+from bench.engine import cells
+from bench.engine import cinder
+from bench.engine import conf as bench_conf
+from bench.engine import engines
 from cloud import bootstrap
 from cloud import broker
 from cloud import database
@@ -51,11 +51,11 @@ class Size:
     concurrency: int = 16
 
 
-class World:
+class Simulation:
     """What stays the same from one run to the next."""
 
     def __init__(self, conf: settings.Settings, size: Size,
-                 simulated: engines.Hosts, own: data.Data,
+                 simulated: engines.Hosts, own: cells.Databases,
                  answers: cinder.Cinder) -> None:
         """Put it together; see :func:`running`."""
         self.conf = conf
@@ -160,7 +160,7 @@ class _Client:
 
 @contextlib.contextmanager
 def running(root: pathlib.Path, port_base: int,
-            size: Size) -> Iterator[World]:
+            size: Size) -> Iterator[Simulation]:
     """Start all but the engines, and stop it at the end."""
     conf = bench_conf.load(root, port_base)
     with contextlib.ExitStack() as stack:
@@ -170,7 +170,7 @@ def running(root: pathlib.Path, port_base: int,
         bus = broker.Broker(conf)
         stack.callback(bus.stop)
         bus.start()
-        own = data.Data(conf, server)
+        own = cells.Databases(conf, server)
         own.prepare()
         own.fill(0, bench_conf.names(size.hosts))
         answers = cinder.Cinder()
@@ -178,4 +178,4 @@ def running(root: pathlib.Path, port_base: int,
         stack.callback(web.shutdown)
         simulated = engines.Hosts(conf, size.hosts, size.latency, size.asked)
         stack.callback(simulated.stop)
-        yield World(conf, size, simulated, own, answers)
+        yield Simulation(conf, size, simulated, own, answers)

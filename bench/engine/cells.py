@@ -25,7 +25,7 @@ from cloud import database
 from cloud import processes
 from cloud import settings
 
-from bench import conf as bench_conf
+from bench.engine import conf as bench_conf
 
 _BATCH = 1000
 #: cell0's uuid is Nova's; the others have to stay the same.
@@ -35,7 +35,7 @@ _UUIDS = {'nova_cell0': uuid.UUID(int=0),
 _SECRETS = {'auth_username': 'u' * 12, 'auth_password': 'p' * 16}
 
 
-class Data:
+class Databases:
     """The databases of one bench."""
 
     def __init__(self, conf: settings.Settings,

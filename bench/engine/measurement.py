@@ -15,16 +15,16 @@
 
 import time
 
-from bench import engines
-from bench import table
-from bench import world
+from bench.engine import engines
+from bench.engine import ratios
+from bench.engine import simulation
 
 TARGET = 'site-b'
 PATIENCE = 120
 
 
-def measure(bench: world.World, volumes: int,
-            profile: bool = False) -> table.Run:
+def measure(bench: simulation.Simulation, volumes: int,
+            profile: bool = False) -> ratios.Run:
     """Fail over that many volumes, with an engine of their own.
 
     :param volumes: two for each server
@@ -42,8 +42,8 @@ def measure(bench: world.World, volumes: int,
         engine.stop()
 
 
-def _measure(bench: world.World, engine: engines.Engine,
-             servers: int) -> table.Run:
+def _measure(bench: simulation.Simulation, engine: engines.Engine,
+             servers: int) -> ratios.Run:
     size = bench.size
     bench.leader()
     bench.wait_until_looked()
@@ -57,7 +57,7 @@ def _measure(bench: world.World, engine: engines.Engine,
     sums = bench.total.look()
     used = engine.used()
     converged = time.time() - began
-    return table.Run(
+    return ratios.Run(
         volumes=2 * servers, servers=servers, concurrency=size.concurrency,
         latency=size.latency, calls=int(sums['array_calls']),
         most=int(sums['array_most']), seconds=sums['last'] - began,
