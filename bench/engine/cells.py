@@ -11,28 +11,18 @@
 # under the License.
 
 
-"""Puts cells, hosts, servers and mappings into real databases, in bulk."""
+"""The databases of a bench: made once, emptied and filled for each run."""
 
-from collections.abc import Iterable, Iterator
-import itertools
-import json
 import pathlib
 import sys
-from typing import Any
 import uuid
 
+from bench.engine import conf as bench_conf
+from bench import filler
+from bench import population
 from cloud import database
 from cloud import processes
 from cloud import settings
-
-from bench.engine import conf as bench_conf
-
-_BATCH = 1000
-#: cell0's uuid is Nova's; the others have to stay the same.
-_UUIDS = {'nova_cell0': uuid.UUID(int=0),
-          **{name: uuid.uuid5(uuid.NAMESPACE_DNS, name)
-             for name in bench_conf.CELLS}}
-_SECRETS = {'auth_username': 'u' * 12, 'auth_password': 'p' * 16}
 
 
 class Databases:
@@ -61,23 +51,23 @@ class Databases:
         # Counts statements by user.
         self._server.execute('SET GLOBAL userstat = 1')
 
-    def fill(self, servers: int, hosts: list[str]) -> list[str]:
+    def fill(self, number: int,
+             hosts: list[str]) -> list[population.Server]:
         """Have servers with two volumes each, and nothing else.
 
-        :param servers: how many
+        :param number: how many servers
         :param hosts: the compute hosts, in turns of this and that cell
-        :returns: the ids of the volumes
+        :returns: the servers
         """
-        volumes: list[str] = []
-        for cell in bench_conf.CELLS:
+        cells = bench_conf.CELLS
+        servers = population.servers(number, hosts, seed=number)
+        for at, cell in enumerate(cells):
             self._clear(cell)
-        for at, cell in enumerate(bench_conf.CELLS):
-            own = hosts[at::len(bench_conf.CELLS)]
-            self._services(cell, own)
-            volumes += self._fill_cell(
-                cell, own, range(at, servers, len(bench_conf.CELLS)))
-        self._server.execute('TRUNCATE bench.power_cycles')
-        return volumes
+            own = hosts[at::len(cells)]
+            filler.fill_cell(self._conf.database_url(cell), own, [
+                server for server in servers if server.host in own])
+        self.forget_power_cycles()
+        return servers
 
     def power_cycles(self) -> list[int]:
         """Return how often each server was, of those that were at all."""
@@ -119,15 +109,14 @@ class Databases:
                                  % (target, table, source, table))
 
     def _cells(self) -> None:
-        self._server.execute('DELETE FROM nova_api.cell_mappings')
-        for name, own in _UUIDS.items():
-            self._server.execute(
-                'INSERT INTO nova_api.cell_mappings (uuid, name, '
-                'transport_url, database_connection, disabled) '
-                'VALUES (%s, %s, %s, %s, 0)', None,
-                (str(own), name, 'none:///' if own.int == 0
-                 else self._conf.transport_url,
-                 self._conf.database_url(name)))
+        filler.map_cells(self._conf.database_url('nova_api'), [
+            filler.Cell('nova_cell0', filler.CELL0,
+                        self._conf.database_url('nova_cell0'), 'none:///'),
+            # Their uuids have to stay the same.
+            *(filler.Cell(name, uuid.uuid5(uuid.NAMESPACE_DNS, name),
+                          self._conf.database_url(name),
+                          self._conf.transport_url)
+              for name in bench_conf.CELLS)])
 
     def _others(self) -> None:
         self._server.execute('CREATE DATABASE IF NOT EXISTS bench')
@@ -146,57 +135,3 @@ class Databases:
             self._server.execute(
                 'SET STATEMENT foreign_key_checks = 0 FOR DELETE FROM %s.%s'
                 % (cell, table))
-
-    def _services(self, cell: str, hosts: list[str]) -> None:
-        self._insert('INSERT INTO %s.services (uuid, host, %s) VALUES ' % (
-            cell, ('`binary`, topic, report_count, disabled, forced_down, '
-                   'deleted, version, created_at, last_seen_up')),
-            "(%s, %s, 'nova-compute', 'compute', 1, 0, 0, 0, 70, now(), "
-            "now())", [(str(uuid.uuid4()), host) for host in hosts])
-
-    def _fill_cell(self, cell: str, hosts: list[str],
-                   numbers: Iterable[int]) -> list[str]:
-        servers = [(str(uuid.uuid4()), hosts[at % len(hosts)])
-                   for at, _number in enumerate(numbers)]
-        mappings = [(server, str(uuid.uuid4()), index)
-                    for server, _host in servers for index in (0, 1)]
-        self._insert(
-            'INSERT INTO %s.instances (uuid, host, vm_state, display_name, '
-            'project_id, user_id, deleted, created_at) VALUES ' % cell,
-            "(%s, %s, 'active', 'bench', 'p', 'u', 0, now())", servers)
-        self._insert(
-            'INSERT INTO %s.block_device_mapping (instance_uuid, volume_id, '
-            'boot_index, uuid, attachment_id, connection_info, source_type, '
-            'destination_type, device_name, deleted, created_at) VALUES '
-            % cell, "(%s, %s, %s, %s, %s, %s, 'volume', 'volume', "
-            "'/dev/vda', 0, now())",
-            [(server, volume, index, volume, volume, connection(volume, ''))
-             for server, volume, index in mappings])
-        return [volume for _server, volume, _index in mappings]
-
-    def _insert(self, head: str, row: str,
-                rows: list[tuple[Any, ...]]) -> None:
-        for batch in _batches(rows, _BATCH):
-            self._server.execute(
-                head + ', '.join([row] * len(batch)), None,
-                tuple(itertools.chain.from_iterable(batch)))
-
-
-def connection(volume_id: str, site: str) -> str:
-    """Return a connection_info as Nova keeps it, about as long.
-
-    :param site: active_backend_id of where it leads to
-    """
-    return json.dumps({
-        'driver_volume_type': 'iscsi', 'serial': volume_id,
-        'data': {'target_portal': '192.0.2.1:3260', 'target_lun': 1,
-                 'target_iqn': 'iqn.2026-01.org.example:%s-%s'
-                 % (site or 'home', volume_id), 'volume_id': volume_id,
-                 'device_path': '/dev/dm-%s' % volume_id, **_SECRETS},
-        'failover_active_backend_id': site})
-
-
-def _batches(items: list[tuple[Any, ...]],
-             size: int) -> Iterator[list[tuple[Any, ...]]]:
-    for begin in range(0, len(items), size):
-        yield items[begin:begin + size]

@@ -37,8 +37,8 @@ import oslo_messaging as messaging
 import pymysql
 
 from bench.engine import array
-from bench.engine import cells
 from bench.engine import conf as bench_conf
+from bench import filler
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.recovery import results
 from nova_failover_ext.recovery import staleness
@@ -97,7 +97,7 @@ class Records:
                 cursor.execute(
                     'UPDATE block_device_mapping SET connection_info = %s '
                     'WHERE instance_uuid = %s AND volume_id = %s',
-                    (cells.connection(volume, stamp), server_id, volume))
+                    (filler.connection_info(volume, stamp), server_id, volume))
             cursor.execute('UPDATE instances SET task_state = NULL WHERE '
                            'uuid = %s', (server_id,))
             cursor.execute(_ACTION, (server_id, failover_id))

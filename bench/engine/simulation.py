@@ -22,15 +22,17 @@ import time
 from typing import Any
 
 from bench.engine import cells
-from bench.engine import cinder
 from bench.engine import conf as bench_conf
 from bench.engine import engines
+from bench import simulated_cinder
 from cloud import bootstrap
 from cloud import broker
 from cloud import database
 from cloud import settings
 from cloud import waiting
+from nova_failover_ext.testing import http_server
 
+_BACKEND = simulated_cinder.BACKEND
 _SAMPLE = 'doc/notification_samples/backend-failover-end.json'
 
 
@@ -56,7 +58,7 @@ class Simulation:
 
     def __init__(self, conf: settings.Settings, size: Size,
                  simulated: engines.Hosts, own: cells.Databases,
-                 answers: cinder.Cinder) -> None:
+                 answers: simulated_cinder.SimulatedCinder) -> None:
         """Put it together; see :func:`running`."""
         self.conf = conf
         self.size = size
@@ -71,11 +73,10 @@ class Simulation:
                 'max_in_flight_per_backend': self.size.concurrency,
                 'reconcile_interval': 600}
 
-    def fill(self, servers: int) -> list[str]:
+    def fill(self, servers: int) -> None:
         """Have that many servers, with two volumes each."""
-        volumes = self.data.fill(servers, bench_conf.names(self.size.hosts))
-        self.cinder.fill(volumes)
-        return volumes
+        self.cinder.fill(self.data.fill(
+            servers, bench_conf.names(self.size.hosts)))
 
     def fail_over(self, target: str) -> float:
         """Fail the backend over, and tell the engines.
@@ -124,7 +125,7 @@ class _Client:
         transport = messaging.get_notification_transport(self._conf)
         transport._driver._default_exchange = 'openstack'
         self._notifier = messaging.Notifier(
-            transport, f'volume.{cinder.BACKEND}', driver='messagingv2',
+            transport, f'volume.{_BACKEND}', driver='messagingv2',
             topics=['failover_notifications'])
 
     def notify(self, target: str) -> None:
@@ -132,7 +133,7 @@ class _Client:
         from oslo_context import context
         payload = json.loads(json.dumps(self._sample['payload']))
         payload['failover_object.data'].update(
-            backend=cinder.BACKEND, new_active_backend_id=target or None,
+            backend=_BACKEND, new_active_backend_id=target or None,
             failover_id=context.generate_request_id(), volumes=[])
         self._notifier.info({}, self._sample['event_type'], payload)
 
@@ -146,10 +147,10 @@ class _Client:
     def progress(self) -> dict[str, Any]:
         """Return how far it is, nothing if it does not know the backend."""
         try:
-            found = self._engine.progress(self._context, [cinder.BACKEND], 5)
+            found = self._engine.progress(self._context, [_BACKEND], 5)
         except self._messaging.MessagingTimeout:
             return {}
-        own = found.get(cinder.BACKEND) or {}
+        own = found.get(_BACKEND) or {}
         return own if own.get('last_checked') else {}
 
     def done(self) -> dict[str, Any]:
@@ -173,9 +174,9 @@ def running(root: pathlib.Path, port_base: int,
         own = cells.Databases(conf, server)
         own.prepare()
         own.fill(0, bench_conf.names(size.hosts))
-        answers = cinder.Cinder()
-        web = cinder.serve(answers, conf.port('cinder'))
-        stack.callback(web.shutdown)
+        answers = simulated_cinder.SimulatedCinder()
+        stack.enter_context(http_server.Server(
+            answers, conf.port('cinder')).running())
         simulated = engines.Hosts(conf, size.hosts, size.latency, size.asked)
         stack.callback(simulated.stop)
         yield Simulation(conf, size, simulated, own, answers)
