@@ -181,7 +181,7 @@ class Demo(command.Command):
     def take_action(self, parsed: argparse.Namespace) -> int:
         """Bring the cloud up if need be, play, and print the table."""
         # Libraries of the scenario are slow to import.
-        from cloud import report
+        from cloud import demo_table
         from cloud.scenario import play
         from cloud.scenario import world
 
@@ -191,7 +191,7 @@ class Demo(command.Command):
         try:
             passed = done.run()
         finally:
-            report.show(done)
+            demo_table.show(done)
         return 0 if passed else 1
 
 
