@@ -166,8 +166,8 @@ class Total:
         self._cpu = first['cpu']
         self.sums = dict.fromkeys(first, 0.0)
 
-    def look(self) -> dict[str, float]:
-        """Return the sums; the most and the latest where these count."""
+    def update(self) -> dict[str, float]:
+        """Add what is new, and return the sums; maxima where these count."""
         for key, value in self._hosts.take().items():
             if key in ('last', 'array_most'):
                 self.sums[key] = max(self.sums[key], value)
@@ -181,7 +181,7 @@ class Total:
         """Wait until that many servers are recovered."""
         waiting.wait_for(
             f'{recovered} servers to be recovered',
-            lambda: self.look()['recovered'] >= recovered, timeout)
+            lambda: self.update()['recovered'] >= recovered, timeout)
         return self.sums
 
 

@@ -47,7 +47,7 @@ class Round:
     twice: int
 
     def good(self, servers: int) -> bool:
-        """Tell whether each server was power-cycled once."""
+        """Return whether each server was power-cycled once."""
         return self.power_cycles == {1: servers}
 
 
@@ -72,7 +72,7 @@ class Kills:
             for engine in self._engines.values():
                 engine.start()
             self._bench.leader()
-            self._bench.wait_until_looked()
+            self._bench.wait_for_first_scan()
             span = self._undisturbed()
             for number in range(1, rounds + 1):
                 yield self._round(number, span)
@@ -98,14 +98,14 @@ class Kills:
         began = self._begin(number)
         time.sleep(max(0.0, began + part * span - time.time()))
         self._engines[leader].kill()
-        healed = int(self._bench.total.look()['recovered'])
+        healed = int(self._bench.total.update()['recovered'])
         sums = self._bench.total.wait_for(self._servers, _PATIENCE)
         seconds = sums['last'] - began
         # It is the standby from now on.
         self._engines[leader].start()
         self._bench.leader()
         self._bench.wait_until_done(_PATIENCE)
-        sums = self._bench.total.look()
+        sums = self._bench.total.update()
         return Round(
             number, leader, part, healed, seconds,
             dict(collections.Counter(self._bench.data.power_cycles())),

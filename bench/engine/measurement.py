@@ -46,7 +46,7 @@ def _measure(bench: simulation.Simulation, engine: engines.Engine,
              servers: int) -> ratios.Run:
     size = bench.size
     bench.leader()
-    bench.wait_until_looked()
+    bench.wait_for_first_scan()
     bench.total.begin()
     before = (engine.used().cpu, bench.data.statements(),
               bench.cinder.requests, bench.cinder.lists)
@@ -54,7 +54,7 @@ def _measure(bench: simulation.Simulation, engine: engines.Engine,
     began = bench.fail_over(TARGET)
     bench.total.wait_for(servers, PATIENCE + 5 * limit)
     bench.wait_until_done(PATIENCE)
-    sums = bench.total.look()
+    sums = bench.total.update()
     used = engine.used()
     converged = time.time() - began
     return ratios.Run(
@@ -65,4 +65,4 @@ def _measure(bench: simulation.Simulation, engine: engines.Engine,
         hosts_cpu=sums['cpu'], peak=used.peak,
         statements=bench.data.statements() - before[1],
         requests=bench.cinder.requests - before[2],
-        looks=bench.cinder.lists - before[3])
+        full_scans=bench.cinder.lists - before[3])

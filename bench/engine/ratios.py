@@ -38,7 +38,7 @@ class Run:
     :ivar peak: memory in MiB
     :ivar statements: sent to the databases
     :ivar requests: answered by Cinder
-    :ivar looks: lists of all volumes
+    :ivar full_scans: lists of all volumes
     """
 
     volumes: int
@@ -54,7 +54,7 @@ class Run:
     peak: float
     statements: int
     requests: int
-    looks: int
+    full_scans: int
 
     @property
     def literal(self) -> float:
@@ -93,7 +93,7 @@ def figures(run: Run) -> dict[str, str]:
         'statements for a volume': f'{run.statements / run.volumes:.3f}',
         'requests to Cinder for a volume':
             f'{run.requests / run.volumes:.4f}',
-        'looks at everything': str(run.looks)}
+        'full scans': str(run.full_scans)}
 
 
 def text(runs: list[Run]) -> str:

@@ -98,9 +98,9 @@ class Simulation:
         return waiting.wait_for('the end of the recovery',
                                 self._client.done, timeout, 0.5)
 
-    def wait_until_looked(self) -> None:
-        """Wait until the engine has had its first look."""
-        waiting.wait_for('a first look', self._client.progress, 300, 0.5)
+    def wait_for_first_scan(self) -> None:
+        """Wait until the engine has finished its first scan."""
+        waiting.wait_for('a first scan', self._client.progress, 300, 0.5)
 
 
 class _Client:

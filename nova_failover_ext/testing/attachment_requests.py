@@ -65,7 +65,7 @@ def _create(request: rest.Request) -> rest.Answer:
     found = request.cinder.records.reserve(
         request.volume_id, asked.get('instance_uuid'))
     if asked.get('connector'):
-        # No look at the connectors of others: Nova migrates servers so.
+        # The connectors of others are not compared: Nova migrates servers so.
         _connect(request, found['id'], asked['connector'])
     read_only = request.cinder.kind(request.volume_id).read_only
     request.cinder.records.change(

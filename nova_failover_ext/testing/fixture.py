@@ -51,7 +51,7 @@ _REAL = {name: vars(nova_cinder.API)[name] for name in (
 
 
 class CinderFailoverFixture(nova_fixtures.CinderFixture):
-    """Nova's CinderFixture with replication and truthful attachments.
+    """Nova's CinderFixture with replication and attachments as in real Cinder.
 
     Nova's code down to cinderclient is real; only the HTTP requests are
     answered here. Any volume id is a volume, as in Nova's fixture.

@@ -29,7 +29,7 @@ Call = faults.Call
 _NOT_MIGRATING = (None, 'deleting', 'error', 'success')
 
 
-def _look(request: rest.Request) -> cinder_records.Volume:
+def _find(request: rest.Request) -> cinder_records.Volume:
     if request.cinder.describe(request.volume_id) is None:
         raise cinder_records.Refused(
             404, f'Volume {request.volume_id} could not be found.')
@@ -44,7 +44,7 @@ def _view(request: rest.Request, row: cinder_records.Volume) -> dict[str, Any]:
 
 
 def _show(request: rest.Request) -> rest.Answer:
-    return 200, {'volume': _view(request, _look(request))}
+    return 200, {'volume': _view(request, _find(request))}
 
 
 def _list(request: rest.Request) -> rest.Answer:
@@ -69,11 +69,11 @@ def _skip_to(rows: Iterator[cinder_records.Volume], marker: str) -> None:
 
 
 def _encryption(request: rest.Request) -> rest.Answer:
-    return 200, _look(request).kind.encryption_metadata()
+    return 200, _find(request).kind.encryption_metadata()
 
 
 def _initialize(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     if request.cinder.records.status(row.id) == 'maintenance':
         raise cinder_records.Refused(400, (
             'Invalid volume: The volume connection cannot be initialized in '
@@ -87,7 +87,7 @@ def _initialize(request: rest.Request) -> rest.Answer:
 
 
 def _terminate(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     known = request.cinder.records
     if known.status(row.id) == 'attaching':
         known.write(row, status='in-use' if known.of(row.id)
@@ -96,7 +96,7 @@ def _terminate(request: rest.Request) -> rest.Answer:
 
 
 def _begin_detaching(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     known = request.cinder.records
     shown = _view(request, row)
     if shown['migration_status'] not in _NOT_MIGRATING:
@@ -111,14 +111,14 @@ def _begin_detaching(request: rest.Request) -> rest.Answer:
 
 
 def _roll_detaching(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     if request.cinder.records.status(row.id) == 'detaching':
         request.cinder.records.write(row, status='in-use')
     return 202, None
 
 
 def _detach(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     found = request.cinder.records.of(row.id)
     wanted = request.body['os-detach'].get('attachment_id')
     ids = [each['id'] for each in found if wanted in (None, each['id'])]
@@ -135,7 +135,7 @@ def _detach(request: rest.Request) -> rest.Answer:
 
 
 def _reset_status(request: rest.Request) -> rest.Answer:
-    row = _look(request)
+    row = _find(request)
     asked = request.body['os-reset_status']
     request.cinder.records.write(row, **{
         key: value for key, value in asked.items()

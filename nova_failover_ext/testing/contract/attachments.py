@@ -37,11 +37,11 @@ def an_attachment_from_its_beginning_to_its_end(talk: Talk) -> None:
     expect_states(talk, made['id'], 'attaching', 'attaching', shown=False)
     talk.complete(made['id'])
     expect_states(talk, made['id'], 'attached', 'in-use', shown=True)
-    listed, = talk.look(volume_id)['attachments']
+    listed, = talk.show_volume(volume_id)['attachments']
     expect('listed', (server, '/dev/vdc', 'contract-host'), (
         listed['server_id'], listed['device'], listed['host_name']))
     expect('rest', [], talk.delete(made['id']))
-    expect('volume', 'available', talk.look(volume_id)['status'])
+    expect('volume', 'available', talk.show_volume(volume_id)['status'])
     talk.show(made['id'], 404)
 
 
@@ -85,7 +85,7 @@ def a_mountpoint_left_out_is_lost(talk: Talk) -> None:
     talk.update(attachment_id, mountpoint=None)
     talk.complete(attachment_id)
     expect('device', ['na'], [each['device'] for each in
-                              talk.look(volume_id)['attachments']])
+                              talk.show_volume(volume_id)['attachments']])
 
 
 def the_mode_of_an_attachment(talk: Talk) -> None:
@@ -103,11 +103,11 @@ def a_question_changes_no_record(talk: Talk) -> None:
     """os-initialize_connection answers, and nothing is written."""
     volume_id = talk.world.volume('replicated')
     asked = talk.ask(volume_id)
-    expect('available', 'available', talk.look(volume_id)['status'])
+    expect('available', 'available', talk.show_volume(volume_id)['status'])
     attachment_id = talk.attached(volume_id)
-    before = talk.look(volume_id), talk.show(attachment_id)
+    before = talk.show_volume(volume_id), talk.show(attachment_id)
     expect('answer', asked, talk.ask(volume_id))
-    expect('records', before, (talk.look(volume_id),
+    expect('records', before, (talk.show_volume(volume_id),
                                talk.show(attachment_id)))
     expect('place', talk_module.place(asked), talk_module.place(
         before[1]['connection_info']))
@@ -139,7 +139,7 @@ def old_ways_to_detach(talk: Talk) -> None:
              connector=talk_module.CONNECTOR)
     expect_states(talk, attachment_id, 'attached', 'in-use', shown=True)
     talk.act(volume_id, 'os-detach')
-    expect('volume', 'available', talk.look(volume_id)['status'])
+    expect('volume', 'available', talk.show_volume(volume_id)['status'])
     talk.show(attachment_id, 404)
 
 

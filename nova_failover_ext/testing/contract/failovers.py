@@ -22,7 +22,7 @@ expect_states = talk_module.expect_states
 
 
 def _statuses(talk: Talk, volume_id: str) -> tuple[str, str]:
-    row = talk.look(volume_id)
+    row = talk.show_volume(volume_id)
     return row['status'], row['replication_status']
 
 

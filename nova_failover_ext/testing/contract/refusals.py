@@ -73,7 +73,7 @@ def nova_alone_deletes_what_it_uses(talk: Talk) -> None:
     before = talk.show(attachment_id)
     talk.delete(attachment_id, 409)
     expect('unchanged', before, talk.show(attachment_id))
-    expect('volume', 'in-use', talk.look(volume_id)['status'])
+    expect('volume', 'in-use', talk.show_volume(volume_id)['status'])
     # What is of no server that Nova knows may be deleted by anybody.
     talk.delete(talk.attached(talk.world.volume('replicated')))
     talk.delete(talk.attached(talk.world.volume('replicated')), service=True)
@@ -83,13 +83,13 @@ def a_driver_that_fails_changes_nothing(talk: Talk) -> None:
     """Both calls that ask it answer 500; the export is removed."""
     volume_id = talk.world.volume('replicated')
     attachment_id = talk.attached(volume_id)
-    before = talk.look(volume_id), talk.show(attachment_id)
+    before = talk.show_volume(volume_id), talk.show(attachment_id)
     removed = talk.world.removed_exports(volume_id)
     talk.world.break_driver(volume_id)
     talk.ask(volume_id, 500)
     talk.update(attachment_id, 500)
     expect('removed', removed + 2, talk.world.removed_exports(volume_id))
-    expect('records', before, (talk.look(volume_id),
+    expect('records', before, (talk.show_volume(volume_id),
                                talk.show(attachment_id)))
 
 

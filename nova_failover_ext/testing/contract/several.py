@@ -68,7 +68,7 @@ def a_volume_is_reserved_once(talk: Talk) -> None:
     talk.delete(attachment_id)
     expect_states(talk, blank, 'reserved', 'reserved', shown=False)
     talk.delete(blank)
-    expect('volume', 'available', talk.look(volume_id)['status'])
+    expect('volume', 'available', talk.show_volume(volume_id)['status'])
 
 
 def a_multiattach_volume_has_several_servers(talk: Talk) -> None:

@@ -42,7 +42,7 @@ def what_is_shown(talk: Talk) -> None:
                             'connection_info'}
     for shown in (made, talk.update(made['id']), talk.show(made['id'])):
         expect('attachment', detail, set(shown))
-    row = talk.look(volume_id)
+    row = talk.show_volume(volume_id)
     expect('volume', set(), _VOLUME - set(row))
     expect('types', (True, {}, False, False, 1), (
         row['bootable'] in ('true', 'false'), row['metadata'],
@@ -122,7 +122,7 @@ def what_lists_show(talk: Talk) -> None:
     query = f'/volumes/detail?all_tenants=1&host={talk.host(volumes[0])}'
     found = talk.listed(query)
     expect('of a host', set(), set(volumes) - set(found))
-    born = {volume_id: talk.look(volume_id)['created_at']
+    born = {volume_id: talk.show_volume(volume_id)['created_at']
             for volume_id in volumes}
     mine = [each for each in found if each in volumes]
     expect('order', sorted(born.values(), reverse=True),
@@ -141,14 +141,15 @@ def what_a_call_leaves_behind(talk: Talk) -> None:
     """PUT and os-complete write the volume's row, a question does not."""
     volume_id = talk.world.volume('replicated')
     attachment_id = talk.create(volume_id)['id']
-    moments = [talk.look(volume_id)['updated_at']]
+    moments = [talk.show_volume(volume_id)['updated_at']]
     talk.update(attachment_id)
-    moments.append(talk.look(volume_id)['updated_at'])
+    moments.append(talk.show_volume(volume_id)['updated_at'])
     talk.complete(attachment_id)
     expect('never back', sorted(moments), moments)
-    before = talk.look(volume_id)['updated_at']
+    before = talk.show_volume(volume_id)['updated_at']
     talk.ask(volume_id)
-    expect('after the question', before, talk.look(volume_id)['updated_at'])
+    expect('after the question', before,
+           talk.show_volume(volume_id)['updated_at'])
 
 
 CLAUSES = (

@@ -154,7 +154,7 @@ class Talk:
 
     # Volumes
 
-    def look(self, volume_id: str) -> dict[str, Any]:
+    def show_volume(self, volume_id: str) -> dict[str, Any]:
         """GET /volumes/{id}."""
         found: dict[str, Any] = self._send(
             'GET', f'/volumes/{volume_id}', None, 200, '3.0')['volume']
@@ -180,7 +180,7 @@ class Talk:
 
     def host(self, volume_id: str) -> str:
         """Return ``host@backend`` of a volume."""
-        found: str = self.look(volume_id)['os-vol-host-attr:host']
+        found: str = self.show_volume(volume_id)['os-vol-host-attr:host']
         return found.partition('#')[0]
 
     def services(self, microversion: str = '3.7') -> dict[str, Any]:
@@ -248,7 +248,7 @@ def expect_states(talk: Talk, attachment_id: str, attachment: str,
     """
     found = talk.show(attachment_id)
     expect('attachment', attachment, found['status'])
-    row = talk.look(found['volume_id'])
+    row = talk.show_volume(found['volume_id'])
     expect('volume', volume, row['status'])
     expect("the volume's list has it", shown, attachment_id in [
         each['attachment_id'] for each in row['attachments']])
