@@ -18,13 +18,14 @@ import datetime
 from typing import Any
 
 from nova_failover_ext.api import server_state
+from nova_failover_ext.recovery import instance_action
 
 ServerState = server_state.ServerState
 
-# What the compute hosts write, see nova_failover_ext.recovery.record.
-_STANDINGS = {'Success': ServerState.CONVERGED,
-              'Deferred': ServerState.DEFERRED,
-              'Error': ServerState.FAILED, None: ServerState.RECOVERING}
+_STATES = {instance_action.SUCCESS: ServerState.CONVERGED,
+              instance_action.DEFERRED: ServerState.DEFERRED,
+              instance_action.ERROR: ServerState.FAILED,
+              None: ServerState.RECOVERING}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _failover(failover_id: str, rows: list[Any]) -> Failover:
 
 
 def _server_state(result: str | None) -> ServerState:
-    return _STANDINGS.get(result, ServerState.FAILED)
+    return _STATES.get(result, ServerState.FAILED)
 
 
 def utc(when: datetime.datetime | None) -> datetime.datetime | None:

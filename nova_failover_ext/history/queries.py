@@ -32,9 +32,8 @@ from oslo_utils import strutils
 import sqlalchemy as sa
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import instance_action
 
-#: Name of the instance action of a recovery.
-ACTION = 'failover_recover'
 #: What a cell that cannot be read raises.
 ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,
           sa.exc.SQLAlchemyError)
@@ -96,7 +95,8 @@ def action_rows(context: Any, failover_id: str) -> list[Any]:
         _ACTION.id, _ACTION.instance_uuid, _ACTION.start_time,
         _INSTANCE.display_name, _INSTANCE.project_id, _INSTANCE.host,
     ).outerjoin(_INSTANCE, _INSTANCE.uuid == _ACTION.instance_uuid).filter(
-        _ACTION.request_id == failover_id, _ACTION.action == ACTION,
+        _ACTION.request_id == failover_id,
+        _ACTION.action == instance_action.ACTION,
     ).order_by(_ACTION.id))
 
 
@@ -114,7 +114,8 @@ def event_rows(context: Any, action_ids: tuple[int, ...]) -> list[Any]:
 def latest_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
     """Return the latest recovery of each server that had one."""
     latest = sa.select(sa.func.max(_ACTION.id)).where(
-        _ACTION.action == ACTION, _ACTION.instance_uuid.in_(server_ids),
+        _ACTION.action == instance_action.ACTION,
+        _ACTION.instance_uuid.in_(server_ids),
     ).group_by(_ACTION.instance_uuid)
     return list(context.session.query(
         _ACTION.id, _ACTION.instance_uuid, _ACTION.request_id,
@@ -139,5 +140,6 @@ def _total_rows(context: Any, since: datetime.datetime,
         sa.func.min(_ACTION.start_time).label('started'),
         sa.func.max(_EVENT.finish_time).label('ended'),
     ).outerjoin(_EVENT, _EVENT.id == last_event).filter(
-        _ACTION.action == ACTION, _ACTION.start_time >= since, which,
+        _ACTION.action == instance_action.ACTION, _ACTION.start_time >= since,
+        which,
     ).group_by(_ACTION.request_id, _EVENT.result))

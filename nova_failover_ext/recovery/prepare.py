@@ -19,6 +19,7 @@ import dataclasses
 import functools
 from typing import Any
 
+from cinder_failover_hooks import statuses
 from oslo_log import log as logging
 
 from nova_failover_ext import exception
@@ -36,8 +37,8 @@ LOG = logging.getLogger(__name__)
 
 # Anything else means that Cinder would refuse attachment_update (409), or
 # that the volume is no longer the server's.
-_USABLE = ('in-use', 'attaching')
-_LOST = staleness.FAILED | {'not-capable'}
+_USABLE = (statuses.VOLUME_IN_USE, statuses.VOLUME_ATTACHING)
+_LOST = statuses.FAILED | {statuses.NOT_CAPABLE}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +250,7 @@ def unfit_reason(found: cinder_api.Volume, volume: mapping.Mapping,
     :param policy: what is to be done with stale volumes
     :returns: an empty string if it can be
     """
-    if found.replication_status == staleness.FAILING_OVER:
+    if found.replication_status == statuses.FAILING_OVER:
         return 'Cinder is still failing it over'
     if found.replication_status in _LOST:
         return f'its replication_status is {found.replication_status}'

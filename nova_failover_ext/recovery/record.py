@@ -24,19 +24,12 @@ from typing import Any
 from nova import objects
 from oslo_utils import timeutils
 
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import instance_notifications
 from nova_failover_ext.recovery import masking
 
 Phase = instance_notifications.Phase
 
-#: Name of the instance action.
-ACTION = 'failover_recover'
-#: Name of its events.
-EVENT = 'compute_failover_recover'
-
-SUCCESS = 'Success'
-DEFERRED = 'Deferred'
-ERROR = 'Error'
 # Nova's columns are 255 characters.
 _DETAILS = 255
 
@@ -59,7 +52,8 @@ class Record:
         if not objects.InstanceAction.get_by_request_id(
                 context, instance.uuid, context.request_id):
             objects.InstanceAction.action_start(
-                context, instance.uuid, ACTION, want_result=False)
+                context, instance.uuid, instance_action.ACTION,
+                want_result=False)
 
     def begun(self) -> None:
         """Tell that the server is about to be changed."""
@@ -68,7 +62,7 @@ class Record:
 
     def succeeded(self) -> None:
         """Write that all is well, and finish the action."""
-        self._event(SUCCESS)
+        self._event(instance_action.SUCCESS)
         objects.InstanceAction.action_finish(
             self._context, self._instance.uuid, want_result=False)
         self._notify(Phase.END)
@@ -79,7 +73,7 @@ class Record:
         :param reason: already free of secrets
         :param done: whether all was done that can be done now
         """
-        self._event(DEFERRED, details=reason[:_DETAILS])
+        self._event(instance_action.DEFERRED, details=reason[:_DETAILS])
         if self._notified:
             self._notify(Phase.END if done else Phase.ERROR, reason)
 
@@ -92,7 +86,7 @@ class Record:
         :param infos: connection_info whose secrets must not be written
         """
         trace = ''.join(traceback.format_exception(error))
-        self._event(ERROR, details=reason[:_DETAILS],
+        self._event(instance_action.ERROR, details=reason[:_DETAILS],
                     traceback=masking.scrub(trace, *infos))
         self._notify(Phase.ERROR, reason)
 
@@ -104,7 +98,8 @@ class Record:
 
     def _event(self, result: str, **values: Any) -> None:
         event = objects.InstanceActionEvent(
-            context=self._context, event=EVENT, host=self._host,
+            context=self._context, event=instance_action.EVENT,
+            host=self._host,
             start_time=self._began, result=result,
             finish_time=timeutils.utcnow(with_timezone=True), **values)
         event.create(self._instance.uuid, self._context.request_id)

@@ -22,6 +22,8 @@ what Nova itself keeps there (``serial``, ``multiattach``).
 from collections.abc import Mapping
 from typing import Any
 
+from cinder_failover_hooks import statuses
+
 #: Key of the stamp in a block device mapping's connection_info.
 STAMP = 'failover_active_backend_id'
 
@@ -33,19 +35,10 @@ IN_PROGRESS_MARKER = 'failover_recovery'
 #: of connection_info, newest last.
 STALE_CONNECTIONS = 'failover_stale_connections'
 
-#: Task state of a server while its volumes are brought in sync with Cinder.
-# The API
-#: refuses competing actions with 409 as for any other task state. One that
+#: Task state of a server whose volumes are being recovered. The API refuses
+#: competing actions with 409 as for any other task state. One that
 #: was left behind by a crash says that there is something to finish.
 TASK_STATE = 'recovering_volumes'
-
-#: Replication statuses of Cinder, of a service or a volume: nothing is going
-#: on, a failover is, or one has failed.
-SETTLED = frozenset(('enabled', 'failed-over'))
-FAILING_OVER = 'failing-over'
-FAILED = frozenset(('error', 'failover-error'))
-#: Those that take part in replication at all.
-REPLICATED = SETTLED | FAILED | {FAILING_OVER}
 
 # Drivers may list paths in another order each time, and may name another one
 # first; each tuple of lists belongs together, item by item.
@@ -87,7 +80,7 @@ def stamp_for(active_backend_id: str | None, backend_status: str | None,
     :param volume_status: replication status of the volume
     :param group_id: the volume's group, None if it is in none
     """
-    if (group_id and volume_status in SETTLED and
+    if (group_id and volume_status in statuses.SETTLED and
             volume_status != backend_status):
         return 'group %s' % volume_status
     return stamp_value(active_backend_id)

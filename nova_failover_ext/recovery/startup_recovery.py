@@ -24,6 +24,7 @@ from collections.abc import Iterable
 import dataclasses
 from typing import Any
 
+from cinder_failover_hooks import statuses
 import futurist
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -155,7 +156,7 @@ class StartupRecovery:
         return [(volume, backends.get(
                     known.backend, cinder_api.Backend()).stamp_for(known))
                 for volume, known in found
-                if known.replication_status in staleness.REPLICATED or
+                if known.replication_status in statuses.REPLICATED or
                 volume.begun]
 
     def _known_backends(self, context: Any) -> dict[str, cinder_api.Backend]:

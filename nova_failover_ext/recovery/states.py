@@ -19,10 +19,12 @@ from collections.abc import Sequence
 import dataclasses
 import enum
 
+from nova_failover_ext.recovery import deferred_states
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import staleness
 
 Policy = policies.Policy
+DEFERRED_STATES = deferred_states.DEFERRED_STATES
 
 
 class Disposition(enum.Enum):
@@ -64,14 +66,6 @@ class Decision:
     reason: str = ''
 
 
-_DEFERRED = {
-    'paused': 'the server is paused',
-    'suspended': 'the server is suspended',
-    'rescued': 'the server is in rescue mode',
-    'resized': 'a resize waits to be confirmed or reverted',
-    'building': 'the server is being built',
-}
-
 _SKIPPED = {
     'shelved_offloaded': 'the server is shelved and offloaded; unshelving '
                          'makes a fresh connection',
@@ -98,8 +92,9 @@ def decide(facts: Facts, policy: Policy = Policy.REATTACH) -> Decision:
     if facts.task_state not in (None, staleness.TASK_STATE):
         return Decision(Disposition.DEFER, f'a task is in progress: '
                         f'{facts.task_state}')
-    if facts.vm_state in _DEFERRED:
-        return Decision(Disposition.DEFER, _DEFERRED[facts.vm_state])
+    if facts.vm_state in DEFERRED_STATES:
+        return Decision(Disposition.DEFER,
+                        DEFERRED_STATES[facts.vm_state].reason)
     if facts.vm_state == 'error' and facts.guest_runs:
         return Decision(Disposition.DEFER,
                         'the server is in ERROR but its guest runs')

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import contextlib
 from typing import Any
 
+from cinder_failover_hooks import statuses
 from oslo_log import log as logging
 
 from nova_failover_ext import exception
@@ -179,8 +180,8 @@ class Steps:
                         f'{attachment.status}')
         found = self._components.cinder.volume(self._context, volume.volume_id)
         # Another server's attachment may be at work.
-        usable = (('in-use', 'attaching') if volume.multiattach
-                  else ('in-use',))
+        usable = ((statuses.VOLUME_IN_USE, statuses.VOLUME_ATTACHING)
+                  if volume.multiattach else (statuses.VOLUME_IN_USE,))
         if found.status not in usable:
             return f'volume {volume.volume_id} is {found.status}'
         return ''

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 import uuid
 
+from cinder_failover_hooks import notifications
 from oslo_config import cfg
 import oslo_messaging as messaging
 import tenacity
@@ -31,7 +32,6 @@ NOTIFICATIONS = 'notifications'
 ALONE = 'none'
 #: What the listener of the engine lets through.
 PUBLISHER = 'volume.nova-failover'
-EVENT = 'backend.probe'
 #: Seconds in which the engine has to hear of a probe, and between questions.
 PATIENCE = 10
 POLL = 0.5
@@ -113,7 +113,7 @@ def publish(conf: cfg.ConfigOpts, nonce: str) -> None:
     notifier = messaging.Notifier(
         transport, publisher_id=PUBLISHER, driver='messagingv2', retry=1,
         topics=list(options.notification_topics))
-    notifier.info({}, EVENT, {'nonce': nonce})
+    notifier.info({}, notifications.PROBE, {'nonce': nonce})
 
 
 def _await(client: engine_client.EngineClient, nonce: str) -> None:

@@ -14,12 +14,13 @@
 
 from collections.abc import Sequence
 
+from cinder_failover_hooks import statuses
+
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.planner import server_plans
-from nova_failover_ext.recovery import staleness
 
 BACKEND = 'backend'
 RECORDS = 'records'
@@ -119,4 +120,4 @@ def _unreplicated(found: snapshot.Records) -> list[findings.Finding]:
 
 
 def _replicated(volume: model.Volume) -> bool:
-    return volume.replication_status in staleness.REPLICATED
+    return volume.replication_status in statuses.REPLICATED

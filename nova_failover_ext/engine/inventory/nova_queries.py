@@ -37,11 +37,10 @@ from nova import servicegroup
 import sqlalchemy as sa
 
 from nova_failover_ext.engine import model
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import policy
 from nova_failover_ext.recovery import staleness
 
-#: Name of the instance action of a recovery.
-ACTION = 'failover_recover'
 
 _METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
 _BDM = models.BlockDeviceMapping
@@ -79,7 +78,8 @@ def metadata(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
 def recoveries(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
     """Return the latest recovery of each server, with its last event."""
     latest = sa.select(sa.func.max(_ACTION.id)).where(
-        _ACTION.action == ACTION, _ACTION.instance_uuid.in_(server_ids),
+        _ACTION.action == instance_action.ACTION,
+        _ACTION.instance_uuid.in_(server_ids),
     ).group_by(_ACTION.instance_uuid)
     # Each try is an event of the action; the last one tells where it is.
     last_event = sa.select(sa.func.max(_EVENT.id)).where(

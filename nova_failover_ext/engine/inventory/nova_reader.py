@@ -37,7 +37,6 @@ from nova_failover_ext import exception
 from nova_failover_ext.recovery import policy
 
 #: Name of the instance action of a recovery.
-ACTION = nova_queries.ACTION
 
 _Rows = Callable[[Any, tuple[str, ...]], list[Any]]
 _ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,

@@ -24,7 +24,6 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.engine import model
-from nova_failover_ext.engine.reconciler import notification_log
 from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class Endpoint:
 
     def _receive(self, publisher_id: str, event_type: str,
                  payload: Any) -> None:
-        if event_type == notification_log.PROBE:
+        if event_type == notifications.PROBE:
             self._reconciler.notification_log.note_probe(payload)
             return
         try:

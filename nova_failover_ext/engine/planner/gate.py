@@ -21,8 +21,9 @@ from collections.abc import Iterable
 import dataclasses
 import enum
 
+from cinder_failover_hooks import statuses
+
 from nova_failover_ext.engine import model
-from nova_failover_ext.recovery import staleness
 
 
 class Kind(str, enum.Enum):
@@ -64,7 +65,7 @@ class Decision:
 
 def is_replicated(backend: model.Backend) -> bool:
     """Return whether any service of the backend takes part in replication."""
-    return any(member.replication_status in staleness.REPLICATED
+    return any(member.replication_status in statuses.REPLICATED
                for member in backend.members)
 
 
@@ -98,7 +99,7 @@ def unwritten(backend: model.Backend,
     """
     expected = backend.present.replication_status
     replicated = [v for v in volumes
-                  if v.replication_status in staleness.SETTLED
+                  if v.replication_status in statuses.SETTLED
                   and not v.group_id]
     written = [v.updated_at for v in replicated
                if v.replication_status == expected and v.updated_at]
@@ -111,8 +112,8 @@ def unwritten(backend: model.Backend,
 def _by_members(backend: model.Backend) -> Decision | None:
     live = [member for member in backend.members if member.up]
     moving = [m.host for m in live
-              if m.replication_status == staleness.FAILING_OVER]
-    failed = [m.host for m in live if m.replication_status in staleness.FAILED]
+              if m.replication_status == statuses.FAILING_OVER]
+    failed = [m.host for m in live if m.replication_status in statuses.FAILED]
     if not live:
         return _closed(Kind.MEMBERS,
                        'cinder-volume of %s is down' % backend.name)
@@ -134,7 +135,7 @@ def _closed(kind: Kind, reason: str) -> Decision:
 
 def _rows_reason(backend: model.Backend, volumes: list[model.Volume]) -> str:
     moving = sum(v.replication_status ==
-                 staleness.FAILING_OVER for v in volumes)
+                 statuses.FAILING_OVER for v in volumes)
     late = len(unwritten(backend, volumes))
     if moving or late:
         return ('%d of %d volume records of %s do not tell of the failover '

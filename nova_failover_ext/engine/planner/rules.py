@@ -20,14 +20,17 @@ import dataclasses
 import enum
 import sys
 
+from cinder_failover_hooks import statuses
 from nova.compute import vm_states
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
+from nova_failover_ext.recovery import deferred_states
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import staleness
 
 Policy = policies.Policy
+DEFERRED_STATES = deferred_states.DEFERRED_STATES
 
 
 class Verdict(str, enum.Enum):
@@ -94,15 +97,15 @@ _NOT_YET = 'its record in Cinder does not tell of the failover yet (%(row)s)'
 _WRITTEN = 'Cinder has written its record'
 
 VOLUME_RULES: tuple[_VolumeRule, ...] = (
-    (lambda f: f.volume.replication_status not in staleness.REPLICATED,
+    (lambda f: f.volume.replication_status not in statuses.REPLICATED,
      Verdict.SKIP, 'the volume is not replicated', ''),
-    (lambda f: not f.attached and f.volume.status == 'available',
+    (lambda f: not f.attached and f.volume.status == statuses.VOLUME_AVAILABLE,
      Verdict.SKIP, 'the volume is not attached', ''),
-    (lambda f: f.volume.replication_status in staleness.FAILED,
+    (lambda f: f.volume.replication_status in statuses.FAILED,
      Verdict.DEFER, 'its replication status is %(row)s',
      'its replication status in Cinder is settled'),
     (lambda f: (f.late or
-                f.volume.replication_status == staleness.FAILING_OVER),
+                f.volume.replication_status == statuses.FAILING_OVER),
      Verdict.DEFER, _NOT_YET, _WRITTEN),
     # An answer that is the same would be taken for in sync.
     (lambda f: bool(f.expected.blocks) and f.moved and not f.asked,
@@ -118,14 +121,6 @@ VOLUME_RULES: tuple[_VolumeRule, ...] = (
     (lambda f: True, Verdict.RECOVER, 'its connection may be stale', ''),
 )
 
-_DEFERRED_STATES = {
-    vm_states.PAUSED: ('the server is paused', 'it is unpaused'),
-    vm_states.SUSPENDED: ('the server is suspended', 'it is resumed'),
-    vm_states.RESCUED: ('the server is in rescue mode', 'it is unrescued'),
-    vm_states.RESIZED: ('a resize waits to be confirmed or reverted',
-                        'the resize is confirmed or reverted'),
-    vm_states.BUILDING: ('the server is being built', 'it is built'),
-}
 _ASKED_FIRST = 'the connection may be stale; Cinder is asked first'
 _RECOVERED_STATES = {
     vm_states.ACTIVE: _ASKED_FIRST,
@@ -147,7 +142,7 @@ SERVER_RULES: tuple[_ServerRule, ...] = (
     (lambda s: s.task_state not in (None, '', staleness.TASK_STATE),
      Verdict.DEFER, 'the task %(task_state)s is in progress',
      'the task %(task_state)s is over'),
-    (lambda s: s.vm_state in _DEFERRED_STATES,
+    (lambda s: s.vm_state in DEFERRED_STATES,
      Verdict.DEFER, '%(state)s', '%(leaves)s'),
     (lambda s: not s.host, Verdict.DEFER, 'the server has no host',
      'it has a host'),
@@ -183,10 +178,11 @@ def judge_server(server: model.Server) -> Ruling:
         (verdict, reason, until)
         for applies, verdict, reason, until in SERVER_RULES
         if applies(server))
-    state, leaves = _DEFERRED_STATES.get(
-        server.vm_state or '',
-        (_RECOVERED_STATES.get(server.vm_state or '', ''), ''))
+    deferred = DEFERRED_STATES.get(server.vm_state or '')
+    state = (deferred.reason if deferred
+             else _RECOVERED_STATES.get(server.vm_state or '', ''))
     values = {'task_state': server.task_state, 'host': server.host,
-              'vm_state': server.vm_state, 'state': state, 'leaves': leaves}
+              'vm_state': server.vm_state, 'state': state,
+              'leaves': deferred.until if deferred else ''}
     return Ruling(verdict, sys.intern(reason % values),
                   sys.intern(until % values))

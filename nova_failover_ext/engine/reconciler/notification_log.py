@@ -20,8 +20,6 @@ from typing import Any
 
 from oslo_utils import timeutils
 
-#: Event type of what ``nova-failover check`` sends, to see who hears it.
-PROBE = 'backend.probe'
 #: How many probes are remembered.
 PROBES = 20
 #: How many backends are remembered: anybody can name any.

@@ -30,6 +30,7 @@ from nova_failover_ext.engine.inventory import nova_queries
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine import model
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import policy
 from nova_failover_ext.recovery import staleness
 
@@ -89,7 +90,7 @@ class NovaReaderTest(test.TestCase):
                 self.admin, self.cells[0]) as context:
             context.request_id = request_id
             objects.InstanceAction.action_start(
-                context, server_id, nova_reader.ACTION)
+                context, server_id, instance_action.ACTION)
             for result in results:
                 objects.InstanceActionEvent(
                     context, event='e', result=result,

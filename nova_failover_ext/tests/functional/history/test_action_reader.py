@@ -30,6 +30,7 @@ from nova_failover_ext.api import server_state
 from nova_failover_ext import exception
 from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import queries
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import record
 
 ServerState = server_state.ServerState
@@ -72,7 +73,7 @@ class HistoryReaderTest(test.TestCase):
             return instance.uuid
 
     def _action(self, server_id, request_id, *results, cell=0, start=0,
-                action=queries.ACTION):
+                action=instance_action.ACTION):
         """Write an action with a try of 5 seconds each 10 seconds."""
         with self._cell(cell, request_id) as context:
             made = objects.InstanceAction.action_start(
@@ -86,7 +87,7 @@ class HistoryReaderTest(test.TestCase):
             for number, result in enumerate(results):
                 begun = at(start + 10 * number)
                 objects.InstanceActionEvent(
-                    context, event=record.EVENT, result=result,
+                    context, event=instance_action.EVENT, result=result,
                     host='compute%d' % cell, start_time=begun,
                     finish_time=begun + datetime.timedelta(seconds=5),
                     details="why, password='%s'" % CANARY,
@@ -107,7 +108,6 @@ class HistoryReaderTest(test.TestCase):
             sa.event.remove(sa.Engine, 'before_cursor_execute', note)
 
     def test_the_words_of_the_compute_hosts(self):
-        self.assertEqual(record.ACTION, queries.ACTION)
         server = self._server()
         for end, why, state in (
                 ('deferred', ('why',), ServerState.DEFERRED),

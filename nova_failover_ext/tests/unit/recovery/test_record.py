@@ -16,9 +16,10 @@ from unittest import mock
 
 from nova import context as nova_context
 from nova.objects import instance as instance_object
-from nova.objects import instance_action
+from nova.objects import instance_action as nova_actions
 from oslotest import base
 
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import record
 
 SERVER = '5d3a2b6e-9c7f-4d39-b6b6-6a6b8d0f0a01'
@@ -29,10 +30,10 @@ class Record(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.action = self.patch(
-            'nova.objects.InstanceAction', instance_action.InstanceAction)
+            'nova.objects.InstanceAction', nova_actions.InstanceAction)
         self.event = self.patch(
             'nova.objects.InstanceActionEvent',
-            instance_action.InstanceActionEvent)
+            nova_actions.InstanceActionEvent)
         self.context = nova_context.get_admin_context()
         self.instance = mock.create_autospec(
             instance_object.Instance, instance=True, uuid=SERVER)
@@ -54,7 +55,7 @@ class Record(base.BaseTestCase):
         self.action.get_by_request_id.return_value = None
         record.Record(self.context, self.instance, 'here')
         self.action.action_start.assert_called_once_with(
-            self.context, SERVER, record.ACTION, want_result=False)
+            self.context, SERVER, instance_action.ACTION, want_result=False)
 
     def test_next_attempt_goes_on_with_it(self):
         record.Record(self.context, self.instance, 'here')
@@ -68,14 +69,14 @@ class Record(base.BaseTestCase):
         return self.event.call_args.kwargs
 
     def test_success_finishes_the_action(self):
-        self.assertEqual(record.SUCCESS,
+        self.assertEqual(instance_action.SUCCESS,
                          self.event_of('succeeded')['result'])
         self.action.action_finish.assert_called_once_with(
             self.context, SERVER, want_result=False)
 
     def test_deferral(self):
         values = self.event_of('deferred', 'x' * 300)
-        self.assertEqual((record.DEFERRED, 'x' * 255),
+        self.assertEqual((instance_action.DEFERRED, 'x' * 255),
                          (values['result'], values['details']))
         self.action.action_finish.assert_not_called()
 
@@ -83,7 +84,7 @@ class Record(base.BaseTestCase):
         error = OSError('login with canary')
         values = self.event_of('failed', 'why', error,
                                {'data': {'auth_password': 'canary'}})
-        self.assertEqual((record.ERROR, 'why'),
+        self.assertEqual((instance_action.ERROR, 'why'),
                          (values['result'], values['details']))
         self.assertIn('OSError', values['traceback'])
         self.assertNotIn('canary', values['traceback'])
