@@ -102,7 +102,7 @@ class Play:
         self.seconds[phase] = {}
 
         def watch(case: facts.Case) -> None:
-            self._host_monitor(case, reference, site, began, phase)
+            self._watch(case, reference, site, began, phase)
 
         affected = self._affected()
         with concurrent.futures.ThreadPoolExecutor(len(affected)) as pool:
@@ -118,7 +118,7 @@ class Play:
                                              self.seen[phase][case])
         self._show(phase)
 
-    def _host_monitor(self, case: facts.Case, reference: dict, site: str,
+    def _watch(self, case: facts.Case, reference: dict, site: str,
                       began: float, phase: str) -> None:
         """Wait until all checks of a case hold, and note the last ones."""
         last: list[checks.Result] = []

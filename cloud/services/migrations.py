@@ -32,7 +32,7 @@ def _placement(conf: settings.Settings) -> None:
 
 
 def _glance(conf: settings.Settings) -> None:
-    registry.SERVICES.manage(conf, 'glance-manage', 'db', 'sync')
+    registry.GLANCE.manage(conf, 'glance-manage', 'db', 'sync')
 
 
 def _neutron(conf: settings.Settings) -> None:

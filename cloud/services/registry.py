@@ -21,7 +21,7 @@ KEYSTONE = base.Service(
 PLACEMENT = base.Service(
     'placement', 'placement', 'placement.conf', module='placement.wsgi.api',
     port='placement', variables={'OS_PLACEMENT_CONFIG_DIR': '{etc}'})
-SERVICES = base.Service(
+GLANCE = base.Service(
     'glance', 'glance', 'glance-api.conf', module='glance.wsgi.api',
     port='glance', variables={'OS_GLANCE_CONFIG_DIR': '{etc}'})
 NEUTRON = base.Service(
@@ -60,7 +60,7 @@ MEMBERS = tuple(base.Service(name, 'cinder', 'cinder.conf',
                 for name in settings.MEMBERS)
 
 #: What needs nobody's account yet, then what does.
-FIRST = (KEYSTONE, PLACEMENT, SERVICES, NEUTRON, CINDER_API, NOVA_API,
+FIRST = (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, CINDER_API, NOVA_API,
          CINDER_SCHEDULER, CINDER_VOLUME)
 
 

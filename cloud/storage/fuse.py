@@ -131,7 +131,7 @@ class Site(mfusepy.Operations):
         name = path.lstrip('/')
         active = self.folders.active_site(name) if self.peer else ''
         if active == self.name:
-            end = os.fstat(fh).st_size - layout.IN_PROGRESS_MARKER
+            end = os.fstat(fh).st_size - layout.MARK
             self._mirror(name, data[:max(0, end - offset)], offset)
         elif active and not _by_cinder():
             self._note_stray(name)

@@ -24,7 +24,7 @@
 import pathlib
 
 #: The size of the mark at the end of each volume, which differs by site.
-IN_PROGRESS_MARKER = 512
+MARK = 512
 STATES = ('up', 'lost', 'hang')
 #: The sites and their peers; ``plain`` replicates to nowhere.
 PEERS = {'primary': 'secondary', 'secondary': 'primary', 'plain': ''}

@@ -122,7 +122,7 @@ class Sites:
             target = self.folders.backing(name) / note.name
             if source.exists() and target.exists():
                 LOG.debug('%s catches up with %s', target, source)
-                sparse.copy(source, target, tail=layout.IN_PROGRESS_MARKER)
+                sparse.copy(source, target, tail=layout.MARK)
 
     def stop(self) -> None:
         """Unmount all sites, the dead and the hanging ones too."""
