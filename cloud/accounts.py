@@ -24,6 +24,7 @@ from openstack import connection
 from cloud.guest import build
 from cloud import render
 from cloud import settings
+from cloud.storage import kinds
 
 LOG = logging.getLogger(__name__)
 
@@ -34,15 +35,6 @@ ENDPOINTS = {
     'neutron': ('network', ''),
     'cinder': ('block-storage', '/v3/%(project_id)s'),
     'nova': ('compute', '/v2.1'),
-}
-TYPES = {
-    'replicated': {'volume_backend_name': 'repl',
-                   'replication_enabled': '<is> True'},
-    'shared': {'volume_backend_name': 'repl', 'multiattach': '<is> True',
-               'replication_enabled': '<is> True'},
-    'clustered': {'volume_backend_name': settings.CLUSTER,
-                  'replication_enabled': '<is> True'},
-    'plain': {'volume_backend_name': 'plain'},
 }
 #: Memory in MiB; a server is resized from the first to the second.
 FLAVORS = {'little': 96, 'larger': 112}
@@ -120,12 +112,20 @@ def make_endpoints(admin: connection.Connection,
             url=conf.url(name) + path, region_id=conf.region)
 
 
-def make_types(admin: connection.Connection) -> None:
-    """Make a volume type for each backend."""
+def make_types(admin: connection.Connection,
+               conf: settings.Settings) -> None:
+    """Make the volume types of each backend.
+
+    :param admin: the administrator's connection
+    :param conf: the settings
+    """
     known = {kind.name for kind in admin.block_storage.types()}
-    for name, specs in TYPES.items():
-        if name not in known:
-            admin.block_storage.create_type(name=name, extra_specs=specs)
+    for kind in kinds.chosen(conf):
+        for backend in kind.backends():
+            for name, specs in backend['types'].items():
+                if name not in known:
+                    admin.block_storage.create_type(name=name, extra_specs={
+                        'volume_backend_name': backend['name'], **specs})
 
 
 def make_flavors(admin: connection.Connection) -> None:
@@ -198,7 +198,7 @@ def seed_rest(conf: settings.Settings) -> None:
     """
     admin = connect(conf, 'admin')
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        jobs = [pool.submit(make_types, admin),
+        jobs = [pool.submit(make_types, admin, conf),
                 pool.submit(make_flavors, admin),
                 pool.submit(make_images, admin, conf)]
         for job in jobs:

@@ -41,6 +41,15 @@ def _root(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
+def _kinds(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add the option of the commands that bring a cloud up."""
+    parser.add_argument('--storage', action='append', dest='kinds',
+                        choices=settings.KINDS,
+                        help='kind of storage, the first is tried; may be '
+                             f'repeated (default: {settings.KINDS[0]})')
+    return parser
+
+
 def _stack(parsed: argparse.Namespace, **changes) -> stack.Stack:
     """The cloud that a command is about, with its log."""
     conf = settings.load(parsed.root, **changes)
@@ -54,7 +63,7 @@ class Up(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the options of ``up``."""
-        parser = _root(super().get_parser(prog_name))
+        parser = _kinds(_root(super().get_parser(prog_name)))
         parser.add_argument('--port-base', type=int,
                             help='first of a hundred ports (default: '
                                  f'{settings.DEFAULT_PORT_BASE})')
@@ -73,6 +82,7 @@ class Up(command.Command):
         if parsed.patched:
             patched.require_series()
         cloud = _stack(parsed, port_base=parsed.port_base,
+                       kinds=parsed.kinds,
                        connection_type=parsed.connection_type,
                        failover=False if parsed.stock or parsed.patched
                        else None, patched=parsed.patched)
@@ -176,7 +186,7 @@ class Demo(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the options of ``demo``."""
-        return _root(super().get_parser(prog_name))
+        return _kinds(_root(super().get_parser(prog_name)))
 
     def take_action(self, parsed: argparse.Namespace) -> int:
         """Bring the cloud up if need be, play, and print the table."""
@@ -185,7 +195,7 @@ class Demo(command.Command):
         from cloud.scenario import play
         from cloud.scenario import world
 
-        cloud = _stack(parsed)
+        cloud = _stack(parsed, kinds=parsed.kinds)
         stack.timed('up', cloud.up)
         done = play.Play(world.World(cloud.conf))
         try:
@@ -200,7 +210,7 @@ class Test(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the arguments of ``test``."""
-        parser = _root(super().get_parser(prog_name))
+        parser = _kinds(_root(super().get_parser(prog_name)))
         parser.add_argument('--full', action='store_true',
                             help='not only the core')
         parser.add_argument('name', nargs='*',
@@ -211,7 +221,7 @@ class Test(command.Command):
         """Bring the cloud up if need be, and run the tests."""
         from cloud.tests import runner
 
-        cloud = _stack(parsed)
+        cloud = _stack(parsed, kinds=parsed.kinds)
         stack.timed('up', cloud.up)
         return 0 if runner.run(cloud.conf, parsed.name, parsed.full) else 1
 

@@ -40,6 +40,10 @@ CLUSTER = 'pair'
 MEMBERS = ('member-one', 'member-two')
 SITES = ('primary', 'secondary')
 PROJECTS = ('alpha', 'beta')
+#: Kinds of storage, see cloud.storage.kinds; those below have compute hosts
+#: with a kernel of their own.
+KINDS = ('files', 'iscsi', 'nfs', 'ceph')
+HOSTED = ('iscsi', 'nfs')
 #: Services that there is a patch series for.
 PATCHED = ('nova', 'cinder')
 
@@ -57,6 +61,7 @@ class Settings:
     :ivar failover: whether this project's services are used in the place
         of the stock ones
     :ivar patched: whether Nova and Cinder have the patch series instead
+    :ivar kinds: the kinds of storage, the one that is tried first
     """
 
     root: pathlib.Path = DEFAULT_ROOT
@@ -64,6 +69,7 @@ class Settings:
     connection_type: str = 'gpfs'
     failover: bool = True
     patched: bool = False
+    kinds: tuple[str, ...] = KINDS[:1]
     cache: pathlib.Path = dataclasses.field(
         default_factory=bootstrap.cache_folder)
     checkout: pathlib.Path = bootstrap.CHECKOUT
@@ -98,6 +104,16 @@ class Settings:
     def storage(self) -> pathlib.Path:
         """Folder of the sites; a shared mount, see cloud.storage."""
         return self.root / 'storage'
+
+    @property
+    def hosted(self) -> bool:
+        """Whether there are compute hosts with a kernel of their own."""
+        return any(kind in HOSTED for kind in self.kinds)
+
+    @property
+    def local(self) -> bool:
+        """Whether the machine itself is a compute host."""
+        return any(kind not in HOSTED for kind in self.kinds)
 
     @property
     def instances(self) -> pathlib.Path:
@@ -160,7 +176,7 @@ class Settings:
         """Write the settings down for the commands that come later."""
         self.root.mkdir(parents=True, exist_ok=True)
         kept = {'port_base': self.port_base, 'failover': self.failover,
-                'patched': self.patched,
+                'patched': self.patched, 'kinds': self.kinds,
                 'connection_type': self.connection_type}
         self.file.write_text(json.dumps(kept, indent=1))
 
@@ -178,4 +194,6 @@ def load(root: pathlib.Path, **changes) -> Settings:
         kept = json.loads((root / 'cloud.json').read_text())
     kept.update({key: value for key, value in changes.items()
                  if value is not None})
+    if 'kinds' in kept:
+        kept['kinds'] = tuple(kept['kinds'])
     return Settings(root=root, **kept)

@@ -34,6 +34,7 @@ from cloud.services import identity
 from cloud.services import migrations
 from cloud.services import registry
 from cloud import settings
+from cloud.storage import kinds
 from cloud.storage import sites
 from cloud import venvs
 from cloud import waiting
@@ -66,6 +67,7 @@ class Stack:
         self.broker = broker.Broker(conf)
         self.hypervisor = hypervisor.Hypervisor(conf)
         self.sites = sites.Sites(conf)
+        self.kinds = kinds.chosen(conf)
         self.guest = build.Guest(conf)
 
     # Up
@@ -97,19 +99,31 @@ class Stack:
         LOG.info('up: source %s/openrc-admin', self.conf.root)
 
     def _machine(self) -> None:
-        """The sites, and after them libvirtd, which has to see them."""
-        self.sites.start()
-        self.hypervisor.start()
+        """The storage, and after it libvirtd, which has to see it."""
+        for kind in self.kinds:
+            kind.install()
+            kind.start()
+        if self.conf.local:
+            self.hypervisor.start()
 
     def _configure(self) -> None:
         """Write the configuration of all services, make their folders."""
-        failover = self.conf.failover
         for service in registry.all_of(self.conf):
-            service.configure(self.conf, failover=failover)
+            self._configure_one(service)
         for folder in ('nova/instances', 'cinder/conversion', 'glance/images',
                        'glance/staging', 'glance/tasks', 'neutron'):
             (self.conf.root / folder).mkdir(parents=True, exist_ok=True)
         identity.make_keys(self.conf)
+
+    def _configure_one(self, service: base.Service) -> None:
+        """Write the configuration of one service; each ignores some."""
+        service.configure(self.conf, failover=self.conf.failover,
+                          volume_type=self.kinds[0].volume_type,
+                          backends=self._backends())
+
+    def _backends(self) -> list[dict]:
+        """The backends of all kinds of storage."""
+        return [backend for kind in self.kinds for backend in kind.backends()]
 
     def _migrate(self) -> None:
         """Make the tables, unless they came from the cache."""
@@ -144,10 +158,12 @@ class Stack:
                 'nova-conductor', 'nova-scheduler', 'nova-compute'} <= {
                 each.binary for each in admin.compute.services()
                 if each.state == 'up'}, timeout, interval=0.5)
+        own = [backend for backend in self._backends()
+               if backend['name'] != self.conf.cluster]
         waiting.wait_for(
             'services of Cinder', lambda: len([
                 each for each in admin.block_storage.services()
-                if each.state == 'up']) >= 3, timeout, interval=0.5)
+                if each.state == 'up']) > len(own), timeout, interval=0.5)
         # Until then Cinder's scheduler refuses to make volumes.
         waiting.wait_for(
             'backends of Cinder', lambda: _enabled(admin) <= {
@@ -163,9 +179,12 @@ class Stack:
         :returns: pairs of name and daemon
         """
         daemons = [self.database.daemon, self.broker.mapper,
-                   self.broker.daemon, self.hypervisor.daemon]
-        daemons += [self.sites.daemon(name)
-                    for name in (*settings.SITES, 'plain')]
+                   self.broker.daemon]
+        if self.conf.local:
+            daemons.append(self.hypervisor.daemon)
+        if 'files' in self.conf.kinds:
+            daemons += [self.sites.daemon(name)
+                        for name in (*settings.SITES, 'plain')]
         daemons += [service.daemon(self.conf)
                     for service in registry.all_of(self.conf)]
         return [(daemon.name, daemon) for daemon in daemons]
@@ -233,7 +252,7 @@ class Stack:
             self._own[name].start()
             return
         service: base.Service = registry.find(name, self.conf)
-        service.configure(self.conf, failover=self.conf.failover)
+        self._configure_one(service)
         service.start(self.conf)
         service.ready(self.conf)
 
@@ -250,8 +269,8 @@ class Stack:
             # What they hold is removed anyway.
             together(lambda: self.broker.stop(0.5),
                      lambda: self.database.stop(0.5))
-            self._release_loops()
-            self.sites.stop()
+            for kind in self.kinds:
+                kind.stop()
             self._stop_strays()
             shutil.rmtree(self.conf.root)
         if purge:
@@ -263,15 +282,6 @@ class Stack:
         together(*(lambda each=each: each.daemon(self.conf).stop(1)
                    for each in (*registry.all_of(self.conf),
                                 registry.ENGINE_TWO)))
-
-    def _release_loops(self) -> None:
-        """Detach loop devices over files of the sites."""
-        for line in processes.run(
-                ['losetup', '--list', '--noheadings', '--output',
-                 'NAME,BACK-FILE']).splitlines():
-            device, _space, file = line.partition(' ')
-            if file.strip().startswith(str(self.conf.storage)):
-                processes.run(['losetup', '--detach', device])
 
     def _stop_strays(self) -> None:
         """Stop what runs with configuration from the state root, if any.

@@ -47,7 +47,9 @@ class Cast:
         :param spare: make the volume of (e)
         """
         LOG.info('making servers of two tenants')
-        steps = [self._make_a, self._make_b, self._make_d]
+        steps = [self._make_a, self._make_b]
+        if self.world.kind.plain_type:
+            steps.append(self._make_d)
         if stopped:
             steps.append(self._make_c)
         if spare:
@@ -113,7 +115,8 @@ class Cast:
 
     def _make_d(self) -> None:
         """(d): a server with a volume that does not fail over."""
-        volume = self.world.volume('beta', 'd-data', kind='plain')
+        volume = self.world.volume('beta', 'd-data',
+                                   kind=self.world.kind.plain_type)
         server = self.world.server('beta', 'd')
         self.world.attach('beta', server, volume)
         self.add('d', 'beta', server, volume, replicated=False)
@@ -133,7 +136,7 @@ class Cast:
 
     def make_one(self, key: str, image: str = 'guest', boot: bool = False,
                  policy: str = '', mounted: bool = False,
-                 kind: str = 'replicated', group: str = '') -> None:
+                 kind: str = '', group: str = '') -> None:
         """Make a server with a data volume, for a special test.
 
         :param key: what the server is called
@@ -141,7 +144,7 @@ class Cast:
         :param boot: it boots from a volume instead
         :param policy: its metadata asks for this policy
         :param mounted: the volume has a file system, which the guest mounts
-        :param kind: the type of its volumes
+        :param kind: the type of its volumes, not the usual one
         :param group: id of the group that its volumes belong to
         """
         root = (self.world.volume('alpha', f'{key}-root', kind, 'guest-boot',

@@ -75,7 +75,7 @@ class Play:
 
     def lose(self) -> None:
         """Lose the primary site, and see that the guests notice."""
-        self.world.sites.switch('primary', 'lost')
+        self.world.kind.lose('primary', 'kill')
         waiting.wait_for('the guests to notice', lambda: all(
             self.cast.look(case).site == 'EIO'
             for case in self._affected() if case.key != 'c'), 120)
@@ -209,7 +209,7 @@ class Play:
 
     def restore(self) -> None:
         """The primary site returns; the guests stay where they are."""
-        self.world.sites.switch('primary', 'up')
+        self.world.kind.bring_back('primary')
 
     def _affected(self) -> list[facts.Case]:
         """The cases that fail over."""

@@ -21,17 +21,21 @@ from cloud import accounts
 from cloud.guest import console
 from cloud import hypervisor
 from cloud import settings
+from cloud.storage import kinds
 from cloud.storage import sites
 from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 
-BACKEND = f'{settings.HOST}@repl'
 PREFIX = 'try-'
 
 
 class World:
-    """A running cloud, seen by its administrator and its tenants."""
+    """A running cloud, seen by its administrator and its tenants.
+
+    :ivar kind: the kind of storage that is tried
+    :ivar backend_host: what Cinder calls its replicated backend
+    """
 
     def __init__(self, conf: settings.Settings) -> None:
         """Log in.
@@ -39,6 +43,8 @@ class World:
         :param conf: the settings
         """
         self.conf = conf
+        self.kind = kinds.chosen(conf)[0]
+        self.backend_host = f'{conf.host}@{self.kind.backends()[0]["name"]}'
         self.admin = accounts.connect(conf, 'admin')
         self.tenants: dict[str, connection.Connection] = {
             name: accounts.connect(conf, name)
@@ -52,13 +58,13 @@ class World:
 
     # Making things
 
-    def volume(self, project: str, name: str, kind: str = 'replicated',
+    def volume(self, project: str, name: str, kind: str = '',
                image: str = '', group: str = '') -> str:
         """Make a volume as a tenant, and wait for it.
 
         :param project: the tenant
         :param name: name of the volume
-        :param kind: the volume type
+        :param kind: the volume type, that of what is replicated by default
         :param image: fill it from this image: ``guest-boot`` to boot from
             it, ``tenant-data`` for a file system
         :param group: id of the group that it belongs to
@@ -67,7 +73,8 @@ class World:
         storage = self.tenants[project].block_storage
         more = {'group_id': group} if group else {}
         volume = storage.create_volume(
-            name=PREFIX + name, size=1, volume_type=kind,
+            name=PREFIX + name, size=1,
+            volume_type=kind or self.kind.volume_type,
             image_id=self.images[image] if image else None, **more)
 
         def look() -> bool:
@@ -216,7 +223,7 @@ class World:
 
         :returns: the service
         """
-        return self.backends()[BACKEND]
+        return self.backends()[self.backend_host]
 
     # Failing over
 
@@ -230,13 +237,14 @@ class World:
         self.wait_backend(target)
         return identity
 
-    def request_failover(self, target: str, backend: str = BACKEND) -> str:
+    def request_failover(self, target: str, backend: str = '') -> str:
         """Ask Cinder to fail a backend over.
 
         :param target: ``secondary``, or ``default`` to fail back
         :param backend: the replicated one, or a member of a cluster
         :returns: the request id, which is the failover's id
         """
+        backend = backend or self.backend_host
         LOG.info('cinder failover-host %s --backend_id %s', backend, target)
         answer = self.admin.block_storage.put(
             '/os-services/failover_host',
@@ -260,15 +268,15 @@ class World:
                     and now['replication_status'] in
                     ('enabled', 'failed-over'))
 
-        waiting.wait_for(f'{BACKEND} to be at {target}', look, timeout, 0.25)
+        waiting.wait_for(f'{self.backend_host} to be at {target}', look,
+                         timeout, 0.25)
 
     # Cleaning up
 
     def clean(self) -> None:
         """Remove what earlier runs left, and bring the backend home."""
         for site in settings.SITES:
-            if self.sites.folders.state(site) != 'up':
-                self.sites.switch(site, 'up')
+            self.kind.bring_back(site)
         for server in self._servers():
             LOG.debug('removing server %s', server.name)
             self.admin.compute.delete_server(server, force=False)

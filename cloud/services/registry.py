@@ -70,9 +70,11 @@ def late(conf: settings.Settings) -> list[base.Service]:
     :param conf: the settings
     :returns: Nova's, and the engine where this project is in use
     """
-    if conf.failover:
-        return [NOVA_CONDUCTOR, NOVA_SCHEDULER, NOVA_COMPUTE_FAILOVER, ENGINE]
-    return [NOVA_CONDUCTOR, NOVA_SCHEDULER, NOVA_COMPUTE]
+    services = [NOVA_CONDUCTOR, NOVA_SCHEDULER]
+    if conf.local:
+        services.append(NOVA_COMPUTE_FAILOVER if conf.failover
+                        else NOVA_COMPUTE)
+    return [*services, ENGINE] if conf.failover else services
 
 
 def all_of(conf: settings.Settings) -> list[base.Service]:

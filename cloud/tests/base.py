@@ -97,7 +97,7 @@ class CloudTestCase(testtools.TestCase):
 
     def lose_primary(self) -> None:
         """Lose the primary site."""
-        self.world.sites.switch('primary', 'lost')
+        self.world.kind.lose('primary', 'kill')
 
     def command(self, *words: str, config: str = '',
                 timeout: float = 120) -> subprocess.CompletedProcess:

@@ -64,8 +64,7 @@ class Stage:
                 self.stack.start_one(service.name)
         self.stack.broker.start()
         for site in settings.SITES:
-            if self.world.sites.folders.state(site) != 'up':
-                self.world.sites.switch(site, 'up')
+            self.world.kind.bring_back(site)
         if self.world.backend()['active_backend_id']:
             self.world.failover('default')
 

@@ -22,7 +22,6 @@ import psutil
 
 from cloud import database
 from cloud.scenario import records
-from cloud.scenario import world as worlds
 from cloud.services import registry
 from cloud.tests import base
 from cloud import waiting
@@ -231,7 +230,7 @@ class FewEnginesTest(EnginesTestCase):
         self.stack.stop_one(registry.ENGINE.name)
         self.wait_leader(registry.ENGINE_TWO.name)
         self.assert_done('secondary', failover, starts, earlier)
-        done = self.command('status', worlds.BACKEND, '--check')
+        done = self.command('status', self.world.backend_host, '--check')
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
 

@@ -15,7 +15,6 @@ import collections
 import re
 
 from cloud.scenario import bus
-from cloud.scenario import world as worlds
 from cloud.services import registry
 from cloud.tests import base
 from cloud import waiting
@@ -110,4 +109,4 @@ class RestartTest(OutageTestCase):
         """
         new = bus.arrivals(self.stage.conf) - earlier
         return [failover for kind, backend, failover in new
-                if (kind, backend) == (event, worlds.BACKEND)]
+                if (kind, backend) == (event, self.world.backend_host)]

@@ -21,7 +21,6 @@ import testtools
 
 from cloud import processes
 from cloud.scenario import runbook
-from cloud.scenario import world as worlds
 from cloud.services import registry
 from cloud.tests import base
 from cloud.tests import stage
@@ -205,7 +204,8 @@ class RunbookTest(ShellTestCase, base.OwnServersTestCase):
         made = self.world.recoveries('admin', server)
         failover = made[0].request_id if made else 'req-none'
         project = self.world.admin.compute.get_server(server).project_id
-        return {'HOST@BACKEND': worlds.BACKEND, 'BACKEND': worlds.BACKEND,
+        return {'HOST@BACKEND': self.world.backend_host,
+                'BACKEND': self.world.backend_host,
                 'SERVER': server, 'REQUEST': failover, 'FAILOVER': failover,
                 'PROJECT': project, 'HOST': self.conf.host}
 
