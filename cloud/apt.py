@@ -61,37 +61,47 @@ class AptError(Exception):
     """Packages could not be installed."""
 
 
+def lacking(packages: collections.abc.Mapping[str, str]) -> list[str]:
+    """Which of some packages the machine lacks.
+
+    :param packages: a file of each that tells that it is there
+    :returns: names of packages, sorted
+    """
+    return sorted(package for package, probe in packages.items()
+                  if not any(pathlib.Path('/').glob(probe.lstrip('/'))))
+
+
 def missing() -> list[str]:
-    """Which packages the machine lacks.
+    """Which packages the machine lacks that every cloud needs.
 
     :returns: names of packages, sorted
     """
-    lacking = {package for package, probe in PACKAGES.items()
-               if not any(pathlib.Path('/').glob(probe.lstrip('/')))}
+    wanted = set(lacking(PACKAGES))
     include = pathlib.Path(sysconfig.get_paths()['include'])
     if not (include / 'Python.h').exists():
-        lacking.add('python3-dev')
+        wanted.add('python3-dev')
     if importlib.util.find_spec('ensurepip') is None:
-        lacking.add('python3-venv')
-    return sorted(lacking)
+        wanted.add('python3-venv')
+    return sorted(wanted)
 
 
-def ensure() -> None:
+def ensure(look: collections.abc.Callable[[], list[str]] = missing) -> None:
     """Install the missing packages, if there are any.
 
+    :param look: tells which are missing
     :raises AptError: when that fails
     """
-    lacking = missing()
-    if not lacking:
+    wanted = look()
+    if not wanted:
         return
-    print(f'cloud: installing {", ".join(lacking)}', file=sys.stderr)
+    print(f'cloud: installing {", ".join(wanted)}', file=sys.stderr)
     with services_forbidden():
-        if _apt_get('install', *lacking).returncode:
+        if _apt_get('install', *wanted).returncode:
             _apt_get('update')
-            done = _apt_get('install', *lacking)
+            done = _apt_get('install', *wanted)
             if done.returncode:
                 raise AptError(done.stdout[-2000:])
-    if still := missing():
+    if still := look():
         raise AptError(f'still missing after apt-get: {", ".join(still)}')
 
 
