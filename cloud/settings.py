@@ -23,6 +23,11 @@ DEFAULT_PORT_BASE = 23000
 #: Offsets from the port base.
 PORTS = {
     'mariadb': 6,
+    'ceph_mon': 10,
+    'ceph_mon_v1': 11,
+    # The other daemons of a site take theirs from here on.
+    'ceph_first': 12,
+    'ceph_last': 39,
     'rabbitmq': 72,
     'rabbitmq_dist': 73,
     'epmd': 69,

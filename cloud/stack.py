@@ -34,6 +34,7 @@ from cloud.services import identity
 from cloud.services import migrations
 from cloud.services import registry
 from cloud import settings
+from cloud.storage.ceph import kind as ceph
 from cloud.storage import kinds
 from cloud.storage import sites
 from cloud import venvs
@@ -78,6 +79,8 @@ class Stack:
         LOG.info('virtual environments, guest, database, broker, storage')
         together(lambda: venvs.build(self.conf), self.guest.build,
                  self.database.start, self.broker.start, self._machine)
+        for kind in self._ceph():
+            kind.link()
         self._configure()
         self._migrate()
         LOG.info('services')
@@ -98,9 +101,16 @@ class Stack:
         self.wait_ready()
         LOG.info('up: source %s/openrc-admin', self.conf.root)
 
+    def _ceph(self) -> list[ceph.Ceph]:
+        """Ceph, if the cloud has it."""
+        return [kind for kind in self.kinds if isinstance(kind, ceph.Ceph)]
+
     def _machine(self) -> None:
         """The storage, and after it libvirtd, which has to see it."""
-        for kind in self.kinds:
+        # Ceph comes last: it gives its keys to libvirtd, which has to see
+        # the mounts of all others.
+        for kind in sorted(self.kinds, key=lambda kind:
+                           settings.KINDS.index(kind.name)):
             kind.install()
             kind.start()
         if self.conf.local:
@@ -185,6 +195,8 @@ class Stack:
         if 'files' in self.conf.kinds:
             daemons += [self.sites.daemon(name)
                         for name in (*settings.SITES, 'plain')]
+        daemons += [daemon for kind in self._ceph()
+                    for daemon in kind.daemons()]
         daemons += [service.daemon(self.conf)
                     for service in registry.all_of(self.conf)]
         return [(daemon.name, daemon) for daemon in daemons]

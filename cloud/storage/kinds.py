@@ -25,7 +25,7 @@ _CLASSES = {
     'files': 'cloud.storage.files.Files',
     'iscsi': 'cloud.storage.iscsi.Iscsi',
     'nfs': 'cloud.storage.nfs.Nfs',
-    'ceph': 'cloud.storage.ceph.Ceph',
+    'ceph': 'cloud.storage.ceph.kind.Ceph',
 }
 
 
