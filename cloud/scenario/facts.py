@@ -21,6 +21,9 @@ from openstack import exceptions
 from cloud import database
 from cloud.guest import console
 from cloud.scenario import world as worlds
+from cloud import settings
+from cloud.storage.ceph import kind as ceph
+from cloud.storage.ceph import places
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,23 +110,27 @@ def gather(world: worlds.World, case: Case) -> Facts:
                   **_from_libvirt(world, case),
                   **_from_guest(world, case, server.status == 'ACTIVE'))
     return dataclasses.replace(found, files=tuple(
-        behind(path) for path in
+        behind(each, world.conf) for each in
         (found.cinder_path, found.bdm_path, found.xml_path)))
 
 
-def behind(path: str) -> str:
-    """The file behind a path that may be a loop device.
+def behind(name: str, conf: settings.Settings) -> str:
+    """The file behind a path that may be a loop device, or on Ceph.
 
     The kernel is asked, which does not open the file: its site may be lost.
 
-    :param path: a file or a device
-    :returns: the file; nothing if the device is over none
+    :param name: a file, a device, or a place on Ceph
+    :param conf: the settings
+    :returns: the file, with its site as a folder; nothing if the device is
+        over none
     """
-    if not path.startswith('/dev/'):
-        return path
-    name = pathlib.Path(path).name
+    if name.startswith('rbd:'):
+        return places.behind(name, conf)
+    if not name.startswith('/dev/'):
+        return name
+    loop = pathlib.Path('/sys/block') / pathlib.Path(name).name / 'loop'
     try:
-        text = pathlib.Path(f'/sys/block/{name}/loop/backing_file').read_text()
+        text = (loop / 'backing_file').read_text()
     except OSError:
         return ''
     return text.rstrip('\n')
@@ -144,7 +151,16 @@ def _from_cinder(world: worlds.World, case: Case, volume) -> dict:
     record = answer.json()['attachment']
     info = record.get('connection_info') or {}
     return {'attachment': identity, 'attach_status': record['status'],
-            'cinder_path': info.get('device_path', '')}
+            'cinder_path': path(info)}
+
+
+def path(data: dict) -> str:
+    """Where a connection_info leads to.
+
+    :param data: its ``data``
+    :returns: a path, or a place on Ceph
+    """
+    return data.get('device_path', '') or places.of_connection(data)
 
 
 def _from_nova(world: worlds.World, case: Case) -> dict:
@@ -157,7 +173,7 @@ def _from_nova(world: worlds.World, case: Case) -> dict:
         return {}
     info = json.loads(rows[0]['connection_info'] or '{}')
     return {'device': rows[0]['device_name'] or '',
-            'bdm_path': info.get('data', {}).get('device_path', '')}
+            'bdm_path': path(info.get('data', {}))}
 
 
 def _from_libvirt(world: worlds.World, case: Case) -> dict:
@@ -171,7 +187,7 @@ def _from_libvirt(world: worlds.World, case: Case) -> dict:
             attributes = dict(source.attrib) if source is not None else {}
             where = dict(address.attrib) if address is not None else {}
             return {'xml_path': attributes.get('file')
-                    or attributes.get('dev', ''),
+                    or attributes.get('dev', '') or places.of_disk(disk),
                     'xml_address': ':'.join(
                         value for _key, value in sorted(where.items()))}
     return {}
@@ -190,7 +206,18 @@ def _from_guest(world: worlds.World, case: Case, running: bool) -> dict:
     disk = report.serial(case.volume)
     if not disk or not report.fresh(disk):
         return {**found, 'site': 'gone' if not disk else 'hang'}
-    site = disk.site if disk.read == 'ok' else disk.read
+    site = _site(world, case, report, disk)
     return {**found, 'pci': disk.pci, 'guest_name': disk.disk,
             'site': site, 'writable': disk.write == 'ok', 'seq': disk.seq,
             'prev': disk.prev}
+
+
+def _site(world: worlds.World, case: Case, report: console.Report,
+          disk: console.Disk) -> str:
+    """The site that a guest uses, or the error that it reads."""
+    if disk.read != 'ok':
+        return disk.read
+    if isinstance(world.kind, ceph.Ceph):
+        return world.kind.guest_site(case.volume, case.server, report.boot,
+                                     disk.n if disk.write == 'ok' else 0)
+    return disk.site

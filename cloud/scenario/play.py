@@ -29,6 +29,10 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds in which every server has to be healthy after a failover.
 PATIENCE = 300
+#: Seconds in which the host has to be clean after that.
+TIDY = 60
+#: What a guest says of a disk whose site is lost.
+LOST = ('EIO', 'hang')
 
 
 class Play:
@@ -39,12 +43,14 @@ class Play:
     :ivar results: all checks so far
     """
 
-    def __init__(self, world: worlds.World) -> None:
+    def __init__(self, world: worlds.World, how: str = 'kill') -> None:
         """Nothing has happened yet.
 
         :param world: the cloud
+        :param how: how the site is lost
         """
         self.world = world
+        self.how = how
         self.cast = casts.Cast(world)
         self.seen: dict[str, dict[facts.Case, facts.Facts]] = {}
         self.seconds: dict[str, dict[facts.Case, float]] = {}
@@ -75,9 +81,9 @@ class Play:
 
     def lose(self) -> None:
         """Lose the primary site, and see that the guests notice."""
-        self.world.kind.lose('primary', 'kill')
+        self.world.kind.lose('primary', self.how)
         waiting.wait_for('the guests to notice', lambda: all(
-            self.cast.look(case).site == 'EIO'
+            self.cast.look(case).site in LOST
             for case in self._affected() if case.key != 'c'), 120)
         self.seen['lost'] = self.cast.look_at_all()
         self._show('lost')
@@ -116,7 +122,23 @@ class Play:
         for case, before in bystanders.items():
             self.results += checks.untouched(case, before,
                                              self.seen[phase][case])
+        self._look_at_host(phase)
         self._show(phase)
+
+    def _look_at_host(self, phase: str) -> None:
+        """The compute host holds nothing that belongs to no mapping."""
+        left: list[str] = []
+
+        def look() -> bool:
+            left[:] = self.world.kind.leftovers()
+            return not left
+
+        name = f'{phase}: the host holds nothing of no mapping'
+        try:
+            waiting.wait_for(name, look, TIDY, interval=1)
+        except waiting.WaitTimeout as error:
+            LOG.error('%s: %s', error, '; '.join(left))
+        self.results.append(checks.Result(name, not left, '; '.join(left)))
 
     def _watch(self, case: facts.Case, reference: dict, site: str,
                       began: float, phase: str) -> None:

@@ -76,9 +76,10 @@ def elsewhere(world: worlds.World, site: str) -> int:
     rows = database.Database(world.conf).execute(
         'SELECT connection_info FROM block_device_mapping '
         "WHERE deleted = 0 AND destination_type = 'volume'", 'nova')
-    paths = [json.loads(row['connection_info'] or '{}').get('data', {})
-             .get('device_path', '') for row in rows]
-    return sum(f'/{site}/' not in facts.behind(path) for path in paths)
+    paths = [facts.path(json.loads(row['connection_info'] or '{}')
+                        .get('data', {})) for row in rows]
+    return sum(f'/{site}/' not in facts.behind(path, world.conf)
+               for path in paths)
 
 
 def wrong(world: worlds.World, site: str) -> list[str]:
@@ -106,7 +107,8 @@ def connections(world: worlds.World, site: str) -> list[str]:
     folder = str(world.sites.folders.site(site))
     found = [f'QEMU {process.pid} has {file}'
              for process in world.hypervisor.guests()
-             for file in map(facts.behind, _files(process.pid))
+             for file in (facts.behind(path, world.conf)
+                          for path in _files(process.pid))
              if file.startswith(folder)]
     loops = processes.run(['losetup', '--list', '--noheadings', '--output',
                            'BACK-FILE']).splitlines()
