@@ -37,10 +37,12 @@ class CloudTestCase(testtools.TestCase):
     :cvar plugin: whether it needs the plugin, with its engine and commands;
         such a test has nothing to try on a cloud with the patch series
     :cvar series: whether it needs that instead
+    :cvar storage: the kinds of storage that it is about
     """
 
     plugin = False
     series = False
+    storage: tuple[str, ...] = ('files',)
 
     def setUp(self) -> None:
         """Bring the cloud in order."""

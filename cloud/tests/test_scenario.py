@@ -22,6 +22,7 @@ class ScenarioTest(base.CloudTestCase):
 
     core = True
     first = True
+    storage = ('files', 'ceph')
 
     def setUp(self) -> None:
         """The scenario brings its own servers."""
