@@ -112,11 +112,21 @@ def unpack(package: str, folder: pathlib.Path) -> None:
     :param folder: where its files go
     :raises AptError: when apt or dpkg fail
     """
+    unpack_all([package], folder)
+
+
+def unpack_all(packages: list[str], folder: pathlib.Path) -> None:
+    """Download packages at once, and unpack them without installing them.
+
+    :param packages: names of packages
+    :param folder: where their files go
+    :raises AptError: when apt or dpkg fail
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        done = _run(['apt-get', 'download', package], cwd=scratch)
+        done = _run(['apt-get', 'download', *packages], cwd=scratch)
         if done.returncode:
             _apt_get('update')
-            done = _run(['apt-get', 'download', package], cwd=scratch)
+            done = _run(['apt-get', 'download', *packages], cwd=scratch)
         for deb in pathlib.Path(scratch).glob('*.deb'):
             done = _run(['dpkg-deb', '-x', str(deb), str(folder)])
     if done.returncode:

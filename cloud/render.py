@@ -25,6 +25,18 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True, lstrip_blocks=True)
 
 
+def text_of(template: str, conf: settings.Settings,
+            **values: typing.Any) -> str:
+    """Fill a template in.
+
+    :param template: name of the template, below ``cloud/templates``
+    :param conf: the settings, ``s`` in the template
+    :param values: more variables for the template
+    :returns: the text
+    """
+    return _ENVIRONMENT.get_template(template).render(s=conf, **values)
+
+
 def render(template: str, target: pathlib.Path, conf: settings.Settings,
            **values: typing.Any) -> pathlib.Path:
     """Write a file from a template.
@@ -36,7 +48,6 @@ def render(template: str, target: pathlib.Path, conf: settings.Settings,
     :returns: the file written
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    text = _ENVIRONMENT.get_template(template).render(s=conf, **values)
-    target.write_text(text)
+    target.write_text(text_of(template, conf, **values))
     target.chmod(0o640)
     return target

@@ -27,6 +27,8 @@ from cloud import accounts
 from cloud import broker
 from cloud import database
 from cloud.guest import build
+from cloud.hosts import fleet
+from cloud.hosts import plan
 from cloud import hypervisor
 from cloud import processes
 from cloud.services import base
@@ -93,6 +95,8 @@ class Stack:
         accounts.seed_identity(self.conf)
         for service in registry.late(self.conf):
             service.start(self.conf)
+        if self.conf.hosted:
+            fleet.Fleet(self.conf).start_nova()
         together(*(lambda each=each: each.ready(self.conf)
                    for each in registry.FIRST))
         LOG.info('volume types, flavour, images')
@@ -143,15 +147,23 @@ class Stack:
             self.database.keep()
 
     def _discover(self) -> None:
-        """Wait for the compute host, and put it into its cell."""
+        """Wait for the compute hosts, and put them into their cell."""
         LOG.info('waiting for nova-compute')
+        hosts = set()
+        if self.conf.local:
+            hosts.add(self.conf.host)
+        if self.conf.hosted:
+            hosts |= {host.name for host in plan.COMPUTES}
+
+        def known(table: str, schema: str, where: str = '') -> set[str]:
+            rows = self.database.execute(
+                f'SELECT host FROM {table} {where}', schema)  # noqa: S608
+            return {row['host'] for row in rows}
+
         waiting.wait_for(
-            'the record of the compute host',
-            lambda: self.database.execute(
-                'SELECT host FROM compute_nodes WHERE deleted = 0', 'nova'),
-            timeout=300)
-        if not self.database.execute('SELECT 1 FROM host_mappings',
-                                     'nova_api'):
+            'the records of the compute hosts', lambda: hosts <= known(
+                'compute_nodes', 'nova', 'WHERE deleted = 0'), timeout=300)
+        if not hosts <= known('host_mappings', 'nova_api'):
             registry.NOVA_API.manage(self.conf, 'nova-manage', 'cell_v2',
                                      'discover_hosts')
 
@@ -192,11 +204,14 @@ class Stack:
                    self.broker.daemon]
         if self.conf.local:
             daemons.append(self.hypervisor.daemon)
-        if 'files' in self.conf.kinds:
+        if 'files' in self.conf.kinds or self.conf.hosted:
             daemons += [self.sites.daemon(name)
                         for name in (*settings.SITES, 'plain')]
         daemons += [daemon for kind in self._ceph()
                     for daemon in kind.daemons()]
+        if self.conf.hosted:
+            daemons += [each.daemon for each
+                        in fleet.Fleet(self.conf).machines()]
         daemons += [service.daemon(self.conf)
                     for service in registry.all_of(self.conf)]
         return [(daemon.name, daemon) for daemon in daemons]

@@ -48,6 +48,11 @@ OPTS: list[cfg.Opt] = [
         choices=[('gpfs', 'a plain file'), ('local', 'a loop device')],
         help='The driver_volume_type of each connection_info.'),
     cfg.StrOpt(
+        'file_management_socket',
+        help='Unix socket of the management interface of the site that is '
+             'primary, for the driver with iSCSI targets. A replication '
+             'device has its own, as management.'),
+    cfg.StrOpt(
         'file_auth_password',
         secret=True,
         help='A secret in each connection_info, for tests that search for '

@@ -20,6 +20,7 @@ from openstack import exceptions
 
 from cloud import database
 from cloud.guest import console
+from cloud.hosts import mappings
 from cloud.scenario import world as worlds
 from cloud import settings
 from cloud.storage.ceph import kind as ceph
@@ -158,9 +159,10 @@ def path(data: dict) -> str:
     """Where a connection_info leads to.
 
     :param data: its ``data``
-    :returns: a path, or a place on Ceph
+    :returns: a path, or places on iSCSI or Ceph
     """
-    return data.get('device_path', '') or places.of_connection(data)
+    return (' '.join(sorted(mappings.places(data)))
+            or places.of_connection(data))
 
 
 def _from_nova(world: worlds.World, case: Case) -> dict:
@@ -178,7 +180,8 @@ def _from_nova(world: worlds.World, case: Case) -> dict:
 
 def _from_libvirt(world: worlds.World, case: Case) -> dict:
     """The disk in the domain's definition."""
-    text = world.hypervisor.domain_xml(case.server)
+    host = world.host_of(case.server)
+    text = host.domain_xml(case.server)
     if not text:
         return {}
     for disk in ElementTree.fromstring(text).iterfind('devices/disk'):
@@ -186,8 +189,9 @@ def _from_libvirt(world: worlds.World, case: Case) -> dict:
             source, address = disk.find('source'), disk.find('address')
             attributes = dict(source.attrib) if source is not None else {}
             where = dict(address.attrib) if address is not None else {}
-            return {'xml_path': attributes.get('file')
-                    or attributes.get('dev', '') or places.of_disk(disk),
+            source_path = attributes.get('file') or attributes.get('dev', '')
+            return {'xml_path': world.place_of(host, source_path)
+                    or places.of_disk(disk),
                     'xml_address': ':'.join(
                         value for _key, value in sorted(where.items()))}
     return {}

@@ -19,6 +19,8 @@ from openstack import exceptions
 
 from cloud import accounts
 from cloud.guest import console
+from cloud.hosts import compute
+from cloud.hosts import fleet
 from cloud import hypervisor
 from cloud import settings
 from cloud.storage import kinds
@@ -28,6 +30,8 @@ from cloud import waiting
 LOG = logging.getLogger(__name__)
 
 PREFIX = 'try-'
+#: Where guests are.
+Host = hypervisor.Hypervisor | compute.Compute
 
 
 class World:
@@ -51,6 +55,7 @@ class World:
             for name in settings.PROJECTS}
         self.hypervisor = hypervisor.Hypervisor(conf)
         self.sites = sites.Sites(conf)
+        self.fleet = fleet.Fleet(conf)
         self.images = {image.name: image.id
                        for image in self.admin.image.images()}
         self.flavors = {flavor.name: flavor.id
@@ -179,7 +184,37 @@ class World:
         :param server: id of the server
         :returns: the report, None if it has not spoken
         """
-        return console.read(self.conf.instances / server / 'console.log')
+        logs = [folder / server / 'console.log' for folder in (
+            self.conf.instances,
+            *(host.instances for host in self.fleet.computes.values()))]
+        there = [log for log in logs if log.exists()]
+        # A server that has moved to another host leaves its own behind.
+        return console.read(max(
+            there, key=lambda log: log.stat().st_mtime)) if there else None
+
+    def host_of(self, server: str) -> Host:
+        """The compute host that a server is on.
+
+        :param server: id of the server
+        :returns: the libvirtd of a host, or of the machine
+        """
+        name = self.admin.compute.get_server(server).compute_host
+        return self.fleet.computes.get(name) or self.hypervisor
+
+    def place_of(self, host: Host, path: str) -> str:
+        """What is behind the source of a disk.
+
+        :param host: the compute host
+        :param path: the source in a domain
+        :returns: the path, or the places that its paths lead to
+        """
+        if not isinstance(host, compute.Compute):
+            return path
+        seen = host.look()
+        device = path.rpartition('/')[2]
+        over = seen['maps'].get(device, {}).get('over', [device])
+        return ' '.join(sorted({seen['disks'][each]['place']
+                                for each in over if each in seen['disks']}))
 
     def actions(self, project: str, server: str) -> list:
         """The instance actions of a server, as somebody sees them.

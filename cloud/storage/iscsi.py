@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Volumes as LUNs of targets at sites that are hosts of their own kernel."""
+
+import typing
+
+from cloud.hosts import fleet
+from cloud.hosts import mappings
+from cloud.hosts import plan
+from cloud import settings
+from cloud.storage import files
+from cloud.storage import kinds
+
+DRIVER = 'cinder_failover_hooks.testing.iscsi.ReplicatedIscsiDriver'
+
+
+class Iscsi:
+    """iSCSI with two paths to each site; see ``StorageKind``."""
+
+    name = 'iscsi'
+    volume_type = 'iscsi'
+    plain_type = 'iscsi-plain'
+    compute_hosts = tuple(host.name for host in plan.COMPUTES)
+    driver = DRIVER
+
+    def __init__(self, conf: settings.Settings) -> None:
+        """Only names it.
+
+        :param conf: the settings
+        """
+        self.conf = conf
+        self.fleet = fleet.Fleet(conf)
+
+    def install(self) -> None:
+        """Get the kernel of the hosts, and their packages."""
+        self.fleet.install()
+
+    def start(self) -> None:
+        """Boot the hosts, and open the targets of the sites."""
+        self.fleet.start()
+        for site in self.fleet.sites.values():
+            site.call('serve')
+
+    def stop(self) -> None:
+        """End the hosts."""
+        self.fleet.stop()
+
+    def backends(self) -> list[dict[str, typing.Any]]:
+        """The replicated backend, and one that is not."""
+        repl = self._backend(self.name, 'primary')
+        repl['options'] |= {
+            'file_replication_path': self.conf.storage / 'replication',
+            'replication_device':
+                'backend_id:secondary,'
+                f'path:{self.conf.storage}/sites/secondary,'
+                f'management:{self._management("secondary")}'}
+        repl['types'] = {self.volume_type: files.REPLICATED,
+                         f'{self.volume_type}-shared': {
+                             'multiattach': '<is> True', **files.REPLICATED}}
+        plain = self._backend(self.plain_type, 'plain')
+        plain['types'] = {self.plain_type: {}}
+        return [repl, plain]
+
+    def _backend(self, name: str, site: str) -> dict[str, typing.Any]:
+        """The options of any backend at a site."""
+        return {'name': name, 'options': {
+            'volume_driver': self.driver,
+            'file_auth_password': self.conf.canary,
+            'file_control_path': self.conf.storage / 'control',
+            'file_pool_path': self.conf.storage / 'sites' / site,
+            'file_site_name': site,
+            'file_management_socket': self._management(site),
+            'report_discard_supported': 'false'}}
+
+    def _management(self, site: str) -> str:
+        """The socket of a site's management interface."""
+        return str(self.fleet.network.agent(plan.HOSTS[site]))
+
+    def lose(self, site: str, how: str) -> None:
+        """Lose a site with its target."""
+        assert how in kinds.WAYS, how
+        self.fleet.lose(site, how)
+
+    def bring_back(self, site: str) -> None:
+        """Bring a site back; a new kernel exports what the old one did."""
+        self.fleet.bring_back(site)
+        self.fleet.sites[site].call('serve')
+
+    def leftovers(self) -> list[str]:
+        """Sessions, disks, maps and guests that belong to no mapping."""
+        return [line for name, host in self.fleet.computes.items()
+                for line in mappings.leftovers(
+                    host.look(), mappings.of_host(self.conf, name), name)]
