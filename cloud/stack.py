@@ -15,7 +15,6 @@ import collections.abc
 import concurrent.futures
 import contextlib
 import logging
-import os
 import shutil
 import time
 
@@ -39,6 +38,7 @@ from cloud import settings
 from cloud.storage.ceph import kind as ceph
 from cloud.storage import kinds
 from cloud.storage import sites
+from cloud import strays
 from cloud import venvs
 from cloud import waiting
 
@@ -78,6 +78,7 @@ class Stack:
     def up(self) -> None:
         """Bring the cloud up, from whatever state it is in."""
         self.conf.save()
+        strays.stop(self.conf)
         LOG.info('virtual environments, guest, database, broker, storage')
         together(lambda: venvs.build(self.conf), self.guest.build,
                  self.database.start, self.broker.start, self._machine)
@@ -121,9 +122,18 @@ class Stack:
             self.hypervisor.start()
 
     def _configure(self) -> None:
-        """Write the configuration of all services, make their folders."""
+        """Write the configuration of all services, make their folders.
+
+        A service that runs with another one is stopped, to be started again.
+        """
         for service in registry.all_of(self.conf):
+            file = service.file(self.conf)
+            before = file.read_text() if file.exists() else ''
             self._configure_one(service)
+            daemon = service.daemon(self.conf)
+            if daemon.process() and file.read_text() != before:
+                LOG.info('%s has a new configuration', service.name)
+                daemon.stop()
         for folder in ('nova/instances', 'cinder/conversion', 'glance/images',
                        'glance/staging', 'glance/tasks', 'neutron'):
             (self.conf.root / folder).mkdir(parents=True, exist_ok=True)
@@ -298,7 +308,7 @@ class Stack:
                      lambda: self.database.stop(0.5))
             for kind in self.kinds:
                 kind.stop()
-            self._stop_strays()
+            strays.stop_all(self.conf)
             shutil.rmtree(self.conf.root)
         if purge:
             shutil.rmtree(self.conf.cache, ignore_errors=True)
@@ -309,20 +319,6 @@ class Stack:
         together(*(lambda each=each: each.daemon(self.conf).stop(1)
                    for each in (*registry.all_of(self.conf),
                                 registry.ENGINE_TWO)))
-
-    def _stop_strays(self) -> None:
-        """Stop what runs with configuration from the state root, if any.
-
-        Helpers that services start, which nobody's pid file names.
-        """
-        mine = str(self.conf.root) + os.sep
-        for process in psutil.process_iter(['cmdline']):
-            words = process.info['cmdline'] or []
-            if process.pid != os.getpid() and any(
-                    word.startswith(mine) or f'={mine}' in word
-                    for word in words[1:]):
-                LOG.debug('stray: %s', ' '.join(words))
-                processes.stop_tree(process, timeout=1)
 
 
 def _enabled(admin: connection.Connection) -> set[str]:

@@ -83,10 +83,14 @@ class World:
             image_id=self.images[image] if image else None, **more)
 
         def look() -> bool:
-            status = storage.get_volume(volume.id).status
-            if status == 'error':
+            answer = storage.get(f'/volumes/{volume.id}', microversion='3.48')
+            exceptions.raise_from_response(answer)
+            now = answer.json()['volume']
+            if now['status'] == 'error':
                 raise AssertionError(f'volume {name} in error')
-            return status == 'available'
+            # It is available before this is saved, and a server that is
+            # made in that moment ends in ERROR.
+            return now['status'] == 'available' and bool(now['service_uuid'])
 
         waiting.wait_for(f'volume {name}', look, timeout=180, interval=0.5)
         return volume.id

@@ -59,6 +59,11 @@ MEMBERS = tuple(base.Service(name, 'cinder', 'cinder.conf',
                              program='cinder-volume')
                 for name in settings.MEMBERS)
 
+#: All that there may be of any cloud.
+EVERY = (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, CINDER_API, CINDER_SCHEDULER,
+         CINDER_VOLUME, NOVA_API, NOVA_CONDUCTOR, NOVA_SCHEDULER,
+         NOVA_COMPUTE, NOVA_COMPUTE_FAILOVER, ENGINE, ENGINE_TWO, *MEMBERS)
+
 #: What needs nobody's account yet, then what does.
 FIRST = (KEYSTONE, PLACEMENT, GLANCE, NEUTRON, CINDER_API, NOVA_API,
          CINDER_SCHEDULER, CINDER_VOLUME)
