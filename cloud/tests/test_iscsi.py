@@ -1,0 +1,141 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What is special on iSCSI: maps that queue, and hosts that keep things."""
+
+from cloud.hosts import compute
+from cloud.hosts import fleet
+from cloud.scenario import checks
+from cloud.scenario import play
+from cloud.services import registry
+from cloud.tests import base
+from cloud.tests import stage
+from cloud import waiting
+
+#: Seconds in which a returning site has been found again by its initiators.
+AGAIN = 150
+#: Seconds in which a host has to be clean once its guests are healed.
+TIDY = 90
+
+
+class FreezeTest(base.CloudTestCase):
+    """The scenario, with a site that keeps its connections."""
+
+    core = True
+    first = True
+    storage = ('iscsi',)
+
+    def setUp(self) -> None:
+        """The scenario brings its own servers."""
+        super(base.CloudTestCase, self).setUp()
+        self.stage = stage.get()
+
+    def test_site_frozen(self) -> None:
+        """All that holds for a site that is killed holds for a frozen one."""
+        done = play.Play(self.stage.world, how='freeze')
+        try:
+            done.run()
+        finally:
+            self.stage.cast = done.cast
+        self.assertEqual([], checks.failures(done.results))
+
+
+class OneServerTestCase(base.OwnServersTestCase):
+    """A server with a data volume, on some compute host."""
+
+    storage = ('iscsi',)
+    queue = False
+
+    def setUp(self) -> None:
+        """Make the server."""
+        super().setUp()
+        self.fleet = fleet.Fleet(self.stage.conf)
+        for host in self.fleet.computes.values():
+            host.set_multipath(self.queue)
+            self.addCleanup(host.set_multipath)
+        self.cast.make_one('one')
+        self.before = self.look('one')
+
+    @property
+    def host(self) -> compute.Compute:
+        """The host that the server is on."""
+        found = self.world.host_of(self.cast.servers['one'])
+        assert isinstance(found, compute.Compute)
+        return found
+
+    def lose_and_fail_over(self) -> None:
+        """Kill the primary, see that the guest notices, and fail over."""
+        self.lose_primary()
+        waiting.wait_for('the guest to notice', lambda: self.look('one').site
+                         in play.LOST, 120)
+        self.world.failover('secondary')
+
+    def strays(self) -> int:
+        """How often the guest wrote to the primary when it was not active."""
+        return self.world.sites.strays(
+            'primary', f'volume-{self.case("one").volume}')
+
+    def leftovers(self) -> list[str]:
+        """What the hosts still have after a while, that no mapping names."""
+        left: list[str] = []
+
+        def look() -> bool:
+            left[:] = self.world.kind.leftovers()
+            return not left
+
+        try:
+            waiting.wait_for('hosts without leftovers', look, TIDY, 2)
+        except waiting.WaitTimeout:
+            return left
+        return []
+
+
+class QueueTest(OneServerTestCase):
+    """Multipath keeps what a dead device is asked for, for ever."""
+
+    core = True
+    queue = True
+
+    def test_queueing_guest_is_healed(self) -> None:
+        """The guest lets go, and the host keeps nothing."""
+        self.lose_and_fail_over()
+        self.wait_healed('one', self.before, 'secondary', 400)
+        self.assertEqual([], self.leftovers())
+
+
+class StaleWriteTest(OneServerTestCase):
+    """A queued write must not reach a site that was left."""
+
+    core = True
+    queue = True
+
+    def test_unfenced_host_writes(self) -> None:
+        """Where nobody acts, the guest writes on to the site that was left.
+
+        This is the danger, and shows that the other test would see it.
+        """
+        self.stage.stack.stop_one(registry.ENGINE.name)
+        self.addCleanup(self.stage.stack.start_one, registry.ENGINE.name)
+        self.lose_and_fail_over()
+        before = self.strays()
+        self.world.kind.bring_back('primary')
+        waiting.wait_for('a stale write', lambda: self.strays() > before,
+                         AGAIN)
+
+    def test_recovered_guest_writes_no_more(self) -> None:
+        """Nothing reaches the old volume of a guest that was recovered."""
+        self.lose_and_fail_over()
+        self.wait_healed('one', self.before, 'secondary', 400)
+        before = self.strays()
+        self.world.kind.bring_back('primary')
+        self.assertEqual([], play.calm(60, lambda: [
+            now for now in [self.strays()] if now != before]))
+        self.assertEqual([], self.leftovers())
