@@ -29,6 +29,11 @@ OPTS: list[cfg.Opt] = [
              'the name of the active site into the file, for the program '
              'that replicates the writes. Unset: the driver writes no file.'),
     cfg.StrOpt(
+        'file_missed_path',
+        help='Folder in which whoever replicates the writes notes what a '
+             'site has missed, a file per volume with ranges; only that is '
+             'copied when it returns. Unset: the whole volume is.'),
+    cfg.StrOpt(
         'file_replication_mode',
         default='async',
         choices=[('sync', 'a write completes when every site has it'),

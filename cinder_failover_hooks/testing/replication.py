@@ -26,6 +26,8 @@ from typing import Any
 from cinder import exception
 from cinder import objects
 from cinder.objects import fields
+from eventlet import patcher
+from eventlet import tpool
 
 from cinder_failover_hooks import drivers
 from cinder_failover_hooks import statuses
@@ -61,6 +63,18 @@ def scripted(method: Method) -> Method:
         self.test_script.leave(call)
         return result
     return wrapper
+
+
+def _beside(function: Method, *args: Any) -> Any:
+    """Call what takes long, in a thread where the service has no other.
+
+    :param function: what to call
+    :param args: its arguments
+    :returns: what it returns
+    """
+    if patcher.is_monkey_patched('thread'):
+        return tpool.execute(function, *args)
+    return function(*args)
 
 
 class Replication:
@@ -253,16 +267,26 @@ class Replication:
         """
         for volume in volumes:
             try:
-                if not target.path(volume.name).exists():
+                new = not target.path(volume.name).exists()
+                if new:
                     target.make(volume.name, volume.size)
                 source = self._site_of(volume)
                 if source is not target:
-                    sparse.copy(source.path(volume.name),
-                                target.path(volume.name), tail=pool.MARK)
+                    _beside(sparse.copy, source.path(volume.name),
+                            target.path(volume.name), pool.MARK,
+                            self._changed(volume, new))
             except OSError as exc:
                 raise exception.VolumeBackendAPIException(
                     data=f'{volume.name} cannot be copied to '
                          f'{target.name}: {exc}') from exc
+
+    def _changed(self, volume: Any,
+                 new: bool) -> list[tuple[int, int]] | None:
+        """What a site has missed of a volume, None if that is not known."""
+        folder = self.configuration.file_missed_path
+        if new or not folder:
+            return None
+        return sparse.noted(pathlib.Path(folder) / volume.name)
 
     # Replication groups
 

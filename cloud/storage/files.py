@@ -61,6 +61,7 @@ class Files:
         for each in (repl, cluster):
             each['options'] |= {
                 'file_replication_path': self.conf.storage / 'replication',
+                'file_missed_path': self.conf.storage / 'missed',
                 'replication_device':
                     'backend_id:secondary,path:'
                     f'{self.conf.storage}/sites/secondary'}

@@ -29,6 +29,7 @@ import typing
 import mfusepy
 import tenacity
 
+from cinder_failover_hooks.testing import sparse
 from cloud.storage import layout
 
 
@@ -148,18 +149,22 @@ class Site(mfusepy.Operations):
         if not data:
             return
         if self.folders.state(self.peer) != 'up':
-            (self.folders.missed / name).touch()
+            self._note_missed(name, data, offset)
             return
         target = self.folders.backing(self.peer) / name
         try:
             peer = os.open(target, os.O_WRONLY)
         except FileNotFoundError:
-            (self.folders.missed / name).touch()
+            self._note_missed(name, data, offset)
             return
         try:
             os.pwrite(peer, data, offset)
         finally:
             os.close(peer)
+
+    def _note_missed(self, name: str, data: bytes, offset: int) -> None:
+        """Note what the peer has to be given later."""
+        sparse.note(self.folders.missed / name, offset, offset + len(data))
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> None:
         """Change the size of a file."""

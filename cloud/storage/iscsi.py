@@ -59,6 +59,7 @@ class Iscsi:
         repl = self._backend(self.name, 'primary')
         repl['options'] |= {
             'file_replication_path': self.conf.storage / 'replication',
+            'file_missed_path': self.conf.storage / 'missed',
             'replication_device':
                 'backend_id:secondary,'
                 f'path:{self.conf.storage}/sites/secondary,'

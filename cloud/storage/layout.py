@@ -17,7 +17,7 @@
     storage/backing/<site>    where the bytes are
     storage/control/<site>    the switch: up, lost or hang
     storage/replication/<f>   file f is replicated; holds the active site
-    storage/missed/<f>        the other site of file f misses writes
+    storage/missed/<f>        what the other site of file f misses, ranges
     storage/strays/<s>-<f>    a dot for each write to f at its wrong site s
 """
 
@@ -66,7 +66,7 @@ class Layout:
 
     @property
     def missed(self) -> pathlib.Path:
-        """One file per volume whose passive side misses writes."""
+        """One file per volume whose passive side misses writes, and which."""
         return self.root / 'missed'
 
     def stray(self, name: str, filename: str) -> pathlib.Path:

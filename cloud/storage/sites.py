@@ -114,15 +114,15 @@ class Sites:
     def _catch_up(self, name: str) -> None:
         """Bring to a returning site what its peer's files got meanwhile."""
         peer = layout.PEERS[name]
-        for note in self.folders.missed.iterdir():
+        for note in self.folders.missed.glob('[!.]*'):
             if self.folders.active_site(note.name) != peer:
                 continue
-            note.unlink()
+            changed = sparse.noted(note)
             source = self.folders.backing(peer) / note.name
             target = self.folders.backing(name) / note.name
             if source.exists() and target.exists():
                 LOG.debug('%s catches up with %s', target, source)
-                sparse.copy(source, target, tail=layout.MARK)
+                sparse.copy(source, target, layout.MARK, changed)
 
     def stop(self) -> None:
         """Unmount all sites, the dead and the hanging ones too."""
