@@ -63,6 +63,8 @@ class Stage:
             if not service.daemon(self.conf).process():
                 self.stack.start_one(service.name)
         self.stack.broker.start()
+        if self.conf.hosted:
+            self.world.fleet.start_nova()
         for site in settings.SITES:
             self.world.kind.bring_back(site)
         if self.world.backend()['active_backend_id']:
