@@ -114,20 +114,25 @@ class Status(lister.Lister):
 
 
 class Site(command.Command):
-    """Lose a site (I/O errors), let it hang, or restore it."""
+    """Lose a site, let it hang, cut it off, or restore it."""
 
-    STATES = {'lose': 'lost', 'hang': 'hang', 'restore': 'up'}
+    #: How a site is lost, by the action; see cloud.storage.kinds.
+    ACTIONS = {'lose': 'kill', 'hang': 'freeze', 'cut': 'cut', 'restore': ''}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the arguments of ``site``."""
         parser = _root(super().get_parser(prog_name))
         parser.add_argument('site', choices=sorted(layout.PEERS))
-        parser.add_argument('action', choices=sorted(self.STATES))
+        parser.add_argument('action', choices=sorted(self.ACTIONS))
         return parser
 
     def take_action(self, parsed: argparse.Namespace) -> None:
-        """Turn the switch."""
-        _stack(parsed).sites.switch(parsed.site, self.STATES[parsed.action])
+        """Lose the site of the kind that was named first, or restore it."""
+        kind, how = _stack(parsed).kinds[0], self.ACTIONS[parsed.action]
+        if how:
+            kind.lose(parsed.site, how)
+        else:
+            kind.bring_back(parsed.site)
 
 
 class Restart(command.Command):
