@@ -91,20 +91,28 @@ def mounts() -> dict[str, str]:
 def processes() -> tuple[list[str], dict[str, dict[str, typing.Any]]]:
     """The processes that hang, and the guests.
 
-    :returns: a line for each process in state D; by the UUID of a guest, its
-        process id and the block devices that it has open
+    :returns: a line for each process with a thread in state D; by the UUID of
+        a guest, its process id and the block devices that it has open
     """
     stuck, guests = [], {}
     for folder in PROCESSES.glob('[0-9]*'):
         words = _text(folder / 'cmdline').split('\0')
-        state = _text(folder / 'stat').rpartition(')')[2].split()[:1]
         name = _text(folder / 'comm')
-        if state == ['D']:
-            stuck.append(f'{name} {folder.name} {_text(folder / "wchan")}')
+        if 'D' in _states(folder):
+            stuck.append(f'{name} {folder.name}')
         if name.startswith('qemu-system') and '-uuid' in words:
             guests[words[words.index('-uuid') + 1]] = {
                 'pid': int(folder.name), 'open': _devices(folder)}
     return stuck, guests
+
+
+def _states(folder: pathlib.Path) -> set[str]:
+    """The states of a process's threads.
+
+    One that was killed is a zombie, while a thread of it still hangs.
+    """
+    return {word for file in folder.glob('task/*/stat')
+            for word in _text(file).rpartition(')')[2].split()[:1]}
 
 
 def _devices(folder: pathlib.Path) -> list[str]:
