@@ -16,6 +16,7 @@ import logging
 
 from cloud.scenario import facts
 from cloud.scenario import world as worlds
+from cloud.storage.ceph import kind as ceph
 from cloud import waiting
 
 LOG = logging.getLogger(__name__)
@@ -77,10 +78,18 @@ class Cast:
                                          volume == root, replicated))
 
     def _make_a(self) -> None:
-        """(a): an image-backed server with a data volume."""
+        """(a): an image-backed server with a data volume.
+
+        It is plugged later, unless guests hang where a site is lost: those
+        are power-cycled, which gives such a disk another PCI address, also
+        without a failover.
+        """
         volume = self.world.volume('alpha', 'a-data')
-        server = self.world.server('alpha', 'a')
-        self.world.attach('alpha', server, volume)
+        if isinstance(self.world.kind, ceph.Ceph):
+            server = self.world.server('alpha', 'a', data=volume)
+        else:
+            server = self.world.server('alpha', 'a')
+            self.world.attach('alpha', server, volume)
         self.add('a', 'alpha', server, volume)
         self.wait_speaks('a')
 

@@ -11,6 +11,7 @@
 # under the License.
 """What is special on Ceph: clients that hang, and write on later."""
 
+import re
 import time
 
 from cloud.scenario import checks
@@ -78,12 +79,28 @@ class HangTestCase(base.OwnServersTestCase):
 
 
 class HotDetachTest(HangTestCase):
-    """A guest that hangs in librbd has to let go of its disk."""
+    """A guest that hangs in librbd has to let go of its disk.
+
+    The other tests run with options that make Nova give up early.
+    """
 
     core = True
+    compute = registry.NOVA_COMPUTE_FAILOVER
+
+    def use_defaults(self) -> None:
+        """Have nova-compute detach as it does by default."""
+        conf = self.stage.conf
+        self.stage.stack.stop_one(self.compute.name)
+        file = self.compute.file(conf)
+        file.write_text(re.sub('^device_detach_.*$', '', file.read_text(),
+                               flags=re.MULTILINE))
+        self.compute.start(conf)
+        self.stage.stack.wait_ready()
 
     def test_hanging_guest_is_healed_soon(self) -> None:
         """It does not: Nova asks again and again whether it has."""
+        self.use_defaults()
+        self.addCleanup(self.stage.stack.restart, self.compute.name)
         self.lose_and_fail_over()
         began = time.monotonic()
         self.wait_healed('hang', self.before, 'secondary', 400)

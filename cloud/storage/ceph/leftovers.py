@@ -62,9 +62,9 @@ def _guests(conf: settings.Settings, machine: hypervisor.Hypervisor,
             both: list[sites.Site]) -> list[str]:
     """QEMU processes of no server, or with an image of no mapping."""
     rows = database.Database(conf).execute(
-        "SELECT uuid FROM instances WHERE deleted = 0 AND "
-        "vm_state NOT IN ('stopped', 'shelved', 'shelved_offloaded')",
-        'nova')
+        'SELECT uuid FROM instances WHERE deleted = 0 AND '
+        "(task_state IS NOT NULL OR vm_state NOT IN "
+        "('stopped', 'shelved', 'shelved_offloaded'))", 'nova')
     running = {row['uuid'] for row in rows}
     wanted = mapped(conf)
     seen: set[str] = set()
@@ -104,7 +104,7 @@ def _images(machine: hypervisor.Hypervisor, server: str,
         if node.get('drv') != 'rbd' or not name.startswith('json:'):
             continue
         image = json.loads(name.removeprefix('json:'))
-        address = image.get('server', [{}])[0].get('host', '')
+        address = image.get('server.0.host', '')
         found.append(f'/{by_address.get(address, address)}/'
                      f'{image.get("pool")}/{image.get("image")}')
     return sorted(set(found))

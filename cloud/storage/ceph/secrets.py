@@ -41,8 +41,8 @@ def define(machine: hypervisor.Hypervisor, site: sites.Site) -> None:
     value.write_text(site.key(f'client.{sites.USER}'))
     try:
         for words in (['secret-define', file],
-                      ['secret-set-value', site.secret, '--file', value,
-                       '--plain']):
+                      # Not with --plain: QEMU gets it in base64 once more.
+                      ['secret-set-value', site.secret, '--file', value]):
             if machine.virsh(*words) is None:
                 raise SecretError(f'virsh {words[0]} for {site.name}')
     finally:
