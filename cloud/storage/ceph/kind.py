@@ -29,9 +29,10 @@ from cloud.storage.ceph import witness
 LOG = logging.getLogger(__name__)
 
 DRIVER = 'cinder.volume.drivers.rbd.RBDDriver'
-#: The defaults have a failover wait for minutes at a site that is lost.
+#: The defaults have a failover wait for minutes at a site that is lost. Yet a
+#: promotion is repeated no more often than a connection is tried.
 _SHORT = {'rados_connect_timeout': 5, 'replication_connect_timeout': 5,
-          'rados_connection_retries': 2, 'rados_connection_interval': 2}
+          'rados_connection_retries': 4, 'rados_connection_interval': 2}
 
 
 class Ceph:

@@ -12,7 +12,9 @@
 """RBD mirroring between the two sites, both ways, image by image."""
 
 import concurrent.futures
+import json
 import logging
+import math
 import tempfile
 import typing
 
@@ -23,6 +25,8 @@ from cloud import waiting
 LOG = logging.getLogger(__name__)
 
 _REPLAYING = 'up+replaying'
+#: So many writes may be on their way; a guest writes about once a second.
+_BEHIND = 3
 
 
 class Pair:
@@ -129,8 +133,11 @@ class Pair:
                     if primary is not None}
 
     @staticmethod
-    def replaying(site: sites.Site) -> set[str]:
-        """The images that a site receives.
+    def received(site: sites.Site) -> set[str]:
+        """The images that a site receives, and is not behind with.
+
+        Of an image that is behind Cinder's driver demotes the one side, and
+        may fail to promote the other: neither takes writes then.
 
         :param site: the site
         :returns: their names
@@ -138,7 +145,8 @@ class Pair:
         answer = site.ask(site.rbd, 'mirror', 'pool', 'status', '--verbose',
                           sites.POOL)
         return {each['name'] for each in answer['images']
-                if each['state'] == _REPLAYING}
+                if each['state'] == _REPLAYING
+                and _behind(each['description']) <= _BEHIND}
 
     def wait_copied(self, source: sites.Site, timeout: float = 300) -> None:
         """Wait until a site's primary images are all received by its peer.
@@ -151,7 +159,7 @@ class Pair:
                   if primary}
         waiting.wait_for(f'{len(wanted)} images to be received by '
                          f'{target.name}',
-                         lambda: wanted <= self.replaying(target), timeout,
+                         lambda: wanted <= self.received(target), timeout,
                          interval=1, ignore=(processes.CommandError,))
 
     def give_back(self, returned: sites.Site) -> None:
@@ -173,3 +181,12 @@ class Pair:
             returned.rbd('mirror', 'image', 'demote', image, timeout=120)
             returned.rbd('mirror', 'image', 'resync', image)
         self.wait_copied(survivor)
+
+
+def _behind(description: str) -> float:
+    """How many writes an image is behind, by rbd-mirror's own words."""
+    _state, _comma, details = description.partition(', ')
+    try:
+        return json.loads(details)['entries_behind_primary']
+    except (ValueError, KeyError):
+        return math.inf
