@@ -11,6 +11,7 @@
 # under the License.
 """One host: boot it, ask its agent, kill it, freeze it."""
 
+import contextlib
 import json
 import logging
 import os
@@ -192,22 +193,22 @@ class Machine:
         LOG.info('killing host %s', self.host.name)
         family = self.family()
         for process in family:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(family, timeout=10)
 
     def freeze(self) -> None:
         """Stop it, without its noticing."""
         LOG.info('freezing host %s', self.host.name)
         for process in self.family():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def thaw(self) -> None:
         """Let it go on."""
         for process in self.family():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def is_frozen(self) -> bool:
         """Whether it is stopped."""

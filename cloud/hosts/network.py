@@ -76,18 +76,18 @@ class Network:
         if self.relay.process():
             return
         ports = [self.conf.port(name) for name in plan.SERVICES]
-        sockets = {str(self.agent(host)): [host.address(0), plan.AGENT_PORT]
-                   for host in plan.HOSTS.values()}
+        hosts = {host.name: [host.address(0), plan.AGENT_PORT]
+                 for host in plan.HOSTS.values()}
         folder = self.agent(plan.SITES[0]).parent
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.relay.start(
             [self.conf.venv('tool') / 'bin' / 'python', '-m',
              'cloud.hosts.relay', self.file, plan.GATEWAY,
-             json.dumps(ports), json.dumps(sockets)],
+             json.dumps(ports), folder, json.dumps(hosts)],
             {'PYTHONPATH': str(self.conf.checkout)})
         self.relay.ready(lambda: all(
-            pathlib.Path(name).exists() for name in sockets))
+            (folder / name).exists() for name in hosts))
 
     def plug(self, host: plan.Host) -> None:
         """Make a host's taps and put them on their bridges.

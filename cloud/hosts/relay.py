@@ -12,10 +12,11 @@
 """Passes bytes on between network namespaces, and into hosts.
 
 On the machine it is run as ``python -m cloud.hosts.relay NAMESPACE ADDRESS
-PORTS SOCKETS``. Each of the ports at the address in the namespace leads to the
-same port of the machine's 127.0.0.1, and each Unix socket to an address in the
-namespace. Within the hosts the agent uses :func:`listen`. Only the standard
-library may be imported here.
+PORTS FOLDER HOSTS``. Each of the ports at the address in the namespace leads
+to the same port of the machine's 127.0.0.1. In the folder there is a Unix
+socket for each host, which leads to its address and port in the namespace.
+Within the hosts the agent uses :func:`listen`. Only the standard library may
+be imported here.
 """
 
 import asyncio
@@ -123,13 +124,14 @@ async def listen(address: str, ports: list[int], target: str) -> None:
 
 
 async def serve(file: str, address: str, ports: list[int],
-                sockets: dict[str, list]) -> None:
+                folder: str, hosts: dict[str, list]) -> None:
     """Serve until the process ends; see the module.
 
     :param file: the namespace
     :param address: the address in there
     :param ports: the ports
-    :param sockets: the Unix sockets, and the address and port of each
+    :param folder: where the Unix sockets are made
+    :param hosts: the address and port of each, by its name
     """
     namespace = Namespace(file)
     for port in ports:
@@ -138,16 +140,17 @@ async def serve(file: str, address: str, ports: list[int],
         server.bind((address, port))
         await asyncio.start_server(handler(to('127.0.0.1', port)),
                                    sock=server)
-    for path, (host, port) in sockets.items():
+    for name, (host, port) in hosts.items():
         async def connect(host=host, port=port):
             link = namespace.socket()
             await asyncio.wait_for(asyncio.get_running_loop().sock_connect(
                 link, (host, port)), 10)
             return await asyncio.open_connection(sock=link)
-        await asyncio.start_unix_server(handler(connect), path)
+        await asyncio.start_unix_server(handler(connect),
+                                        f'{folder}/{name}')
     await asyncio.Event().wait()
 
 
 if __name__ == '__main__':
     asyncio.run(serve(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]),
-                      json.loads(sys.argv[4])))
+                      sys.argv[4], json.loads(sys.argv[5])))
