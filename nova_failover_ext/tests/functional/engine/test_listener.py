@@ -107,14 +107,7 @@ class ComputeBusTest(test.TestCase):
             [(fakes.FAILOVER_ID, 'server', fakes.FAILOVER_ID,
               {'vol': 'second'})], self.compute.calls)
 
-    def test_a_host_of_the_first_release_never_ignores_a_policy(self):
-        self._serve('compute1', self.compute)
-        result, _measured = self._recover(policy='detach')
-        self.assertEqual(results.Outcome.FAILED, result.outcome)
-        self.assertIn('too old to be told a policy', result.reason)
-        self.assertEqual([], self.compute.calls)
-
-    def test_a_host_of_this_release(self):
+    def test_a_policy_and_a_measured_load(self):
         cinder = cinder_meter.MeasuredCinder(
             mock.create_autospec(nova_cinder.API, instance=True))
         work = mock.create_autospec(recovery.Recovery, instance=True)

@@ -116,7 +116,7 @@ class HistoryReaderTest(test.TestCase):
             with self._cell(0, 'req-1') as context:
                 own = record.Record(context, objects.Instance(
                     context, uuid=server), 'compute0')
-                with mock.patch.object(record, 'notifications',
+                with mock.patch.object(record, 'instance_notifications',
                                        autospec=True):
                     getattr(own, end)(*why)
             [found], _problems = self.reader.servers('req-1')

@@ -252,7 +252,7 @@ class ProcessEnd(oslotest_base.BaseTestCase):
     def test_process_ends_while_a_call_hangs(self):
         code = (
             'import threading\n'
-            'from nova_failover_ext.compute import bounded\n'
+            'from nova_failover_ext.recovery import bounded\n'
             'try:\n'
             '    bounded.Calls().call("key", threading.Event().wait, 0.1)\n'
             'except bounded.TimedOut:\n'
