@@ -12,9 +12,10 @@
 
 """Checks, rebases and writes the patch series in ``patches/``.
 
-Usage: ``python -m tools.patches check|rebase|export nova|cinder``, in the tox
-environments ``patches-nova`` and ``patches-cinder``; the exit code is 0 if
-all went well, 1 if something failed or conflicts, and 2 for wrong arguments.
+Usage: ``python -m tools.patches check|sizes|rebase|export nova|cinder``, in
+the tox environments ``patches-nova`` and ``patches-cinder``; the exit code is
+0 if all went well, 1 if something failed or conflicts, and 2 for wrong
+arguments.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from tools.patches import export
 from tools.patches import git
 from tools.patches import projects
 from tools.patches import rebase
+from tools.patches import sizes
 from tools.patches import source
 
 
@@ -57,10 +59,31 @@ def _rebase(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     project = projects.PROJECTS[options.project]
-    release = options.release or project.patches(None)[0]
-    print(*export.export(git.Git(options.tree), project.folder(release)),
-          sep='\n')
+    folder = options.output
+    if not folder:
+        if options.tool or options.person:
+            raise projects.Problem(
+                'What is proposed is not a part of this repository: '
+                '--generated-by and --signed-off-by need --output.')
+        folder = project.folder(
+            options.release or project.patches(None)[0])
+    print(*export.export(git.Git(options.tree), folder, options.tool,
+                         options.person), sep='\n')
     return 0
+
+
+def _sizes(options: argparse.Namespace) -> int:
+    project = projects.PROJECTS[options.project]
+    release, patches = project.patches(options.release)
+    with tempfile.TemporaryDirectory() as folder:
+        repository = git.Git(options.tree or pathlib.Path(folder, 'tree'))
+        source.series(repository, project.name, release, patches)
+        measured = [sizes.measure(repository, project.name, commit)
+                    for commit in repository.commits()]
+    print(sizes.table(measured))
+    wrong = sizes.faults(measured, project.limits)
+    print(*wrong, sep='\n', end='\n' if wrong else '')
+    return int(bool(wrong))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, call, text in (
             ('check', _check, 'run linters and tests with the series'),
             ('rebase', _rebase, 'apply the series to another release'),
+            ('sizes', _sizes, 'print how many lines each commit adds'),
             ('export', _export, 'write the series from a git tree')):
         command = commands.add_parser(name, help=text)
         command.set_defaults(call=call)
@@ -83,8 +107,21 @@ def _parser() -> argparse.ArgumentParser:
             help='the git tree' if name == 'export' else
             'where to make the git tree, to keep it')
         if name == 'check':
-            command.add_argument('--each-commit', action='store_true',
-                                 help='check each commit by itself, too')
+            command.add_argument(
+                '--each-commit', nargs='?', choices=check.EACH,
+                const=check.OWN_TESTS, help='check each commit by itself, '
+                'too, with the tests that it changes (the default), or with '
+                "upstream's tests around the change, before and after")
+        if name == 'export':
+            command.add_argument(
+                '--output', type=pathlib.Path,
+                help='where the patches go, to be proposed from there')
+            command.add_argument(
+                '--generated-by', dest='tool', metavar='"TOOL [MODEL]"',
+                help='what wrote them, for the trailer Generated-By')
+            command.add_argument(
+                '--signed-off-by', dest='person', metavar='"NAME <ADDRESS>"',
+                help='who proposes them')
         if name == 'rebase':
             command.add_argument(
                 '--series', metavar='RELEASE',

@@ -12,6 +12,8 @@
 
 """Applies a series, and runs upstream's linters and tests with and without."""
 
+import collections
+from collections.abc import Mapping
 import pathlib
 import re
 import textwrap
@@ -21,10 +23,17 @@ from tools.patches import lint
 from tools.patches import projects
 from tools.patches import report
 from tools.patches import runner
+from tools.patches import sizes
 from tools.patches import source
+from tools.patches import trailers
 from tools import run_tests
 
 OWN = "the series' own tests"
+#: What is run for each commit by itself: the test modules that it adds or
+#: changes, or upstream's tests around the change as well.
+OWN_TESTS = 'own'
+NEIGHBOURS = 'neighbours'
+EACH = (OWN_TESTS, NEIGHBOURS)
 
 
 def own_tests(name: str, files: list[str]) -> list[str]:
@@ -45,6 +54,20 @@ def there(tree: pathlib.Path, names: list[str]) -> list[str]:
         for module in (name, name.rpartition('.')[0]))]
 
 
+def message_faults(messages: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the commit messages of a series.
+
+    :param messages: each by its subject
+    :returns: sentences
+    """
+    wrong = [f'{subject}: {fault}' for subject, message in messages.items()
+             for fault in trailers.faults(message)]
+    ids = collections.Counter(map(trailers.change_id, messages.values()))
+    return wrong + [f'{change} is the Change-Id of {number} commits.'
+                    for change, number in ids.items()
+                    if change and number > 1]
+
+
 class Check:
     """A check of one series.
 
@@ -62,10 +85,10 @@ class Check:
         self._git = git.Git(tree)
         self._total = run_tests.Count()
 
-    def run(self, each: bool) -> run_tests.Count:
+    def run(self, each: str | None) -> run_tests.Count:
         """Check the series.
 
-        :param each: check each commit by itself, too
+        :param each: one of :data:`EACH` to check each commit by itself, too
         :returns: tests and linters that passed, failed and were skipped
         :raises git.GitError: if a patch does not apply
         """
@@ -73,20 +96,49 @@ class Check:
                       self._patches)
         print(f'{len(self._patches)} patches apply to {self._project.name} '
               f'{self._release}.', flush=True)
+        self._rules()
         if each:
+            before = self._release_tests() if each == NEIGHBOURS else {}
             for commit in self._git.commits():
-                self._commit(commit)
+                self._commit(commit, before)
             self._git('checkout', '--quiet', 'series')
         self._series()
         return self._total
 
-    def _commit(self, commit: str) -> None:
+    def _rules(self) -> None:
+        commits = self._git.commits()
+        measured = [sizes.measure(self._git, self._project.name, commit)
+                    for commit in commits]
+        print(sizes.table(measured))
+        wrong = sizes.faults(measured, self._project.limits) + message_faults(
+            {self._git.subject(commit): self._git.message(commit)
+             for commit in commits})
+        for sentence in wrong:
+            print(f'  {sentence} ... FAILED', flush=True)
+        self._total.add(run_tests.Count(passed=int(not wrong),
+                                        failed=len(wrong)))
+
+    def _release_tests(self) -> report.Outcomes:
+        self._git('checkout', '--quiet', self._git.root())
+        outcomes = self._test(there(
+            self._git.tree, list(dict(self._project.labels()))))
+        print(f'\n{self._project.name} {self._release}\n'
+              f'  tests: {report.count(outcomes.values())}', flush=True)
+        self._git('checkout', '--quiet', 'series')
+        return outcomes
+
+    def _commit(self, commit: str, before: report.Outcomes) -> None:
         print(f'\n{self._git.subject(commit)}', flush=True)
         self._git('checkout', '--quiet', commit)
         self._lint(f'{commit}~')
-        outcomes = self._test(own_tests(
-            self._project.name, self._git.changed(f'{commit}~', commit)))
-        comparison = report.Comparison({}, outcomes)
+        names = own_tests(self._project.name,
+                          self._git.changed(f'{commit}~', commit))
+        if before:
+            names += there(self._git.tree, [
+                name for name in dict(self._project.labels())
+                if name not in names])
+        outcomes = self._test(names)
+        comparison = report.Comparison(before, outcomes)
         self._tell(comparison)
         print(f'  tests: {comparison.count()}', flush=True)
         self._total.add(comparison.count())

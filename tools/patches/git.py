@@ -86,6 +86,10 @@ class Git:
         """Return the first line of a commit's message."""
         return self('log', '-1', '--format=%s', commit).strip()
 
+    def message(self, commit: str) -> str:
+        """Return a commit's message."""
+        return self('log', '-1', '--format=%B', commit).strip()
+
     def changed(self, old: str, new: str) -> list[str]:
         """Return the files that one commit has otherwise than another."""
         return self.lines('diff', '--name-only', '--diff-filter=d', old, new)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import dataclasses
 import pathlib
 
+from tools.patches import sizes
+
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 SERIES = CHECKOUT / 'patches'
 
@@ -45,12 +47,14 @@ class Project:
     :ivar neighbours: upstream's tests around the change
     :ivar scripts: what writes files that are a part of the tree, and that
         its linters run as well
+    :ivar limits: how many lines a series may add
     """
 
     name: str
     env: dict[str, str]
     neighbours: tuple[Neighbours, ...]
     scripts: tuple[str, ...] = ()
+    limits: sizes.Limits = sizes.Limits()
 
     def releases(self) -> list[str]:
         """Return the releases that there is a series for."""

@@ -78,6 +78,7 @@ def rebase(repository: git.Git, project: projects.Project,
     repository('checkout', '--quiet', '--orphan', 'rebased')
     source.commit(repository, project.name, new)
     root = repository.root()
+    source.install_hook(repository)
     results = [_one(repository, patch) for patch in patches]
     if any(result.conflicts for result in results):
         repository('reset', '--quiet', '--hard', root)

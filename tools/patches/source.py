@@ -23,6 +23,9 @@ import tempfile
 from tools.patches import git
 from tools.patches import projects
 
+#: What git runs for each new commit message.
+HOOK = 'commit-msg'
+
 
 def cache() -> pathlib.Path:
     """Return the folder for what is downloaded, below the user's cache."""
@@ -81,6 +84,13 @@ def series(repository: git.Git, name: str, release: str,
     """
     tree(repository, name, release)
     repository('am', '--quiet', *map(str, patches))
+    install_hook(repository)
+
+
+def install_hook(repository: git.Git) -> None:
+    """Have new commits of a repository get a Change-Id."""
+    shutil.copy(pathlib.Path(__file__).with_name(HOOK),
+                repository.tree / '.git' / 'hooks')
 
 
 def commit(repository: git.Git, name: str, release: str) -> None:

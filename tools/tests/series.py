@@ -21,6 +21,7 @@ from tools.patches import export
 from tools.patches import git
 from tools.patches import projects
 from tools.patches import source
+from tools.patches import trailers
 
 LINES = [f'line {number}\n' for number in range(40)]
 
@@ -31,6 +32,13 @@ def text(**changed):
     lines.update((int(key[1:]), f'{line}\n')
                  for key, line in changed.items())
     return ''.join(lines.values())
+
+
+
+def message(subject):
+    """Return a commit message; the Change-Id is the hook's to give."""
+    return (f'{subject}\n\nWhy.\n\n'
+            f'{trailers.GENERATED_BY}: {trailers.PLACEHOLDER}')
 
 
 class SeriesTestCase(base.BaseTestCase):
@@ -46,6 +54,7 @@ class SeriesTestCase(base.BaseTestCase):
         self.project = projects.Project('made_up', {}, ())
         self.repository = git.Git(self.folder / 'tree')
         source.tree(self.repository, 'made_up', '1.0.0')
+        source.install_hook(self.repository)
         self.commit('Change a', a=text(l10='ours'))
         self.commit('Change both', a=text(l10='ours', l30='ours'),
                      b=text(l10='ours'))
@@ -66,4 +75,4 @@ class SeriesTestCase(base.BaseTestCase):
 
     def commit(self, subject, **files):
         self.write(self.repository, files)
-        self.repository('commit', '--all', '--message', subject)
+        self.repository('commit', '--all', '--message', message(subject))

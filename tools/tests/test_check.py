@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import pathlib
 
 import fixtures
@@ -21,6 +22,7 @@ from tools.patches import git
 from tools.patches import lint
 from tools.patches import projects
 from tools.patches import runner
+from tools.patches import sizes
 from tools import run_tests
 from tools.tests import series
 
@@ -80,6 +82,17 @@ class TestSeries(base.BaseTestCase):
         self.assertRaises(projects.Problem, self.project.patches, '33.0.0')
 
 
+class TestMessages(base.BaseTestCase):
+
+    def test_change_id_of_two_commits(self):
+        first, second = (
+            f'{series.message(subject)}\nChange-Id: I{"a" * 40}'
+            for subject in ('One', 'Two'))
+        self.assertEqual(
+            [f'I{"a" * 40} is the Change-Id of 2 commits.'],
+            check.message_faults({'One': first, 'Two': second}))
+
+
 class TestCheck(series.SeriesTestCase):
 
     OWN = 'made_up/tests/unit/test_own.py'
@@ -89,7 +102,7 @@ class TestCheck(series.SeriesTestCase):
         super().setUp()
         self.project = projects.Project('made_up', {}, (
             projects.Neighbours('near', ('unit.test_near',)),))
-        self.repository('checkout', 'HEAD~2')
+        self.repository('checkout', '--quiet', 'HEAD~2')
         self.write(self.repository, {self.NEAR: ''})
         self.repository('add', '.')
         self.repository('commit', '--amend', '--message', 'made_up 1.0.0')
@@ -115,32 +128,48 @@ class TestCheck(series.SeriesTestCase):
                 for test, status in self.outcomes.items()
                 if status != 'gone' or line != 'ours'}
 
-    def _check(self, each=False):
+    def _check(self, each=None):
         self.tree = self.folder / 'checked'
         return check.Check(self.project, '1.0.0', self.patches,
                            self.tree).run(each)
 
     def test_with_and_without(self):
-        self.assertEqual(run_tests.Count(2, 0, 0), self._check())
+        self.assertEqual(run_tests.Count(3, 0, 0), self._check())
         self.assertEqual([('ours', ['test_near', 'test_own']),
                           ('line 30', ['test_near'])], self.runs)
 
     def test_each_commit_runs_its_own_tests(self):
-        self._check(each=True)
+        self._check(each=check.OWN_TESTS)
         self.assertEqual([('line 30', ['test_own']),
                           ('ours', ['test_near', 'test_own']),
                           ('line 30', ['test_near'])], self.runs)
 
     def test_each_commit_is_linted(self):
-        self.assertEqual(5, self._check(each=True).passed)
+        self.assertEqual(6, self._check(each=check.OWN_TESTS).passed)
         self.assertEqual(3, self.lint.call_count)
+
+    def test_each_commit_runs_what_is_around(self):
+        self._check(each=check.NEIGHBOURS)
+        self.assertEqual([('line 30', ['test_near']),
+                          ('line 30', ['test_own', 'test_near']),
+                          ('ours', ['test_near'])], self.runs[:3])
+
+    def test_series_is_too_large(self):
+        self.project = dataclasses.replace(
+            self.project, limits=sizes.Limits(commit=1, series=1))
+        self.assertEqual(run_tests.Count(2, 1, 0), self._check())
+
+    def test_person_is_not_ours_to_name(self):
+        self.patches[0].write_text(self.patches[0].read_text().replace(
+            'Generated-By:', 'Signed-off-by: A <a@b>\nGenerated-By:'))
+        self.assertEqual(1, self._check().failed)
 
     def test_linter_complains(self):
         self.lint.return_value = (False, 'no')
-        self.assertEqual(run_tests.Count(1, 1, 0), self._check())
+        self.assertEqual(run_tests.Count(2, 1, 0), self._check())
 
     def test_tree_is_left_with_the_series(self):
-        self._check(each=True)
+        self._check(each=check.OWN_TESTS)
         self.assertEqual(series.text(l10='ours', l30='ours'),
                          self.tree.joinpath('a').read_text())
 

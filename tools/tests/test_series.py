@@ -46,6 +46,32 @@ class TestExport(series.SeriesTestCase):
                           git.Git(self.folder), self.folder / 'series')
         self.assertTrue(all(path.exists() for path in self.patches))
 
+    def _propose(self, tool=None, person=None):
+        return [path.read_text() for path in export.export(
+            self.repository, self.folder / 'proposed', tool, person)]
+
+    def test_tool_and_person(self):
+        for text in self._propose('tool [model]', 'A Person <a@person>'):
+            self.assertIn('\nGenerated-By: tool [model]\n', text)
+            self.assertIn('\nSigned-off-by: A Person <a@person>\n---\n', text)
+
+    def test_proposed_again_from_what_was_proposed(self):
+        self.patches = export.export(
+            self.repository, self.folder / 'proposed', 'tool [model]',
+            'A Person <a@person>')
+        first = [path.read_text() for path in self.patches]
+        self.repository('reset', '--hard', self.repository.root())
+        self.repository('am', *map(str, self.patches))
+        self.assertEqual(first, self._propose('tool [model]',
+                                              'A Person <a@person>'))
+
+    def test_signed_off_by_somebody_else(self):
+        self.commit('Mine\n\nSigned-off-by: Me <me@here>', a=series.text())
+        for person in (None, 'A Person <a@person>'):
+            error = self.assertRaises(
+                projects.Problem, self._propose, None, person)
+            self.assertIn('Me <me@here> was not named', str(error))
+
     def test_configuration_of_a_person_makes_no_difference(self):
         home = self.folder / 'config'
         home.write_text('[format]\n  subjectPrefix = MINE\n')
