@@ -24,7 +24,7 @@ from openstack import connection
 from cloud.guest import build
 from cloud import render
 from cloud import settings
-from cloud.storage import kinds
+from cloud.storage import storage_kinds
 
 LOG = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def make_types(admin: connection.Connection,
     :param conf: the settings
     """
     known = {kind.name for kind in admin.block_storage.types()}
-    for kind in kinds.chosen(conf):
+    for kind in storage_kinds.chosen(conf):
         for backend in kind.backends():
             for name, specs in backend['types'].items():
                 if name not in known:

@@ -116,7 +116,7 @@ class Status(lister.Lister):
 class Site(command.Command):
     """Lose a site, let it hang, cut it off, or restore it."""
 
-    #: How a site is lost, by the action; see cloud.storage.kinds.
+    #: How a site is lost, by the action; see cloud.storage.storage_kinds.
     ACTIONS = {'lose': 'kill', 'hang': 'freeze', 'cut': 'cut', 'restore': ''}
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -45,8 +45,8 @@ CLUSTER = 'pair'
 MEMBERS = ('member-one', 'member-two')
 SITES = ('primary', 'secondary')
 PROJECTS = ('alpha', 'beta')
-#: Kinds of storage, see cloud.storage.kinds; those below have compute hosts
-#: with a kernel of their own.
+#: Kinds of storage, see cloud.storage.storage_kinds; those below have compute
+#: hosts with a kernel of their own.
 KINDS = ('files', 'iscsi', 'ceph')
 HOSTED = ('iscsi',)
 #: Services that there is a patch series for.

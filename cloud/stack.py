@@ -27,7 +27,7 @@ from cloud import broker
 from cloud import database
 from cloud.guest import build
 from cloud.hosts import fleet
-from cloud.hosts import plan
+from cloud.hosts import host_plan
 from cloud import hypervisor
 from cloud import processes
 from cloud.services import base
@@ -36,8 +36,8 @@ from cloud.services import migrations
 from cloud.services import registry
 from cloud import settings
 from cloud.storage.ceph import kind as ceph
-from cloud.storage import kinds
 from cloud.storage import sites
+from cloud.storage import storage_kinds
 from cloud import strays
 from cloud import venvs
 from cloud import waiting
@@ -70,7 +70,7 @@ class Stack:
         self.broker = broker.Broker(conf)
         self.hypervisor = hypervisor.Hypervisor(conf)
         self.sites = sites.Sites(conf)
-        self.kinds = kinds.chosen(conf)
+        self.kinds = storage_kinds.chosen(conf)
         self.guest = build.Guest(conf)
 
     # Up
@@ -163,7 +163,7 @@ class Stack:
         if self.conf.local:
             hosts.add(self.conf.host)
         if self.conf.hosted:
-            hosts |= {host.name for host in plan.COMPUTES}
+            hosts |= {host.name for host in host_plan.COMPUTES}
 
         def known(table: str, schema: str, where: str = '') -> set[str]:
             rows = self.database.execute(

@@ -23,8 +23,6 @@ did not pass.
 
 import argparse
 from collections.abc import Callable
-import dataclasses
-import datetime
 import os
 import pathlib
 import shutil
@@ -33,10 +31,11 @@ import sys
 import tempfile
 import zipfile
 
-CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+from tools import wheel_page
+
+CHECKOUT = wheel_page.CHECKOUT
 PROBE = CHECKOUT / 'tools' / 'wheel_probe.py'
 PAGE = CHECKOUT / 'doc' / 'source' / 'reference' / 'compatibility.rst'
-CONSTRAINTS = CHECKOUT / 'constraints'
 PACKAGES = {'nova': 'nova_failover_ext', 'cinder': 'cinder_failover_hooks'}
 #: Nova's harness needs more than our own tests do.
 HARNESS = {'nova': ('openstack-placement', 'wsgi-intercept'), 'cinder': ()}
@@ -51,108 +50,10 @@ SMOKE = {
         f'cinder_failover_hooks.tests.functional.test_failover.{test}'
         for test in ('TestFailover.test_failover',)],
 }
-STEPS = ('install', 'import', 'start', 'smoke')
-HEADER = '''\
-..
-   Written by this command; do not edit:
-   tox -e wheels -- --write{options}
-
-=============
-Compatibility
-=============
-
-The wheel of this project, |version|, was installed on {date} into
-environments made from PyPI, each with one release of Nova or Cinder and the
-newest libraries that it works with (``constraints/``). In each of them,
-outside of the checkout:
-
-install
-  ``pip install`` of the wheel adds packages and replaces none that the release
-  had brought.
-import
-  Every module of the side can be imported: those that run in a cloud with
-  nothing but their requirements installed, fixtures and functional tests with
-  the libraries of the tests. Unit tests need the checkout.
-start
-  Nova: ``nova-compute-failover``, ``nova-failover-engine`` and
-  ``nova-failover`` start, and the engine tells what an empty ``nova.conf``
-  lacks. Cinder: ``cinder-volume`` starts, and ``volume_manager`` loads the
-  manager. Both: the sample configuration can be generated.
-smoke
-  Nova: the data volume and the root volume of a running server are recovered,
-  on the harness of Nova's functional tests. Cinder: a backend with attached
-  volumes fails over, and says so, on the harness of Cinder's. The threading
-  model is the one that the service has by default in that release.
-
-.. |version| replace:: {version}
-
-'''
 
 
 class Failed(Exception):
     """A step did not pass; its text says why."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Release:
-    """A release of a service.
-
-    :ivar service: ``nova`` or ``cinder``
-    :ivar number: its major version
-    :ivar openstack: name of the OpenStack release
-    :ivar eventlet: whether the service runs on eventlet by default
-    """
-
-    service: str
-    number: int
-    openstack: str
-    eventlet: bool = True
-
-    @property
-    def name(self) -> str:
-        """As constraints files and arguments name it."""
-        return f'{self.service}-{self.number}'
-
-    @property
-    def constraints(self) -> pathlib.Path:
-        """The file that pins its libraries."""
-        own = CONSTRAINTS / f'{self.name}.txt'
-        return own if own.exists() else CONSTRAINTS / f'{self.openstack}.txt'
-
-
-RELEASES = (
-    Release('nova', 31, '2025.1'),
-    Release('nova', 32, '2025.2'),
-    Release('nova', 33, '2026.1'),
-    Release('nova', 34, '2026.2', eventlet=False),
-    Release('cinder', 26, '2025.1'),
-    Release('cinder', 27, '2025.2'),
-    Release('cinder', 28, '2026.1'),
-    Release('cinder', 29, '2026.2'),
-)
-
-
-@dataclasses.dataclass
-class Row:
-    """What became of one release on one Python.
-
-    :ivar version: of the service
-    :ivar python: version of Python
-    :ivar results: ``passed``, ``FAILED`` or ``-`` by step
-    :ivar reasons: why steps failed
-    """
-
-    release: Release
-    version: str = '?'
-    python: str = '?'
-    results: dict[str, str] = dataclasses.field(default_factory=dict)
-    reasons: list[str] = dataclasses.field(default_factory=list)
-
-    def cells(self) -> list[str]:
-        """Return the cells of the row as text."""
-        return [self.release.service.capitalize(), self.version,
-                self.release.openstack, self.python,
-                *(self.results.get(step, '-') for step in STEPS)]
 
 
 class Trial:
@@ -164,16 +65,17 @@ class Trial:
     :param folder: an empty folder outside of the checkout
     """
 
-    def __init__(self, release: Release, python: str, wheel: pathlib.Path,
+    def __init__(self, release: wheel_page.Release, python: str,
+                 wheel: pathlib.Path,
                  folder: pathlib.Path) -> None:
         self.release = release
         self.wheel = wheel
         self.folder = folder
         self.venv = folder / 'venv'
-        self.row = Row(release, python=python)
+        self.row = wheel_page.Row(release, python=python)
         self._python = python
 
-    def run(self) -> Row:
+    def run(self) -> wheel_page.Row:
         """Take all steps; without an environment, the first only.
 
         :returns: what became of them
@@ -333,7 +235,8 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     :raises Failed: if it cannot be built, or a file is not in it
     """
     command(['uv', 'build', '-q', '--out-dir', folder,
-             '--build-constraints', CONSTRAINTS / '2026.2.txt', CHECKOUT])
+             '--build-constraints', wheel_page.CONSTRAINTS / '2026.2.txt',
+             CHECKOUT])
     [wheel] = folder.glob('*.whl')
     tracked = command(['git', '-C', CHECKOUT, 'ls-files',
                        *PACKAGES.values()]).split()
@@ -342,50 +245,9 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     return wheel
 
 
-def table(rows: list[Row]) -> str:
-    """Show rows as a simple table of reStructuredText.
-
-    :param rows: what became of each
-    """
-    lines = [['Service', 'Version', 'Release', 'Python',
-              *(step.capitalize() for step in STEPS)],
-             *(row.cells() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    bar = '  '.join('=' * width for width in widths)
-    shown = ['  '.join(cell.ljust(width) for cell, width in
-                       zip(line, widths, strict=True)).rstrip()
-             for line in lines]
-    return '\n'.join([bar, shown[0], bar, *shown[1:], bar, ''])
-
-
-def page(rows: list[Row], version: str, options: str) -> str:
-    """Write the page of the documentation.
-
-    :param rows: what became of each
-    :param version: of the wheel
-    :param options: those with which it was made
-    """
-    text = HEADER.format(version=version, options=options, date=(
-        datetime.datetime.now(datetime.UTC).date().isoformat()))
-    text += table(rows)
-    failed = [row for row in rows if row.reasons]
-    if failed:
-        text += '\nWhat did not pass:\n'
-    for row in failed:
-        text += f'\n* {" ".join(row.cells()[:4])}::\n\n'
-        text += ''.join(f'      {line}\n' for reason in row.reasons
-                        for line in wrapped(reason))
-    return text
-
-
-def wrapped(text: str) -> list[str]:
-    """Break a reason into lines that a page has room for."""
-    return [text[at:at + 70] for at in range(0, len(text), 70)]
-
-
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    names = [release.name for release in RELEASES]
+    names = [release.name for release in wheel_page.RELEASES]
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('release', nargs='*', metavar='RELEASE',
                         help=f'one or more of {", ".join(names)}; all of them '
@@ -412,12 +274,12 @@ def main() -> int:
     asked = arguments()
     if not shutil.which('uv'):
         sys.exit('wheel_matrix: uv is needed')
-    rows: list[Row] = []
+    rows: list[wheel_page.Row] = []
     with tempfile.TemporaryDirectory(prefix='wheels-') as name:
         folder = pathlib.Path(name)
         wheel = build(folder / 'dist')
         print(f'wheel_matrix: {wheel.name}', flush=True)
-        for release in RELEASES:
+        for release in wheel_page.RELEASES:
             if asked.release and release.name not in asked.release:
                 continue
             for python in asked.python or [sys.executable]:
@@ -429,9 +291,11 @@ def main() -> int:
                 shutil.rmtree(place)
     if asked.write:
         options = ''.join(f' --python {one}' for one in asked.python or ())
-        PAGE.write_text(page(rows, wheel.name.split('-')[1], options))
+        PAGE.write_text(wheel_page.page(rows, wheel.name.split('-')[1],
+                                        options))
     bad = sum(bool(row.reasons) for row in rows)
-    print(f'\n{table(rows)}\n{len(rows) - bad} passed, {bad} failed')
+    print(f'\n{wheel_page.table(rows)}\n'
+          f'{len(rows) - bad} passed, {bad} failed')
     return int(bool(bad))
 
 

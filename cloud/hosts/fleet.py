@@ -16,11 +16,11 @@ import logging
 import shutil
 import typing
 
-from cloud.hosts import compute
+from cloud.hosts import compute_host
+from cloud.hosts import host_plan
 from cloud.hosts import kernel
 from cloud.hosts import machine
 from cloud.hosts import network
-from cloud.hosts import plan
 from cloud import settings
 from cloud.storage import sites
 
@@ -43,9 +43,9 @@ class Fleet:
         self.network = network.Network(conf)
         self.pools = sites.Sites(conf)
         self.sites = {host.name: machine.Site(conf, host)
-                      for host in plan.SITES}
-        self.computes = {host.name: compute.Compute(conf, host)
-                         for host in plan.COMPUTES}
+                      for host in host_plan.SITES}
+        self.computes = {host.name: compute_host.Compute(conf, host)
+                         for host in host_plan.COMPUTES}
 
     def machines(self) -> list[machine.Machine]:
         """All of them."""
@@ -71,7 +71,7 @@ class Fleet:
         """Lose a site: its host, and its files for the replication.
 
         :param site: the site
-        :param how: one of ``cloud.storage.kinds.WAYS``
+        :param how: one of ``cloud.storage.storage_kinds.WAYS``
         """
         host = self.sites[site]
         LOG.info('site %s: %s', site, how)

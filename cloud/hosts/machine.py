@@ -22,9 +22,9 @@ import typing
 
 import psutil
 
+from cloud.hosts import host_plan
 from cloud.hosts import kernel
 from cloud.hosts import network
-from cloud.hosts import plan
 from cloud import processes
 from cloud import settings
 
@@ -46,7 +46,7 @@ class Machine:
     #: What its kernel has to load.
     modules: tuple[str, ...] = ()
 
-    def __init__(self, conf: settings.Settings, host: plan.Host) -> None:
+    def __init__(self, conf: settings.Settings, host: host_plan.Host) -> None:
         """Only names it.
 
         :param conf: the settings
@@ -92,12 +92,13 @@ class Machine:
         """Write down what its agent has to know."""
         config = {
             'name': self.host.name,
-            'addresses': [self.host.address(link) for link in plan.LINKS],
+            'addresses': [self.host.address(link) for link in host_plan.LINKS],
             'hosts': {'localhost': '127.0.0.1', **{
-                each.name: each.address(0) for each in plan.HOSTS.values()}},
+                each.name: each.address(0)
+                for each in host_plan.HOSTS.values()}},
             'modules': list(self.modules), 'target': self.target(),
-            'gateway': plan.GATEWAY, 'port': plan.AGENT_PORT,
-            'ports': [self.conf.port(name) for name in plan.SERVICES]}
+            'gateway': host_plan.GATEWAY, 'port': host_plan.AGENT_PORT,
+            'ports': [self.conf.port(name) for name in host_plan.SERVICES]}
         file = self.folder / 'agent.json'
         file.write_text(json.dumps(config, indent=1))
         (self.folder / 'agent.sh').write_text(
@@ -118,7 +119,7 @@ class Machine:
             *(f'share={share}' for share in self.shares()),
             *(f'vec{link}:transport=tap,ifname={self.host.tap(link)},'
               f'depth=64,gro=1,mac={self.host.mac(link)}'
-              for link in plan.LINKS)]
+              for link in host_plan.LINKS)]
 
     # Asking
 

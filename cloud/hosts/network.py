@@ -20,7 +20,7 @@ import logging
 import pathlib
 import shutil
 
-from cloud.hosts import plan
+from cloud.hosts import host_plan
 from cloud import processes
 from cloud import settings
 
@@ -52,7 +52,7 @@ class Network:
         """
         return ['nsenter', f'--net={self.file}']
 
-    def agent(self, host: plan.Host) -> pathlib.Path:
+    def agent(self, host: host_plan.Host) -> pathlib.Path:
         """The socket of a host's agent on the machine.
 
         :param host: the host
@@ -65,59 +65,59 @@ class Network:
         if not self.file.exists():
             processes.run(['ip', 'netns', 'add', self.name])
             self._ip('link', 'set', 'lo', 'up')
-            for link in plan.LINKS:
+            for link in host_plan.LINKS:
                 self._ip('link', 'add', f'br{link}', 'type', 'bridge')
                 self._ip('link', 'set', f'br{link}', 'up')
-            self._ip('addr', 'add', f'{plan.GATEWAY}/24', 'dev', 'br0')
+            self._ip('addr', 'add', f'{host_plan.GATEWAY}/24', 'dev', 'br0')
         self._start_relay()
 
     def _start_relay(self) -> None:
         """Start what connects the namespace and the machine."""
         if self.relay.process():
             return
-        ports = [self.conf.port(name) for name in plan.SERVICES]
-        hosts = {host.name: [host.address(0), plan.AGENT_PORT]
-                 for host in plan.HOSTS.values()}
-        folder = self.agent(plan.SITES[0]).parent
+        ports = [self.conf.port(name) for name in host_plan.SERVICES]
+        hosts = {host.name: [host.address(0), host_plan.AGENT_PORT]
+                 for host in host_plan.HOSTS.values()}
+        folder = self.agent(host_plan.SITES[0]).parent
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.relay.start(
             [self.conf.venv('tool') / 'bin' / 'python', '-m',
-             'cloud.hosts.relay', self.file, plan.GATEWAY,
+             'cloud.hosts.relay', self.file, host_plan.GATEWAY,
              json.dumps(ports), folder, json.dumps(hosts)],
             {'PYTHONPATH': str(self.conf.checkout)})
         self.relay.ready(lambda: all(
             (folder / name).exists() for name in hosts))
 
-    def plug(self, host: plan.Host) -> None:
+    def plug(self, host: host_plan.Host) -> None:
         """Make a host's taps and put them on their bridges.
 
         :param host: the host
         """
         there = {each['ifname'] for each in json.loads(
             self._ip('-json', 'link', 'show'))}
-        for link in plan.LINKS:
+        for link in host_plan.LINKS:
             tap = host.tap(link)
             if tap not in there:
                 self._ip('tuntap', 'add', tap, 'mode', 'tap')
                 self._ip('link', 'set', tap, 'master', f'br{link}')
             self._ip('link', 'set', tap, 'up')
 
-    def cut(self, host: plan.Host, *links: int) -> None:
+    def cut(self, host: host_plan.Host, *links: int) -> None:
         """Cut links of a host; those that it has to others stay.
 
         :param host: the host
         :param links: the links, all of them if none is named
         """
-        for link in links or plan.LINKS:
+        for link in links or host_plan.LINKS:
             self._ip('link', 'set', host.tap(link), 'down')
 
-    def mend(self, host: plan.Host) -> None:
+    def mend(self, host: host_plan.Host) -> None:
         """Mend all links of a host.
 
         :param host: the host
         """
-        for link in plan.LINKS:
+        for link in host_plan.LINKS:
             self._ip('link', 'set', host.tap(link), 'up')
 
     def stop(self) -> None:

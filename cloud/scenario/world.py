@@ -19,19 +19,19 @@ from openstack import exceptions
 
 from cloud import accounts
 from cloud.guest import console
-from cloud.hosts import compute
+from cloud.hosts import compute_host
 from cloud.hosts import fleet
 from cloud import hypervisor
 from cloud import settings
-from cloud.storage import kinds
 from cloud.storage import sites
+from cloud.storage import storage_kinds
 from cloud import waiting
 
 LOG = logging.getLogger(__name__)
 
 PREFIX = 'try-'
 #: Where guests are.
-Host = hypervisor.Hypervisor | compute.Compute
+Host = hypervisor.Hypervisor | compute_host.Compute
 
 
 class World:
@@ -47,7 +47,7 @@ class World:
         :param conf: the settings
         """
         self.conf = conf
-        self.kind = kinds.chosen(conf)[0]
+        self.kind = storage_kinds.chosen(conf)[0]
         self.backend_host = f'{conf.host}@{self.kind.backends()[0]["name"]}'
         self.admin = accounts.connect(conf, 'admin')
         self.tenants: dict[str, connection.Connection] = {
@@ -212,7 +212,7 @@ class World:
         :param path: the source in a domain
         :returns: the path, or the places that its paths lead to
         """
-        if not isinstance(host, compute.Compute):
+        if not isinstance(host, compute_host.Compute):
             return path
         seen = host.look()
         device = path.rpartition('/')[2]

@@ -16,8 +16,8 @@ import typing
 from cloud import database
 from cloud import processes
 from cloud import settings
-from cloud.storage import kinds
 from cloud.storage import sites
+from cloud.storage import storage_kinds
 
 #: The driver of the sites, and what its backends have in common.
 DRIVER = 'cinder_failover_hooks.testing.driver.ReplicatedFileDriver'
@@ -85,7 +85,7 @@ class Files:
 
     def lose(self, site: str, how: str) -> None:
         """Let a site answer with I/O errors, or not at all (``freeze``)."""
-        assert how in kinds.WAYS, how
+        assert how in storage_kinds.WAYS, how
         self.sites.switch(site, _STATES[how])
 
     def bring_back(self, site: str) -> None:

@@ -14,13 +14,13 @@
 import typing
 
 from cloud.hosts import fleet
+from cloud.hosts import host_plan
 from cloud.hosts import mappings
-from cloud.hosts import plan
 from cloud import settings
 from cloud.storage import files
-from cloud.storage import kinds
+from cloud.storage import storage_kinds
 
-DRIVER = 'cinder_failover_hooks.testing.iscsi.ReplicatedIscsiDriver'
+DRIVER = 'cinder_failover_hooks.testing.iscsi_driver.ReplicatedIscsiDriver'
 
 
 class Iscsi:
@@ -29,7 +29,7 @@ class Iscsi:
     name = 'iscsi'
     volume_type = 'iscsi'
     plain_type = 'iscsi-plain'
-    compute_hosts = tuple(host.name for host in plan.COMPUTES)
+    compute_hosts = tuple(host.name for host in host_plan.COMPUTES)
     driver = DRIVER
 
     def __init__(self, conf: settings.Settings) -> None:
@@ -84,11 +84,11 @@ class Iscsi:
 
     def _management(self, site: str) -> str:
         """The socket of a site's management interface."""
-        return str(self.fleet.network.agent(plan.HOSTS[site]))
+        return str(self.fleet.network.agent(host_plan.HOSTS[site]))
 
     def lose(self, site: str, how: str) -> None:
         """Lose a site with its target."""
-        assert how in kinds.WAYS, how
+        assert how in storage_kinds.WAYS, how
         self.fleet.lose(site, how)
 
     def bring_back(self, site: str) -> None:

@@ -22,7 +22,7 @@ from cloud.hosts import look
 from cloud.hosts import mappings
 from cloud.hosts import target
 from cloud import settings
-from cloud.storage import kinds
+from cloud.storage import storage_kinds
 from cloud import strays
 
 IQN = 'iqn.2026-01.cloud.little:primary'
@@ -186,7 +186,7 @@ class KindsTest(testtools.TestCase):
     def test_backends(self) -> None:
         """The first backend has the volume type of the kind."""
         for name in ('files', 'iscsi'):
-            kind = kinds.find(name, settings.Settings())
+            kind = storage_kinds.find(name, settings.Settings())
             first, *others = kind.backends()
             self.assertIn(kind.volume_type, first['types'])
             self.assertIn('replication_device', first['options'])

@@ -11,7 +11,7 @@
 # under the License.
 """What is special on iSCSI: maps that queue, and hosts that keep things."""
 
-from cloud.hosts import compute
+from cloud.hosts import compute_host
 from cloud.hosts import fleet
 from cloud.scenario import checks
 from cloud.scenario import play
@@ -66,10 +66,10 @@ class OneServerTestCase(base.OwnServersTestCase):
         self.before = self.look('one')
 
     @property
-    def host(self) -> compute.Compute:
+    def host(self) -> compute_host.Compute:
         """The host that the server is on."""
         found = self.world.host_of(self.cast.servers['one'])
-        assert isinstance(found, compute.Compute)
+        assert isinstance(found, compute_host.Compute)
         return found
 
     def lose_and_fail_over(self) -> None:

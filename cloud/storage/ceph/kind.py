@@ -36,7 +36,7 @@ _SHORT = {'rados_connect_timeout': 5, 'replication_connect_timeout': 5,
 
 
 class Ceph:
-    """Volumes as RBD images; see ``cloud.storage.kinds.StorageKind``.
+    """Volumes as RBD images; see ``cloud.storage.storage_kinds.StorageKind``.
 
     What does not fail over is an image of the secondary cluster that is not
     mirrored: the backend ``ceph-plain`` knows no other cluster.

@@ -22,6 +22,7 @@ from oslotest import base
 import testtools
 
 from tools import wheel_matrix as matrix
+from tools import wheel_page
 
 
 class TestCommand(base.BaseTestCase):
@@ -66,7 +67,8 @@ class TestTrial(base.BaseTestCase):
         patches = [mock.patch.object(matrix.Trial, method, autospec=True,
                                      side_effect=effects.get(name))
                    for name, method in steps.items()]
-        trial = matrix.Trial(matrix.RELEASES[0], '3.11', mock.sentinel.wheel,
+        trial = matrix.Trial(wheel_page.RELEASES[0], '3.11',
+                             mock.sentinel.wheel,
                              mock.MagicMock())
         with contextlib.ExitStack() as stack:
             for patch in patches:
@@ -94,9 +96,9 @@ class TestTrial(base.BaseTestCase):
 class TestPage(base.BaseTestCase):
 
     def test_failures_are_told(self):
-        row = matrix.Row(matrix.RELEASES[0], '31.0.0', '3.11.7',
+        row = wheel_page.Row(wheel_page.RELEASES[0], '31.0.0', '3.11.7',
                          {'install': 'FAILED'}, ['install: ' + 'x' * 200])
-        text = matrix.page([row], '1.0', ' --python 3.11')
+        text = wheel_page.page([row], '1.0', ' --python 3.11')
         self.assertIn('tox -e wheels -- --write --python 3.11\n', text)
         self.assertIn('* Nova 31.0.0 2025.1 3.11.7::\n', text)
         self.assertIn('install: ' + 'x' * 200,
@@ -108,7 +110,7 @@ class TestPage(base.BaseTestCase):
     def test_page_in_the_documentation(self):
         """It has every release, and names what did not pass."""
         text = matrix.PAGE.read_text()
-        for release in matrix.RELEASES:
+        for release in wheel_page.RELEASES:
             self.assertRegex(text, rf'(?m)^{release.service.capitalize()} +'
                                    rf'{release.number}\.')
         self.assertEqual('FAILED' in text, 'What did not pass:' in text)
@@ -118,7 +120,7 @@ class TestReleases(base.BaseTestCase):
 
     def test_constraints(self):
         """Each release has a file, which pins that release."""
-        for release in matrix.RELEASES:
+        for release in wheel_page.RELEASES:
             self.assertIn(f'\n{release.service}=={release.number}.',
                           release.constraints.read_text())
 

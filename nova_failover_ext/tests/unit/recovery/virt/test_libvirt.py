@@ -15,9 +15,6 @@
 import types
 from unittest import mock
 
-from cinderclient import exceptions as client_exceptions
-import ddt
-import nova.conf
 from nova import exception as nova_exception
 from nova import objects
 from nova.objects import block_device
@@ -28,7 +25,6 @@ from nova.volume import cinder as nova_cinder
 from oslo_serialization import jsonutils
 from oslotest import base
 
-from nova_failover_ext import exception
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery.virt import interface as virt_base
 from nova_failover_ext.recovery.virt import libvirt
@@ -280,139 +276,3 @@ class Mounted(LibvirtHostTestBase):
         self.driver._host.get_guest.side_effect = (
             nova_exception.InstanceNotFound(instance_id=VOLUME))
         self.assertIsNone(self.mounted())
-
-
-@ddt.ddt
-class Storage(LibvirtHostTestBase):
-
-    def setUp(self):
-        super().setUp()
-        self.driver._host.find_secret.return_value = None
-        self.driver._allow_native_luksv1.side_effect = (
-            lambda encryption=None:
-            libvirt_driver.LibvirtDriver._allow_native_luksv1(
-                self.driver, encryption))
-        self.metadata = (
-            self.virt.volume_api.get_volume_encryption_metadata)
-        self.metadata.return_value = {}
-
-    def encrypt(self, provider, location='front-end'):
-        self.volume.connection_info['data']['encrypted'] = True
-        self.metadata.return_value = {
-            'provider': provider, 'control_location': location,
-            'encryption_key_id': 'key'}
-
-    def test_disconnect_is_forced(self):
-        old = {'data': {'device_path': '/old'}, 'serial': VOLUME}
-        self.virt.disconnect(None, self.instance, self.volume, old)
-        self.driver._disconnect_volume.assert_called_once_with(
-            None, old, self.instance, force=True,
-            destroy_secrets=False, encryption={})
-
-    def test_disconnect_leaves_the_count_of_multiattach_to_the_caller(self):
-        old = {'data': {'device_path': '/old'}, 'multiattach': True}
-        self.virt.disconnect(None, self.instance, self.volume, old)
-        given = self.driver._disconnect_volume.call_args.args[1]
-        self.assertEqual({'data': {'device_path': '/old'}}, given)
-        self.assertIs(True, old['multiattach'])
-
-    def test_disconnect_leaves_the_old_connection_as_it_was(self):
-        # os-brick's nvmeof connector, with the original format.
-        old = {'data': {'nqn': 'n', 'target_portal': 'p'}}
-        self.driver._disconnect_volume.side_effect = (
-            lambda context, info, instance, **kwargs:
-            info['data'].pop('nqn'))
-        self.virt.disconnect(None, self.instance, self.volume, old)
-        self.assertEqual({'data': {'nqn': 'n', 'target_portal': 'p'}}, old)
-
-    def test_disconnect_an_encrypted_volume(self):
-        self.encrypt('plain')
-        self.virt.disconnect(None, self.instance, self.volume,
-                             self.volume.connection_info)
-        self.assertEqual(
-            self.metadata.return_value,
-            self.driver._disconnect_volume.call_args.kwargs['encryption'])
-
-    def test_connect(self):
-        self.encrypt('luks')
-        self.virt.connect(None, self.instance, self.volume)
-        self.driver._connect_volume.assert_called_once_with(
-            None, self.volume.connection_info, self.instance,
-            encryption=self.metadata.return_value)
-
-    def test_forget(self):
-        self.virt.forget(self.volume)
-        self.driver._host.delete_secret.assert_called_once_with(
-            'volume', VOLUME)
-
-    def obstacle(self):
-        return self.virt.obstacle(None, self.instance, self.volume)
-
-    def test_no_obstacle(self):
-        self.assertEqual('', self.obstacle())
-        self.metadata.assert_not_called()
-
-    @ddt.data('luks', 'nova.volume.encryptors.luks.LuksEncryptor')
-    def test_luks_secret_has_to_be_there(self, provider):
-        self.encrypt(provider)
-        self.assertIn('libvirt has no secret', self.obstacle())
-        self.driver._host.find_secret.return_value = object()
-        self.assertEqual('', self.obstacle())
-
-    @ddt.data('luks2', 'plain', 'CryptsetupEncryptor')
-    def test_dm_crypt_needs_the_key(self, provider):
-        self.encrypt(provider)
-        reason = self.obstacle()
-        self.assertIn('dm-crypt', reason)
-        self.assertIn('stop the server', reason)
-
-    @ddt.data(('plain', 'back-end'), ('NoOpEncryptor', 'front-end'),
-              (None, 'front-end'), ('plain', None))
-    @ddt.unpack
-    def test_nothing_is_decrypted_on_this_host(self, provider, location):
-        self.encrypt(provider, location)
-        self.assertEqual('', self.obstacle())
-
-    @ddt.data(nova_exception.CinderConnectionFailed(reason='down'),
-              client_exceptions.NotFound(404))
-    def test_encryption_is_not_known(self, error):
-        self.encrypt('luks')
-        self.metadata.side_effect = error
-        deferred = self.assertRaises(
-            exception.RecoveryDeferred, self.obstacle)
-        self.assertIn('encryption metadata', str(deferred))
-
-    def lacks(self, **data):
-        return self.virt.lacks({'driver_volume_type': 'rbd', 'data': data})
-
-    @property
-    def look_up(self):
-        connection = self.driver._host.get_connection.return_value
-        return connection.secretLookupByUUIDString
-
-    def test_ceph_secret_is_there(self):
-        self.assertEqual('', self.lacks(auth_enabled=True, secret_uuid='s'))
-        self.look_up.assert_called_once_with('s')
-
-    def test_ceph_secret_is_missing(self):
-        self.look_up.side_effect = LibvirtError(BINDING.VIR_ERR_NO_SECRET)
-        self.assertIn('no secret s', self.lacks(
-            auth_enabled=True, secret_uuid='s'))
-
-    def test_libvirt_does_not_answer(self):
-        self.look_up.side_effect = LibvirtError(38)
-        self.assertRaises(LibvirtError, self.lacks, auth_enabled=True,
-                          secret_uuid='s')
-
-    def test_ceph_secret_of_this_host(self):
-        conf = mock.Mock(spec_set=('libvirt',))
-        conf.libvirt.rbd_secret_uuid = 'ours'
-        with mock.patch.object(nova.conf, 'CONF', conf):
-            self.lacks(auth_enabled=True, secret_uuid=None)
-        self.look_up.assert_called_once_with('ours')
-
-    def test_no_ceph_secret_needed(self):
-        self.assertEqual('', self.lacks(auth_enabled=False))
-        self.assertEqual('', self.virt.lacks({
-            'driver_volume_type': 'iscsi', 'data': {'auth_enabled': True}}))
-        self.look_up.assert_not_called()

@@ -1,0 +1,161 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The libvirt side, against Nova's own driver class."""
+
+from unittest import mock
+
+from cinderclient import exceptions as client_exceptions
+import ddt
+import nova.conf
+from nova import exception as nova_exception
+from nova.virt.libvirt import driver as libvirt_driver
+
+from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.recovery.virt import test_libvirt
+
+
+@ddt.ddt
+class Storage(test_libvirt.LibvirtHostTestBase):
+
+    def setUp(self):
+        super().setUp()
+        self.driver._host.find_secret.return_value = None
+        self.driver._allow_native_luksv1.side_effect = (
+            lambda encryption=None:
+            libvirt_driver.LibvirtDriver._allow_native_luksv1(
+                self.driver, encryption))
+        self.metadata = (
+            self.virt.volume_api.get_volume_encryption_metadata)
+        self.metadata.return_value = {}
+
+    def encrypt(self, provider, location='front-end'):
+        self.volume.connection_info['data']['encrypted'] = True
+        self.metadata.return_value = {
+            'provider': provider, 'control_location': location,
+            'encryption_key_id': 'key'}
+
+    def test_disconnect_is_forced(self):
+        old = {'data': {'device_path': '/old'}, 'serial': test_libvirt.VOLUME}
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        self.driver._disconnect_volume.assert_called_once_with(
+            None, old, self.instance, force=True,
+            destroy_secrets=False, encryption={})
+
+    def test_disconnect_leaves_the_count_of_multiattach_to_the_caller(self):
+        old = {'data': {'device_path': '/old'}, 'multiattach': True}
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        given = self.driver._disconnect_volume.call_args.args[1]
+        self.assertEqual({'data': {'device_path': '/old'}}, given)
+        self.assertIs(True, old['multiattach'])
+
+    def test_disconnect_leaves_the_old_connection_as_it_was(self):
+        # os-brick's nvmeof connector, with the original format.
+        old = {'data': {'nqn': 'n', 'target_portal': 'p'}}
+        self.driver._disconnect_volume.side_effect = (
+            lambda context, info, instance, **kwargs:
+            info['data'].pop('nqn'))
+        self.virt.disconnect(None, self.instance, self.volume, old)
+        self.assertEqual({'data': {'nqn': 'n', 'target_portal': 'p'}}, old)
+
+    def test_disconnect_an_encrypted_volume(self):
+        self.encrypt('plain')
+        self.virt.disconnect(None, self.instance, self.volume,
+                             self.volume.connection_info)
+        self.assertEqual(
+            self.metadata.return_value,
+            self.driver._disconnect_volume.call_args.kwargs['encryption'])
+
+    def test_connect(self):
+        self.encrypt('luks')
+        self.virt.connect(None, self.instance, self.volume)
+        self.driver._connect_volume.assert_called_once_with(
+            None, self.volume.connection_info, self.instance,
+            encryption=self.metadata.return_value)
+
+    def test_forget(self):
+        self.virt.forget(self.volume)
+        self.driver._host.delete_secret.assert_called_once_with(
+            'volume', test_libvirt.VOLUME)
+
+    def obstacle(self):
+        return self.virt.obstacle(None, self.instance, self.volume)
+
+    def test_no_obstacle(self):
+        self.assertEqual('', self.obstacle())
+        self.metadata.assert_not_called()
+
+    @ddt.data('luks', 'nova.volume.encryptors.luks.LuksEncryptor')
+    def test_luks_secret_has_to_be_there(self, provider):
+        self.encrypt(provider)
+        self.assertIn('libvirt has no secret', self.obstacle())
+        self.driver._host.find_secret.return_value = object()
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data('luks2', 'plain', 'CryptsetupEncryptor')
+    def test_dm_crypt_needs_the_key(self, provider):
+        self.encrypt(provider)
+        reason = self.obstacle()
+        self.assertIn('dm-crypt', reason)
+        self.assertIn('stop the server', reason)
+
+    @ddt.data(('plain', 'back-end'), ('NoOpEncryptor', 'front-end'),
+              (None, 'front-end'), ('plain', None))
+    @ddt.unpack
+    def test_nothing_is_decrypted_on_this_host(self, provider, location):
+        self.encrypt(provider, location)
+        self.assertEqual('', self.obstacle())
+
+    @ddt.data(nova_exception.CinderConnectionFailed(reason='down'),
+              client_exceptions.NotFound(404))
+    def test_encryption_is_not_known(self, error):
+        self.encrypt('luks')
+        self.metadata.side_effect = error
+        deferred = self.assertRaises(
+            exception.RecoveryDeferred, self.obstacle)
+        self.assertIn('encryption metadata', str(deferred))
+
+    def lacks(self, **data):
+        return self.virt.lacks({'driver_volume_type': 'rbd', 'data': data})
+
+    @property
+    def look_up(self):
+        connection = self.driver._host.get_connection.return_value
+        return connection.secretLookupByUUIDString
+
+    def test_ceph_secret_is_there(self):
+        self.assertEqual('', self.lacks(auth_enabled=True, secret_uuid='s'))
+        self.look_up.assert_called_once_with('s')
+
+    def test_ceph_secret_is_missing(self):
+        self.look_up.side_effect = test_libvirt.LibvirtError(
+            test_libvirt.BINDING.VIR_ERR_NO_SECRET)
+        self.assertIn('no secret s', self.lacks(
+            auth_enabled=True, secret_uuid='s'))
+
+    def test_libvirt_does_not_answer(self):
+        self.look_up.side_effect = test_libvirt.LibvirtError(38)
+        self.assertRaises(test_libvirt.LibvirtError, self.lacks,
+                          auth_enabled=True, secret_uuid='s')
+
+    def test_ceph_secret_of_this_host(self):
+        conf = mock.Mock(spec_set=('libvirt',))
+        conf.libvirt.rbd_secret_uuid = 'ours'
+        with mock.patch.object(nova.conf, 'CONF', conf):
+            self.lacks(auth_enabled=True, secret_uuid=None)
+        self.look_up.assert_called_once_with('ours')
+
+    def test_no_ceph_secret_needed(self):
+        self.assertEqual('', self.lacks(auth_enabled=False))
+        self.assertEqual('', self.virt.lacks({
+            'driver_volume_type': 'iscsi', 'data': {'auth_enabled': True}}))
+        self.look_up.assert_not_called()
