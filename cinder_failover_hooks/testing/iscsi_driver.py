@@ -111,7 +111,7 @@ class ReplicatedIscsiDriver(driver.ReplicatedFileDriver):
         :raises exception.VolumeBackendAPIException: when the site is lost
         """
         site, habits = self._site_of(volume).name, self._habits()
-        # The host has not heard of what Cinder wrote.
+        # The host has not been told what Cinder wrote.
         self._ask(site, 'refresh')
         where = self._ask(
             site, 'export', volume=volume.name, host=connector['host'],
