@@ -80,7 +80,6 @@ STEPS = (
     Step('upstream-cinder-28'),
     Step('upstream-cinder-29'),
     Step('tools'),
-    Step('patches-nova', minutes=45),
     Step('patches-cinder'),
     Step('devstack-nova'),
     Step('devstack-cinder'),
