@@ -138,7 +138,7 @@ class Check:
                 name for name in dict(self._project.labels())
                 if name not in names])
         outcomes = self._test(names)
-        comparison = report.Comparison(before, outcomes)
+        comparison = self._compare(before, outcomes)
         self._tell(comparison)
         print(f'  tests: {comparison.count()}', flush=True)
         self._total.add(comparison.count())
@@ -153,10 +153,16 @@ class Check:
         self._git('checkout', '--quiet', root)
         before = self._test(there(self._git.tree, list(labels)))
         self._git('checkout', '--quiet', 'series')
-        comparison = report.Comparison(before, after)
+        comparison = self._compare(before, after)
         print(f'\n{report.table(comparison, labels)}\n', flush=True)
         self._tell(comparison)
         self._total.add(comparison.count())
+
+    def _compare(self, before: report.Outcomes,
+                 after: report.Outcomes) -> report.Comparison:
+        return report.Comparison(before, after, frozenset(
+            f'{self._project.name}.tests.{name}'
+            for name in self._project.rewritten))
 
     def _labels(self, own: list[str]) -> dict[str, str]:
         labels = dict(self._project.labels())

@@ -77,6 +77,24 @@ class TestComparison(base.BaseTestCase):
         self.assertEqual(['a'], comparison.gone)
         self.assertEqual(run_tests.Count(0, 1, 0), comparison.count())
 
+    def test_case_with_other_data_is_not_gone(self):
+        comparison = report.Comparison(
+            {'a_1_NotFound': GOOD, 'a_2': GOOD},
+            {'a_1_NotFoundException': GOOD, 'a_2': GOOD})
+        self.assertEqual([], comparison.gone)
+
+    def test_case_without_another_is_gone(self):
+        comparison = report.Comparison(
+            {'a_1_NotFound': GOOD, 'a_2': GOOD}, {'a_2': GOOD})
+        self.assertEqual(['a_1_NotFound'], comparison.gone)
+
+    def test_rewritten_test_may_have_fewer_cases(self):
+        before = {'a_1_x': GOOD, 'a_2_y': GOOD}
+        self.assertEqual([], report.Comparison(
+            before, {'a_1_z': GOOD}, frozenset(('a',))).gone)
+        self.assertEqual(['a_1_x', 'a_2_y'], report.Comparison(
+            before, {}, frozenset(('a',))).gone)
+
     def test_runner_that_broke_is_a_failure(self):
         comparison = report.Comparison(
             {'a': GOOD}, {runner.LOADING: BAD})
