@@ -164,7 +164,7 @@ class EngineService(service.Service):
                 options.metrics_address, options.metrics_port,
                 counters.registry))
             several.append(counters)
-        return observers.Fan(several)
+        return observers.Observers(several)
 
     def _make_reconciler(self) -> reconcilers.Reconciler:
         options = self._conf.failover_engine

@@ -17,6 +17,7 @@ if nobody observes them.
 """
 
 from collections.abc import Mapping, Sequence
+import functools
 from typing import Any
 
 from oslo_log import log as logging
@@ -90,55 +91,31 @@ class Observer:
         """This engine has acquired or lost leadership."""
 
 
-class Fan(Observer):
-    """Tells several observers; none of them can disturb the others."""
+EVENTS = frozenset(name for name in vars(Observer) if name[0] != '_')
+
+
+class Observers(Observer):
+    """Passes each event on; no observer can disturb the others."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        """Remember whom to tell."""
+        """Remember the observers.
+
+        :param observers: receive each event, in this order
+        """
         self._observers = tuple(observers)
 
-    def began(self, *args: Any) -> None:
-        """See :meth:`Observer.began`."""
-        self._tell('began', *args)
+    def __getattribute__(self, name: str) -> Any:
+        """Return what passes an event on, for the name of an event."""
+        if name in EVENTS:
+            return functools.partial(self._pass_on, name)
+        return super().__getattribute__(name)
 
-    def started(self, *args: Any) -> None:
-        """See :meth:`Observer.started`."""
-        self._tell('started', *args)
-
-    def ended(self, *args: Any) -> None:
-        """See :meth:`Observer.ended`."""
-        self._tell('ended', *args)
-
-    def retries_exhausted(self, *args: Any) -> None:
-        """See :meth:`Observer.retries_exhausted`."""
-        self._tell('retries_exhausted', *args)
-
-    def converged(self, *args: Any) -> None:
-        """See :meth:`Observer.converged`."""
-        self._tell('converged', *args)
-
-    def superseded(self, *args: Any) -> None:
-        """See :meth:`Observer.superseded`."""
-        self._tell('superseded', *args)
-
-    def server_states(self, *args: Any) -> None:
-        """See :meth:`Observer.server_states`."""
-        self._tell('server_states', *args)
-
-    def scanned(self, *args: Any) -> None:
-        """See :meth:`Observer.scanned`."""
-        self._tell('scanned', *args)
-
-    def leadership_changed(self, *args: Any) -> None:
-        """See :meth:`Observer.leadership_changed`."""
-        self._tell('leadership_changed', *args)
-
-    def _tell(self, event: str, *args: Any) -> None:
+    def _pass_on(self, event: str, *args: Any) -> None:
         for observer in self._observers:
             try:
                 getattr(observer, event)(*args)
             except Exception as exc:  # noqa: BLE001
-                # To tell is never worth a server's recovery.
-                LOG.warning('%s was not told of %r: %s',
+                # An event is never worth a server's recovery.
+                LOG.warning('%s failed to process the event %r: %s',
                             type(observer).__name__, event,
                             type(exc).__name__)

@@ -35,31 +35,29 @@ EVENTS = {
 }
 
 
-class FanTest(testtools.TestCase):
+class ObserversTest(testtools.TestCase):
     """Several observers."""
 
-    def test_each_hears_all(self):
-        notification_log = [mock.create_autospec(observers.Observer,
-                                                 instance=True)
-                            for _number in range(2)]
-        fan = observers.Fan(notification_log)
+    def test_each_receives_all(self):
+        several = [mock.create_autospec(observers.Observer, instance=True)
+                   for _number in range(2)]
+        passes_on = observers.Observers(several)
         for name, arguments in EVENTS.items():
-            getattr(fan, name)(*arguments)
-            for observer in notification_log:
+            getattr(passes_on, name)(*arguments)
+            for observer in several:
                 getattr(observer, name).assert_called_once_with(*arguments)
-        self.assertEqual(set(EVENTS), {
-            name for name in vars(observers.Observer) if name[0] != '_'})
+        self.assertEqual(set(EVENTS), observers.EVENTS)
 
     def test_one_that_raises_disturbs_nobody(self):
         log = self.useFixture(fixtures.FakeLogger())
         bad = mock.create_autospec(observers.Observer, instance=True)
         bad.leadership_changed.side_effect = KeyError('CANARY')
         good = mock.create_autospec(observers.Observer, instance=True)
-        observers.Fan([bad, good]).leadership_changed(True)
+        observers.Observers([bad, good]).leadership_changed(True)
         good.leadership_changed.assert_called_once_with(True)
         self.assertIn('KeyError', log.output)
         self.assertNotIn('CANARY', log.output)
 
-    def test_an_observer_hears_what_it_likes(self):
+    def test_an_observer_may_ignore_events(self):
         for name, arguments in EVENTS.items():
             self.assertIsNone(getattr(observers.Observer(), name)(*arguments))
