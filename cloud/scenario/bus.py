@@ -34,7 +34,8 @@ TOPIC = 'failover_notifications'
 EXCHANGE = 'openstack'
 
 #: What the engine logs of each notification that reaches it.
-_ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.bus\.notifications .*'
+_ARRIVAL = re.compile(r' INFO nova_failover_ext\.engine\.listener\.'
+                      r'notification_endpoint .*'
                       r'Notification (\S+): (\S+) is on \S+ '
                       r'\(failover (\S+)\)$', re.MULTILINE)
 

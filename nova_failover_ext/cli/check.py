@@ -24,9 +24,9 @@ ENGINE_TIMEOUT = 5
 
 
 class Check(command.FailoverCommand):
-    """Look, before the disaster, whether recovery would work.
+    """Check, before the disaster, whether recovery would work.
 
-    Looks at Cinder, the databases, the message buses, the engine, the
+    Checks Cinder, the databases, the message buses, the engine, the
     notifications, the compute hosts, the configuration, and tells how many
     servers would be recovered how.
 

@@ -34,7 +34,7 @@ class Report(command.FailoverCommand):
     Changes nothing but FILE.
 
     Needs Nova's databases; with --backend, Cinder as well, and an engine
-    tells which servers it has given up.
+    says which servers have exhausted their retries.
     """
 
     exit_codes = (exitcodes.NOT_FOUND,)

@@ -67,8 +67,8 @@ class FailoverComputeManager(manager.ComputeManager):
             self._startup_recovery.start()
         # The engine finishes what is left; nova-compute has to start.
         except Exception as error:  # noqa: BLE001
-            LOG.error('Looking for servers whose recovery was cut off failed '
-                      'with %s', type(error).__name__)
+            LOG.error('Searching for servers whose recovery was '
+                      'interrupted failed with %s', type(error).__name__)
 
     def start_instance(self, context: Any, instance: Any) -> None:
         """Start a server, with volumes that waited for that."""
@@ -95,7 +95,7 @@ class FailoverComputeManager(manager.ComputeManager):
                 nova_context.get_admin_context(), instance)
         # Whatever goes wrong here must not keep Nova from its own work.
         except Exception as error:  # noqa: BLE001
-            LOG.error('Looking for volumes that wait for a power cycle '
+            LOG.error('Searching for volumes that wait for a power cycle '
                       'failed with %s', type(error).__name__,
                       instance=instance)
             return False

@@ -105,7 +105,7 @@ Related options:
         min=4,
         max=600,
         help="""
-Seconds without a sign of life after which a compute host is no longer
+Seconds without a response after which a compute host is no longer
 waited for. The server's recovery is then tried again later.
 
 Possible values:
@@ -148,7 +148,7 @@ Possible values:
         max=600,
         help="""
 Seconds after which an engine that cannot prove that it is the acting one
-stops to act.
+stops acting.
 """),
 ]
 

@@ -34,7 +34,7 @@ _NO_TOPIC = 'nova-failover-check'
 
 
 def read(nova_reader: Any) -> tuple[list[findings.Finding], list[Any]]:
-    """Look whether all databases can be read.
+    """Check whether all databases can be read.
 
     :param nova_reader: a :class:`.engine.inventory.nova_reader.NovaReader`
     :returns: findings, and the cells
@@ -54,7 +54,7 @@ def read(nova_reader: Any) -> tuple[list[findings.Finding], list[Any]]:
 
 
 def buses(cells: Iterable[Any]) -> dict[str, findings.Finding]:
-    """Look whether the bus of each cell can be reached.
+    """Check whether the bus of each cell can be reached.
 
     :returns: findings by uuid of the cell
     """

@@ -20,7 +20,7 @@ PACE = 'configuration'
 
 
 def inspect(conf: cfg.ConfigOpts) -> list[findings.Finding]:
-    """Look at the options that pace the engine.
+    """Check the options that pace the engine.
 
     :param conf: of this host; compute hosts have their own, which is taken
         to be the same

@@ -66,7 +66,7 @@ class Try:
     :ivar host: where it was, '' if nothing was sent
     :ivar silent: whether the host fell silent over it
     :ivar patient: whether it is waited for without an end, as for a server
-        to leave its state: it is never given up
+        to leave its state: its retries are never exhausted
     """
 
     target: str

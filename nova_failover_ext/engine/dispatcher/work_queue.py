@@ -158,7 +158,7 @@ class Queue:
         self._unpark(entry.host)
 
     def recheck(self) -> None:
-        """Look again at the hosts that could not be asked."""
+        """Retry the hosts that could not be asked."""
         for host in list(self._parked):
             self._unpark(host)
 

@@ -67,7 +67,7 @@ class Leadership:
         :param lead: called in the thread of this object, when leadership is
             gained. It must not wait for anything: no proof is made
             meanwhile. Where it raises, leadership is out of retries again
-        :param follow: called likewise when leadership is lost or given up,
+        :param follow: called likewise when leadership is lost or released,
             not at the start. What is begun after it would be begun twice
         :param clock: monotonic seconds
         """
@@ -119,7 +119,7 @@ class Leadership:
             self._thread.join(self._timeout)
 
     def step(self) -> None:
-        """Look at the lock once, and act upon what is seen."""
+        """Check the lock once, and act on the result."""
         if self._leading and self._overdue():
             LOG.warning('Nothing has proven for %s seconds that this engine '
                         'leads; it follows', self._timeout)
@@ -152,7 +152,7 @@ class Leadership:
     def _take_over(self) -> None:
         self._leading = True
         self._since = self._proven
-        LOG.info('This engine leads')
+        LOG.info('This engine acquired leadership')
         try:
             self._lead()
         except Exception:
@@ -168,13 +168,14 @@ class Leadership:
         self._drop()
         taken = self._taken()
         if taken:
-            LOG.info('This engine has taken its lock anew, and leads on')
+            LOG.info('This engine acquired its lock again and keeps '
+                     'leadership')
             self._failures = 0
             return
         self._failures += 1
         if taken is False or self._failures >= PATIENCE:
-            LOG.warning('Another engine leads, or nobody can; this one '
-                        'follows')
+            LOG.warning('Another engine leads, or none can; this engine '
+                        'stops acting')
             self._step_down()
 
     def _step_down(self) -> None:

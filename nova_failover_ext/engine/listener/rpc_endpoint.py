@@ -41,7 +41,7 @@ class Endpoint:
         self._about = about
 
     def recover(self, _context: Any, request: dict[str, Any]) -> str:
-        """Look at some servers of a backend now.
+        """Scan some servers of a backend now.
 
         :returns: the request id that is recorded
         :raises ValueError: if the request is nonsense

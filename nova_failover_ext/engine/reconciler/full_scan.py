@@ -44,7 +44,7 @@ class FullScan:
         self._context = context
 
     def take(self, name: str) -> None:
-        """Look at a backend.
+        """Scan a backend.
 
         :raises FailoverException: if the records cannot be read
         """

@@ -37,7 +37,7 @@ class Client(typing.Protocol):
     """Asks compute hosts; see :mod:`.dispatcher.compute_client`."""
 
     def ping(self, cell: str, host: str, timeout: float) -> object:
-        """Ask for a sign of life."""
+        """Ask a host to answer."""
         ...
 
 

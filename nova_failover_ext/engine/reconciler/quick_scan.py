@@ -46,7 +46,7 @@ class QuickScan:
         self._context = context
 
     def take(self, scan: scan_queue.Scan) -> None:
-        """Look at the services, or at the servers that are due.
+        """Scan the services, or the servers that are due.
 
         :raises FailoverException: if the records cannot be read
         """
@@ -85,7 +85,7 @@ class QuickScan:
                 self._wait_on(name, state, decision)
 
     def scan_servers(self, name: str) -> None:
-        """Look at the servers that are due, and at no other.
+        """Scan the servers that are due, and no others.
 
         :raises FailoverException: if a database cannot be read
         """
