@@ -81,7 +81,7 @@ STEPS = (
     Step('devstack-cinder'),
     Step('docs', tests=False),
     Step('releasenotes', tests=False),
-    Step('cloud', minutes=40),
+    Step('cloud', minutes=50),
 )
 
 
