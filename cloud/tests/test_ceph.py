@@ -14,42 +14,18 @@
 import re
 import time
 
-from cloud.scenario import checks
 from cloud.scenario import facts
 from cloud.scenario import play
 from cloud.services import registry
 from cloud.storage.ceph import kind as ceph
 from cloud.storage.ceph import witness
 from cloud.tests import base
-from cloud.tests import stage
 from cloud import waiting
 
 #: Seconds in which a guest that hangs has to be healed.
 SOON = 90
 #: Seconds in which a client that hung has found its site again.
 AGAIN = 90
-
-
-class FreezeTest(base.CloudTestCase):
-    """The scenario, with a site that keeps its connections."""
-
-    core = True
-    first = True
-    storage = ('ceph',)
-
-    def setUp(self) -> None:
-        """The scenario brings its own servers."""
-        super(base.CloudTestCase, self).setUp()
-        self.stage = stage.get()
-
-    def test_site_frozen(self) -> None:
-        """All that holds for a site that is killed holds for a frozen one."""
-        done = play.Play(self.stage.world, how='freeze')
-        try:
-            done.run()
-        finally:
-            self.stage.cast = done.cast
-        self.assertEqual([], checks.failures(done.results))
 
 
 class HangTestCase(base.OwnServersTestCase):

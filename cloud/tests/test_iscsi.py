@@ -13,39 +13,15 @@
 
 from cloud.hosts import compute_host
 from cloud.hosts import fleet
-from cloud.scenario import checks
 from cloud.scenario import play
 from cloud.services import registry
 from cloud.tests import base
-from cloud.tests import stage
 from cloud import waiting
 
 #: Seconds in which a returning site has been found again by its initiators.
 AGAIN = 150
 #: Seconds in which a host has to be clean once its guests are healed.
 TIDY = 90
-
-
-class FreezeTest(base.CloudTestCase):
-    """The scenario, with a site that keeps its connections."""
-
-    core = True
-    first = True
-    storage = ('iscsi',)
-
-    def setUp(self) -> None:
-        """The scenario brings its own servers."""
-        super(base.CloudTestCase, self).setUp()
-        self.stage = stage.get()
-
-    def test_site_frozen(self) -> None:
-        """All that holds for a site that is killed holds for a frozen one."""
-        done = play.Play(self.stage.world, how='freeze')
-        try:
-            done.run()
-        finally:
-            self.stage.cast = done.cast
-        self.assertEqual([], checks.failures(done.results))
 
 
 class OneServerTestCase(base.OwnServersTestCase):

@@ -53,7 +53,7 @@ class Attempt:
         self._components = host_components
         self._context = context
         self._instance = instance
-        self._go = disposition
+        self._disposition = disposition
         self._guest = guest
         self._preparation = prepare.Preparation(
             host_components, context, instance, guest)
@@ -113,7 +113,7 @@ class Attempt:
                 reason='the server is powered off in the midst of a recovery '
                 f'and not all its volumes are ready: {_unfit(found)}')
         stale = [item for item in asked if item.stale]
-        actions = states.actions(self._go, self._guest.policy,
+        actions = states.actions(self._disposition, self._guest.policy,
                                  self._guest.runs,
                                  [item.disk for item in stale])
         pending: dict[str, str] = {}
