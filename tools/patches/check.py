@@ -13,6 +13,7 @@
 """Applies a series, and runs upstream's linters and tests with and without."""
 
 import collections
+from collections.abc import Iterable
 from collections.abc import Mapping
 import pathlib
 import re
@@ -160,9 +161,15 @@ class Check:
 
     def _compare(self, before: report.Outcomes,
                  after: report.Outcomes) -> report.Comparison:
-        return report.Comparison(before, after, frozenset(
-            f'{self._project.name}.tests.{name}'
-            for name in self._project.rewritten))
+        removed = self._full_names(self._project.removed)
+        return report.Comparison(
+            {test: outcome for test, outcome in before.items()
+             if test not in removed},
+            after, self._full_names(self._project.rewritten))
+
+    def _full_names(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(f'{self._project.name}.tests.{name}'
+                         for name in names)
 
     def _labels(self, own: list[str]) -> dict[str, str]:
         labels = dict(self._project.labels())

@@ -43,6 +43,7 @@ class Project:
     """A project that a series is for.
 
     :ivar name: of the project, its distribution and its package
+    :ivar series: the folder of its series, below ``patches``
     :ivar env: environment variables of its unit tests, as in its tox.ini
     :ivar neighbours: upstream's tests around the change
     :ivar scripts: what writes files that are a part of the tree, and that
@@ -50,23 +51,26 @@ class Project:
     :ivar limits: how many lines a series may add
     :ivar rewritten: tests, below ``PROJECT.tests``, that its series gives
         other, maybe fewer, cases
+    :ivar removed: tests, below ``PROJECT.tests``, of what its series removes
     """
 
     name: str
+    series: str
     env: dict[str, str]
     neighbours: tuple[Neighbours, ...]
     scripts: tuple[str, ...] = ()
     limits: sizes.Limits = sizes.Limits()
     rewritten: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
     def releases(self) -> list[str]:
         """Return the releases that there is a series for."""
-        return sorted(path.name for path in (SERIES / self.name).glob('*')
+        return sorted(path.name for path in (SERIES / self.series).glob('*')
                       if any(path.glob('*.patch')))
 
     def folder(self, release: str) -> pathlib.Path:
         """Return where the series for a release is, or is to be."""
-        return SERIES / self.name / release
+        return SERIES / self.series / release
 
     def patches(self, release: str | None) -> tuple[str, list[pathlib.Path]]:
         """Return a release, the newest by default, and its patches.
@@ -76,7 +80,8 @@ class Project:
         known = self.releases()
         if not known or release not in {*known, None}:
             raise Problem(
-                f'There is no series in patches/{self.name}/{release or ""}.')
+                f'There is no series in patches/{self.series}/'
+                f'{release or ""}.')
         found = release or max(known, key=_number)
         return found, sorted(self.folder(found).glob('*.patch'))
 
@@ -94,9 +99,12 @@ def _number(release: str) -> list[int]:
 _ENV = {'OS_STDOUT_CAPTURE': '1', 'OS_STDERR_CAPTURE': '1',
         'OS_TEST_TIMEOUT': '160'}
 
+_CINDER_ENV = {**_ENV, 'OS_CINDER_DISABLE_EVENTLET_PATCHING': 'False'}
+
 CINDER = Project(
     name='cinder',
-    env={**_ENV, 'OS_CINDER_DISABLE_EVENTLET_PATCHING': 'False'},
+    series='cinder',
+    env=_CINDER_ENV,
     neighbours=(
         Neighbours('compute API', ('unit.compute.test_nova',)),
         Neighbours('groups', (
@@ -125,6 +133,7 @@ CINDER = Project(
 
 NOVA = Project(
     name='nova',
+    series='nova',
     env={**_ENV, 'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'False',
          'NOVA_RAISE_ON_GREENLET_LEAK': 'True'},
     neighbours=(
@@ -143,4 +152,20 @@ NOVA = Project(
         Neighbours('service version', ('unit.objects.test_service',)),
     ))
 
-PROJECTS = {project.name: project for project in (CINDER, NOVA)}
+CINDER_BUGS = Project(
+    name='cinder',
+    series='cinder/bugs',
+    env=_CINDER_ENV,
+    neighbours=(
+        Neighbours('attachments', (
+            'unit.attachments.test_attachments_api',
+            'unit.objects.test_volume_attachment')),
+        Neighbours('database', ('unit.test_db_api',)),
+        Neighbours('upgrade checks', ('unit.cmd.test_status',)),
+        Neighbours('volumes API', ('unit.api.v3.test_volumes',)),
+    ),
+    removed=(('unit.objects.test_volume_attachment.TestVolumeAttachment'
+              '.test_migrate_attachment_specs'),))
+
+#: By the name that the command line has for a series.
+PROJECTS = {'cinder': CINDER, 'cinder-bugs': CINDER_BUGS, 'nova': NOVA}

@@ -51,7 +51,7 @@ class SeriesTestCase(base.BaseTestCase):
         self.releases = {'1.0.0': {'a': text(), 'b': text()}}
         self.useFixture(fixtures.MockPatchObject(
             source, 'commit', autospec=True, side_effect=self._release))
-        self.project = projects.Project('made_up', {}, ())
+        self.project = projects.Project('made_up', 'made_up', {}, ())
         self.repository = git.Git(self.folder / 'tree')
         source.tree(self.repository, 'made_up', '1.0.0')
         source.install_hook(self.repository)

@@ -58,7 +58,7 @@ class TestSeries(base.BaseTestCase):
         folder = self.useFixture(fixtures.TempDir()).path
         self.useFixture(fixtures.MonkeyPatch(
             'tools.patches.projects.SERIES', pathlib.Path(folder)))
-        self.project = projects.Project('nova', {}, ())
+        self.project = projects.Project('nova', 'nova', {}, ())
 
     def _patch(self, release):
         folder = self.project.folder(release)
@@ -100,7 +100,7 @@ class TestCheck(series.SeriesTestCase):
 
     def setUp(self):
         super().setUp()
-        self.project = projects.Project('made_up', {}, (
+        self.project = projects.Project('made_up', 'made_up', {}, (
             projects.Neighbours('near', ('unit.test_near',)),))
         self.repository('checkout', '--quiet', 'HEAD~2')
         self.write(self.repository, {self.NEAR: ''})
@@ -124,7 +124,7 @@ class TestCheck(series.SeriesTestCase):
     def _run(self, tree, name, chosen, env):
         line = tree.joinpath('a').read_text().splitlines()[30]
         self.runs.append((line, [one.rpartition('.')[2] for one in chosen]))
-        return {test: runner.Outcome(status)
+        return {test: runner.Outcome(status.replace('gone', 'success'))
                 for test, status in self.outcomes.items()
                 if status != 'gone' or line != 'ours'}
 
@@ -153,6 +153,16 @@ class TestCheck(series.SeriesTestCase):
         self.assertEqual([('line 30', ['test_near']),
                           ('line 30', ['test_own', 'test_near']),
                           ('ours', ['test_near'])], self.runs[:3])
+
+    def test_removed(self):
+        self.outcomes['made_up.tests.unit.test_near.T.two'] = 'gone'
+        self.assertEqual(1, self._check().failed)
+
+    def test_removed_on_purpose(self):
+        self.outcomes['made_up.tests.unit.test_near.T.two'] = 'gone'
+        self.project = dataclasses.replace(
+            self.project, removed=('unit.test_near.T.two',))
+        self.assertEqual(0, self._check().failed)
 
     def test_series_is_too_large(self):
         self.project = dataclasses.replace(
