@@ -41,6 +41,7 @@ COMMIT = f'{RECOVERY}/commit.py'
 LIBVIRT = f'{RECOVERY}/virt/libvirt.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
 MAPPING = f'{RECOVERY}/mapping.py'
+PLACES = f'{RECOVERY}/volume_places.py'
 PREPARE = f'{RECOVERY}/prepare.py'
 SELF = f'{RECOVERY}/startup_recovery.py'
 STATES = f'{RECOVERY}/states.py'
@@ -110,12 +111,23 @@ class Mutation:
 
 MUTATIONS = (
     Mutation('ask', 'every answer counts as equal', PREPARE,
-             'record_stale = bool(', 'record_stale = False and bool('),
+             'record_stale = not volume_places',
+             'record_stale = False and volume_places'),
     Mutation('compare', 'every answer counts as stale', PREPARE,
-             'record_stale = bool(', 'record_stale = True or bool('),
-    Mutation('compare', 'asked only once', PREPARE,
-             'for key in staleness.differing_keys(fresh, again):',
-             'for key in ():'),
+             'record_stale = not volume_places',
+             'record_stale = True or volume_places'),
+    Mutation('compare', 'monitors are the cluster', PLACES,
+             'return same_cluster or bool(', 'return bool('),
+    Mutation('compare', 'a path that is missing is another place', PLACES,
+             'bool(known(old) & known(new))', 'known(old) == known(new)'),
+    Mutation('save', 'a new secret is forgotten', MAPPING,
+             'info = volume_places.with_newest_secrets(\n'
+             '                self.connection_info, fresh)',
+             'info = self.connection_info'),
+    Mutation('attachment_update', 'an older secret is used', STEPS,
+             'return volume_places.with_newest_secrets(\n'
+             '                item.attachment.connection_info, item.fresh)',
+             'return item.attachment.connection_info'),
     Mutation('ask', 'a mounted disk counts as free', PREPARE,
              'guest_stale and self._mounted(volume)', 'False'),
     Mutation('ask', 'a hanging connection is taken into use', PREPARE,

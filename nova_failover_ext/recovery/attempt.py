@@ -137,6 +137,7 @@ class Attempt:
                 item.volume.reload(self._components.host.mapping(
                     self._context, self._instance.uuid,
                     item.volume.volume_id))
+                item.volume.renew(item.fresh)
                 item.volume.stamp(item.stamp)
 
     @property

@@ -109,7 +109,7 @@ class Commit:
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
         for item in by_way[Action.FINISH] + by_way[Action.WAIT]:
-            self._steps.update(item, self._connector)
+            item.volume.renew(self._steps.update(item, self._connector))
             self._steps.complete(item)
         for item in by_way[Action.WAIT]:
             self.pending[item.volume.volume_id] = AT_POWER_CYCLE

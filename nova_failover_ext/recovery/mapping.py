@@ -26,6 +26,7 @@ from oslo_serialization import jsonutils
 
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery import volume_places
 
 # What Nova stashes at the top level and must survive a refresh
 # (nova.virt.block_device.DriverVolumeBlockDevice._volume_attach). Not so
@@ -137,6 +138,21 @@ class Mapping:
             if key in self.connection_info:
                 info[key] = self.connection_info[key]
         self._save(info)
+
+    def renew(self, fresh: dict[str, Any]) -> None:
+        """Save what is newer in Cinder's answer of the same place.
+
+        An array may have made a new secret when it was asked; the next
+        connection needs it.
+
+        :param fresh: Cinder's connection_info in Nova's form; that of another
+            place is left alone
+        """
+        if volume_places.same_place(self.connection_info, fresh):
+            info = volume_places.with_newest_secrets(
+                self.connection_info, fresh)
+            if info != self.connection_info:
+                self._save(info)
 
     def save(self) -> None:
         """Save what os-brick added while it connected."""

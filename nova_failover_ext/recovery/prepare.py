@@ -29,9 +29,9 @@ from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import probe
-from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery import states
 from nova_failover_ext.recovery import step_context
+from nova_failover_ext.recovery import volume_places
 
 LOG = logging.getLogger(__name__)
 
@@ -156,7 +156,8 @@ class Preparation:
                 self._context, self._instance, volume)
         if problem:
             return Unfit(volume, problem)
-        fresh = self._ask(volume)
+        fresh = self._components.cinder.ask(
+            self._context, volume.volume_id, self.connector)
         if self._still_leaves(volume, fresh):
             return Unfit(volume, 'its connection to the same place still '
                          'hangs while it is removed')
@@ -174,14 +175,14 @@ class Preparation:
                       fresh: dict[str, Any]) -> bool:
         return self._components.calls.hangs(
             ('disconnect', self._instance.uuid, volume.volume_id)) and any(
-            not staleness.differing_keys(info, fresh)
+            volume_places.same_place(info, fresh)
             for info in volume.stale_connections)
 
     def _compare(self, volume: mapping.Mapping, stamp: str,
                  fresh: dict[str, Any]) -> Prepared:
         attachment = self._attachment(volume, fresh)
-        record_stale = bool(staleness.differing_keys(
-            volume.connection_info, fresh))
+        record_stale = not volume_places.same_place(
+            volume.connection_info, fresh)
         # Only where a recovery is due or was cut off: how a healthy guest's
         # disk is written in its XML is not ours to judge.
         guest_stale = self._guest.runs and (record_stale or (
@@ -189,7 +190,7 @@ class Preparation:
                 self._instance, volume)))
         return Prepared(
             volume, stamp, fresh, attachment, record_stale,
-            bool(staleness.differing_keys(attachment.connection_info, fresh)),
+            not volume_places.same_place(attachment.connection_info, fresh),
             guest_stale, guest_stale and self._mounted(volume),
             bool(volume.stale_connections))
 
@@ -212,20 +213,6 @@ class Preparation:
             LOG.info('The guest agent does not answer',
                      instance=self._instance)
             return False
-
-    def _ask(self, volume: mapping.Mapping) -> dict[str, Any]:
-        fresh = self._components.cinder.ask(
-            self._context, volume.volume_id, self.connector)
-        if not staleness.differing_keys(volume.connection_info, fresh):
-            return fresh
-        # What a driver answers differently each time says nothing; such keys
-        # must not cost a healthy server a power cycle.
-        again = self._components.cinder.ask(
-            self._context, volume.volume_id, self.connector)
-        saved = volume.connection_info.get('data') or {}
-        for key in staleness.differing_keys(fresh, again):
-            again.get('data', {})[key] = saved.get(key)
-        return again
 
     def reach(self, prepared: Prepared) -> None:
         """Try that the volume's new place answers on this host.

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What is stale: the stamp and the comparison, as pure decisions.
+"""The stamp of a block device mapping, as pure decisions.
 
 The stamp is the ``active_backend_id`` under which a block device mapping was
 last brought in sync with Cinder, or what stands for that of a replication
@@ -39,27 +39,6 @@ STALE_CONNECTIONS = 'failover_stale_connections'
 #: competing actions with 409 as for any other task state. One that
 #: was left behind by a crash says that there is something to finish.
 TASK_STATE = 'recovering_volumes'
-
-# Drivers may list paths in another order each time, and may name another one
-# first; each tuple of lists belongs together, item by item.
-_PATHS = (('target_portals', 'target_iqns', 'target_luns'),
-          ('hosts', 'ports'))
-_FIRST = {'target_portal': 'target_portals', 'target_iqn': 'target_iqns',
-          'target_lun': 'target_luns'}
-
-#: What Cinder says of *how* a volume is used. It may differ from the saved
-#: copy on a healthy attachment (a retype, a second attachment), so it says
-#: nothing of *where* the volume is.
-NOT_A_PLACE = frozenset((
-    'access_mode', 'cacheable', 'discard', 'encrypted', 'enforce_multipath',
-    'qos_specs',
-    # Who comes to an array and with which secret: some drivers make new ones
-    # each time they are asked, and a volume that has moved has other targets.
-    'auth_method', 'auth_password', 'auth_username',
-    'discovery_auth_method', 'discovery_auth_password',
-    'discovery_auth_username', 'initiator_target_map'))
-# os-brick rewrites these in place: one to a list, upper to lower case.
-_WWNS = ('target_wwn', 'target_wwns')
 
 
 def stamp_value(active_backend_id: str | None) -> str:
@@ -96,66 +75,3 @@ def needs_question(connection_info: Mapping[str, Any],
         it
     """
     return connection_info.get(STAMP) != stamp_value(stamp)
-
-
-def differing_keys(saved: Mapping[str, Any],
-                   fresh: Mapping[str, Any]) -> list[str]:
-    """Name what Cinder's fresh connection_info says differently.
-
-    Only keys that Cinder returned are compared: what os-brick or Nova added
-    to the saved copy on the host says nothing of staleness.
-
-    :param saved: the block device mapping's connection_info
-    :param fresh: Cinder's answer
-    :returns: sorted names of differing keys, never their values, because
-        those may be secrets; empty if the mapping is in sync with Cinder
-    """
-    old = _place(saved)
-    new = _place(fresh)
-    names = {key for key in new.keys() - NOT_A_PLACE
-             if not _same(key, old, new)}
-    if saved.get('driver_volume_type') != fresh.get('driver_volume_type'):
-        names.add('driver_volume_type')
-    return sorted(names)
-
-
-def _place(connection_info: Mapping[str, Any]) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = connection_info.get('data') or {}
-    if (connection_info.get('driver_volume_type') != 'nvmeof' or
-            'nqn' not in data or 'target_nqn' in data):
-        return data
-    # os-brick's connector rewrites Cinder's original format in place.
-    return {
-        'vol_uuid': None, 'target_nqn': data['nqn'],
-        'portals': [[data.get('target_portal'), data.get('target_port'),
-                     data.get('transport_type')]],
-        **{key: value for key, value in data.items() if key not in (
-            'nqn', 'target_portal', 'target_port', 'transport_type')}}
-
-
-def _same(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    if key in _FIRST and new.get(_FIRST[key]):
-        return bool(new[key] in (old.get(_FIRST[key]) or ()))
-    if key in _WWNS:
-        return _wwns(old.get(key)) == _wwns(new[key])
-    for keys in _PATHS:
-        if key in keys:
-            return _paths(old, keys) == _paths(new, keys)
-    return _comparable(old.get(key)) == _comparable(new[key])
-
-
-def _paths(data: Mapping[str, Any], keys: tuple[str, ...]) -> list[str]:
-    columns = [data[key] for key in keys if data.get(key)]
-    return sorted(map(repr, zip(*columns, strict=False)))
-
-
-def _wwns(value: Any) -> list[str]:
-    names = value if isinstance(value, (list, tuple)) else [value]
-    return sorted(str(name).lower() for name in names)
-
-
-def _comparable(value: Any) -> Any:
-    # The order of a plain list means nothing, nor does list against tuple.
-    if isinstance(value, (list, tuple)):
-        return sorted(map(repr, value))
-    return value

@@ -29,8 +29,8 @@ from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import prepare
-from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery import step_context
+from nova_failover_ext.recovery import volume_places
 
 LOG = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ class Steps:
         :raises RecoveryFailed: if Cinder refuses or does not answer
         """
         if not item.attachment_stale:
-            return item.attachment.connection_info
+            return volume_places.with_newest_secrets(
+                item.attachment.connection_info, item.fresh)
         LOG.info('Updating attachment %(attachment)s of volume %(volume)s',
                  {'attachment': item.volume.bdm.attachment_id,
                   'volume': item.volume.volume_id}, instance=self._instance)
@@ -94,9 +95,10 @@ class Steps:
 
         :raises RecoveryFailed: if the mapping cannot be saved
         """
-        if not item.record_stale:
-            return
         volume = item.volume
+        if not item.record_stale:
+            volume.renew(fresh)
+            return
         with self._alone(volume):
             problem = self._disconnect(volume, volume.connection_info)
             if problem:
@@ -118,7 +120,7 @@ class Steps:
         kept = []
         for info in volume.stale_connections:
             # It is in use again after a failback.
-            if not staleness.differing_keys(info, volume.connection_info):
+            if volume_places.same_place(info, volume.connection_info):
                 continue
             problem = (self.left.get(volume.volume_id) or
                        self._disconnect(volume, info))
@@ -215,7 +217,7 @@ class Steps:
         others = self._components.host.mappings_of(
             self._context, volume.volume_id)
         return any(
-            not staleness.differing_keys(
+            volume_places.same_place(
                 mapping.Mapping(bdm).connection_info, info)
             for bdm in others if bdm.id != volume.bdm.id)
 

@@ -50,6 +50,8 @@ class Volume:
         self.device = '/dev/vda' if boot_index == 0 else '/dev/vd' + name
         self.in_guest = OLD % name
         self.on_host = {OLD % name}
+        #: What the array says at the next question.
+        self.secret = 'canary'
 
 
 class World:
@@ -92,6 +94,12 @@ class World:
         """Return each volume's path in its block device mapping."""
         return {bdm.volume_id: jsonutils.loads(
             bdm.connection_info)['data']['device_path'] for bdm in self.bdms}
+
+    def secrets(self):
+        """Return each volume's secret in its block device mapping."""
+        return {bdm.volume_id: jsonutils.loads(
+            bdm.connection_info)['data']['auth_password']
+            for bdm in self.bdms}
 
     def _bdm(self, volume):
         bdm = mock.create_autospec(
@@ -185,7 +193,7 @@ class World:
 
     def _ask(self, context, name, connector):
         self.note('ask', name)
-        return _info(self.volumes[name].path)
+        return _info(self.volumes[name].path, self.volumes[name].secret)
 
     def _attachment(self, context, attachment_id):
         volume = self.volumes[attachment_id.removeprefix('attachment-')]
@@ -197,7 +205,7 @@ class World:
         volume = self.volumes[attachment_id.removeprefix('attachment-')]
         volume.attachment_path = volume.path
         volume.attachment_status = volume.status = 'attaching'
-        return _info(volume.path)
+        return _info(volume.path, volume.secret)
 
     def _complete(self, context, attachment_id):
         self.note('attachment_complete', attachment_id)
@@ -210,9 +218,9 @@ class World:
             'attachment-')].status = 'available'
 
 
-def _info(path):
+def _info(path, secret='canary'):
     return {'driver_volume_type': 'local',
-            'data': {'device_path': path, 'auth_password': 'canary'}}
+            'data': {'device_path': path, 'auth_password': secret}}
 
 
 def _path(volume):
