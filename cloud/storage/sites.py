@@ -23,6 +23,9 @@ from cloud.storage import layout
 
 LOG = logging.getLogger(__name__)
 
+#: mfusepy takes version 2 where a machine has it, which knows of no holes.
+LIBRARY = 'libfuse3.so.3'
+
 
 def mounts(target: pathlib.Path) -> int:
     """How often a folder is a mount point.
@@ -87,7 +90,8 @@ class Sites:
         python = self.conf.venv('tool') / 'bin' / 'python'
         daemon.start([python, '-m', 'cloud.storage.fuse',
                       self.folders.root, name],
-                     {'PYTHONPATH': str(self.conf.checkout)})
+                     {'PYTHONPATH': str(self.conf.checkout),
+                      'FUSE_LIBRARY_PATH': LIBRARY})
         daemon.ready(lambda: mounts(target))
 
     def switch(self, name: str, state: str) -> None:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a site does with a write; without a mount."""
+"""What a site does with a write, and what its mount tells of a file."""
 
 import os
 import pathlib
@@ -19,8 +19,11 @@ from unittest import mock
 
 import testtools
 
+from cinder_failover_hooks.testing import sparse
+from cloud import settings
 from cloud.storage import fuse
 from cloud.storage import layout
+from cloud.storage import sites
 
 FILE = 'volume-1'
 
@@ -89,3 +92,30 @@ class WriteTest(testtools.TestCase):
         (self.folders.replication / FILE).unlink()
         self.write('primary')
         self.assertEqual(0, self.strays('primary'))
+
+
+class MountTest(testtools.TestCase):
+    """The mounted file system of a site."""
+
+    core = True
+
+    def setUp(self) -> None:
+        """Sites of their own, beside those of the cloud."""
+        super().setUp()
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        conf = settings.Settings(root=pathlib.Path(scratch.name))
+        for folder in (conf.run, conf.log):
+            folder.mkdir()
+        mounted = sites.Sites(conf)
+        self.addCleanup(mounted.stop)
+        mounted.start()
+        self.folder = mounted.folders.site('primary')
+
+    def test_holes(self) -> None:
+        """An empty volume is not read from end to end to be copied."""
+        size = 1 << 30
+        with open(self.folder / FILE, 'w+b') as file:
+            file.truncate(size)
+            self.assertEqual([], list(sparse.data_ranges(file.fileno(),
+                                                         size)))
