@@ -73,7 +73,6 @@ STEPS = (
     Step('py3-cinder'),
     Step('functional-nova', minutes=55),
     Step('functional-cinder', minutes=25),
-    Step('upstream-cinder-26'),
     Step('upstream-cinder-29'),
     Step('tools'),
     Step('patches-cinder'),
