@@ -41,6 +41,7 @@ COMMIT = f'{RECOVERY}/commit.py'
 LIBVIRT = f'{RECOVERY}/virt/libvirt.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
 MAPPING = f'{RECOVERY}/mapping.py'
+OWNERSHIP = f'{RECOVERY}/ownership.py'
 PLACES = f'{RECOVERY}/volume_places.py'
 PREPARE = f'{RECOVERY}/prepare.py'
 SELF = f'{RECOVERY}/startup_recovery.py'
@@ -128,6 +129,18 @@ MUTATIONS = (
              'return volume_places.with_newest_secrets(\n'
              '                item.attachment.connection_info, item.fresh)',
              'return item.attachment.connection_info'),
+    Mutation('ask', 'a row that Nova ignores counts', OWNERSHIP,
+             'if item.connection_info or item.unreadable]', 'if True]'),
+    Mutation('ask', "another server's attachment counts", OWNERSHIP,
+             'if attachment.server_id != server_id:', 'if False:'),
+    Mutation('ask', "another volume's attachment counts", OWNERSHIP,
+             'if attachment.volume_id != volume_id:', 'if False:'),
+    Mutation('ask', 'of two rows of a volume one counts', OWNERSHIP,
+             'if rows[item.volume_id] > 1}', 'if False}'),
+    Mutation('power_off', 'a guest that Nova cannot start is powered off',
+             COMMIT, 'if volume.unreadable:', 'if False:'),
+    Mutation('disconnect', 'a peer that cannot be read loses its disk', STEPS,
+             'not other.connection_info or\n', 'False or\n'),
     Mutation('ask', 'a mounted disk counts as free', PREPARE,
              'guest_stale and self._mounted(volume)', 'False'),
     Mutation('ask', 'a hanging connection is taken into use', PREPARE,

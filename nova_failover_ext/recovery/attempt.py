@@ -23,6 +23,7 @@ from nova_failover_ext import exception
 from nova_failover_ext.recovery import commit
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import prepare
 from nova_failover_ext.recovery import record
 from nova_failover_ext.recovery import results
@@ -108,6 +109,8 @@ class Attempt:
     def _run(self, volumes: Dictionary[str, str]) -> results.ServerResult:
         found = self._ask(volumes)
         asked = [p for p in found if isinstance(p, prepare.Prepared)]
+        if found and not asked and self._moved:
+            raise exception.RecoveryDeferred(reason=_unfit(found))
         if self._is_off and len(asked) < len(found):
             raise exception.RecoveryDeferred(
                 reason='the server is powered off in the midst of a recovery '
@@ -118,7 +121,7 @@ class Attempt:
                                  [item.disk for item in stale])
         pending: dict[str, str] = {}
         if self._is_off or not _only_wait(stale, actions):
-            pending = self._act(stale, actions).pending
+            pending = self._act(stale, actions, found).pending
         elif stale:
             pending = {item.volume.volume_id: commit.AT_POWER_CYCLE
                        for item in stale}
@@ -156,7 +159,7 @@ class Attempt:
         return self._guest.has_to_run and not self._guest.runs
 
     def _act(self, stale: list[prepare.Prepared],
-             actions: list[states.Action]) -> commit.Commit:
+             actions: list[states.Action], found: Found) -> commit.Commit:
         self._log = self._record()
         self._claim()
         for item in stale:
@@ -166,7 +169,7 @@ class Attempt:
         made.run(stale, actions, self._guest.runs, self._guest.has_to_run)
         with step_context.step('power_state'):
             self._components.host.update_power_state(self._instance)
-        self._end(made)
+        self._end(made, found)
         return made
 
     def _new_commit(self) -> commit.Commit:
@@ -177,12 +180,13 @@ class Attempt:
         self._commit = made
         return made
 
-    def _end(self, made: commit.Commit) -> None:
+    def _end(self, made: commit.Commit, found: Found) -> None:
         if not self._log:
             return
         with step_context.step('record'):
-            if made.pending:
-                self._log.deferred(_text(made.pending), done=True)
+            left = _left(found, made.pending)
+            if left:
+                self._log.deferred(left, done=True)
             else:
                 self._log.succeeded()
 
@@ -200,7 +204,7 @@ class Attempt:
         made = self._new_commit()
         made.powered_off = False
         made.catch_up(stale)
-        self._end(made)
+        self._end(made, found)
         return self._result(found, made.pending)
 
     def _deferred(self, error: Exception) -> results.ServerResult:
@@ -226,9 +230,9 @@ class Attempt:
             self._context, self._instance, self._components.host.name)
 
     def _ask(self, volumes: Dictionary[str, str]) -> Found:
-        mappings = [mapping.Mapping(bdm)
-                    for bdm in self._components.host.mappings(
-                        self._context, self._instance.uuid)]
+        mappings = ownership.used_by_nova(
+            mapping.Mapping(bdm) for bdm in self._components.host.mappings(
+                self._context, self._instance.uuid))
         self._infos = [item.connection_info for item in mappings]
         self._others = [item for item in mappings
                         if item.volume_id not in volumes]
@@ -236,7 +240,10 @@ class Attempt:
         self._moved = any(volumes.values()) or any(
             staleness.STAMP in item.connection_info or item.begun
             for item in mappings)
-        found = [self._preparation.ask(item, volumes[item.volume_id])
+        problems = ownership.problems(mappings)
+        found = [prepare.Unfit(item, problems[item.bdm.id])
+                 if item.bdm.id in problems else
+                 self._preparation.ask(item, volumes[item.volume_id])
                  for item in mappings]
         for item in found:
             if isinstance(item, prepare.Prepared):
@@ -288,7 +295,7 @@ class Attempt:
         volumes = tuple(_volume_result(item, pending, detached)
                         for item in found)
         outcomes = {volume.outcome for volume in volumes}
-        reasons = '; '.join(filter(None, (_unfit(found), _text(pending))))
+        reasons = _left(found, pending)
         if not found:
             return self._answer(Outcome.SKIPPED,
                                 'none of the volumes is attached any more')
@@ -320,6 +327,10 @@ def _only_wait(stale: list[prepare.Prepared],
 def _unfit(found: Found) -> str:
     return _text({item.volume.volume_id: item.reason for item in found
                   if isinstance(item, prepare.Unfit)})
+
+
+def _left(found: Found, pending: dict[str, str]) -> str:
+    return '; '.join(filter(None, (_unfit(found), _text(pending))))
 
 
 def _text(reasons: dict[str, str]) -> str:

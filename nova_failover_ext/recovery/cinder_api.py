@@ -83,10 +83,14 @@ class Attachment:
 
     :ivar status: such as attached or attaching
     :ivar connection_info: its record, in Nova's form
+    :ivar volume_id: the volume that is attached
+    :ivar server_id: the server that it is attached to
     """
 
     status: str
     connection_info: dict[str, Any] = dataclasses.field(repr=False)
+    volume_id: str = ''
+    server_id: str = ''
 
     @property
     def completed(self) -> bool:
@@ -145,8 +149,9 @@ class CinderAPI:
             found = client.attachments.show(attachment_id).to_dict()
             data = dict(found.get('connection_info') or {})
             kind = data.pop('driver_volume_type', None)
-            return Attachment(found['status'], {
-                'driver_volume_type': kind, 'data': data})
+            return Attachment(
+                found['status'], {'driver_volume_type': kind, 'data': data},
+                str(found.get('volume_id')), str(found.get('instance')))
 
     def update(self, context: Any, attachment_id: str,
                connector: dict[str, Any],

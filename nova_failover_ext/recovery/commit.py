@@ -27,6 +27,7 @@ from oslo_log import log as logging
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import prepare
 from nova_failover_ext.recovery import probe
@@ -94,7 +95,7 @@ class Commit:
         :param guest_runs: whether there is a running guest
         :param has_to_run: whether it has to run afterwards
         :raises RecoveryFailed: with the step that failed; run it again
-        :raises StorageUnreachable: if another volume would keep the guest
+        :raises RecoveryDeferred: if another volume would keep the guest
             from being powered on again; nothing was changed
         """
         by_way = {action: [item for item,
@@ -198,13 +199,18 @@ class Commit:
 
     def _try_others(self) -> None:
         for volume in self._others:
+            if volume.unreadable:
+                raise exception.RecoveryDeferred(
+                    reason='the guest has to be power-cycled, and Nova cannot '
+                    f'start it: volume {volume.volume_id}: '
+                    f'{ownership.UNREADABLE}')
             probe.probe(volume.volume_id, volume.connection_info,
                         self._components.conf.failover_compute.reach_timeout)
 
     def _try_others_or_fail(self, held: Exception) -> None:
         try:
             self._try_others()
-        except exception.StorageUnreachable as error:
+        except exception.RecoveryDeferred as error:
             raise exception.RecoveryFailed(
                 step='release', reason=f'{held} A power cycle would not bring '
                 f'the guest back: {error}') from error

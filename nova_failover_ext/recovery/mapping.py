@@ -39,7 +39,9 @@ class Mapping:
     """One attached volume of a server.
 
     :ivar bdm: the nova.objects.BlockDeviceMapping
-    :ivar connection_info: its connection_info, changed only by the methods
+    :ivar connection_info: its connection_info, changed only by the methods;
+        empty if it cannot be read
+    :ivar unreadable: whether it has a connection_info that cannot be read
     """
 
     def __init__(self, bdm: Any) -> None:
@@ -185,12 +187,21 @@ class Mapping:
         :param bdm: the same block device mapping, read again
         """
         self.bdm = bdm
+        found = _parsed(bdm.connection_info)
+        self.unreadable = not isinstance(found, dict)
         self.connection_info: dict[str, Any] = (
-            jsonutils.loads(bdm.connection_info)
-            if bdm.connection_info else {})
+            {} if self.unreadable else found)
 
     def _save(self, info: dict[str, Any]) -> None:
         # Only this column: whatever else changed meanwhile stays.
         self.bdm.connection_info = jsonutils.dumps(info)
         self.bdm.save()
         self.connection_info = info
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        # Nova, too, takes null and the like for nothing.
+        return jsonutils.loads(text or '{}') or {}
+    except ValueError:
+        return None

@@ -27,6 +27,8 @@ from nova_failover_ext.recovery import bounded
 from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import masking
+from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import probe
 from nova_failover_ext.recovery import states
@@ -142,15 +144,29 @@ class Preparation:
             stamp: str) -> Prepared | Unfit:
         """Ask Cinder where a volume is, and compare.
 
+        One that Cinder has no answer for keeps no other from being recovered.
+
         :param volume: its block device mapping
         :param stamp: for its mapping, once that is in sync with Cinder
-        :raises RecoveryDeferred: if Cinder does not answer
         """
+        try:
+            return self._asked(volume, stamp)
+        except exception.RecoveryDeferred as error:
+            return Unfit(volume, masking.scrub(
+                str(error.kwargs.get('reason', error)),
+                volume.connection_info))
+
+    def _asked(self, volume: mapping.Mapping, stamp: str) -> Prepared | Unfit:
         if volume.leaving:
             return self._leaving(volume, stamp)
+        attachment = self._attachment(volume)
         problem = unfit_reason(
             self._components.cinder.volume(self._context, volume.volume_id),
             volume, self._guest.policy)
+        if not problem and attachment:
+            problem = ownership.foreign_reason(
+                attachment, volume.bdm.attachment_id, volume.volume_id,
+                self._instance.uuid)
         if not problem and self._guest.gets(volume):
             problem = self._components.virt.obstacle(
                 self._context, self._instance, volume)
@@ -161,7 +177,9 @@ class Preparation:
         if self._still_leaves(volume, fresh):
             return Unfit(volume, 'its connection to the same place still '
                          'hangs while it is removed')
-        return self._compare(volume, stamp, fresh)
+        # From before Cinder had attachments: the question has connected it.
+        return self._compare(volume, stamp, fresh, attachment or
+                             cinder_api.Attachment(cinder_api.ATTACHED, fresh))
 
     def _leaving(self, volume: mapping.Mapping,
                  stamp: str) -> Prepared:
@@ -179,8 +197,8 @@ class Preparation:
             for info in volume.stale_connections)
 
     def _compare(self, volume: mapping.Mapping, stamp: str,
-                 fresh: dict[str, Any]) -> Prepared:
-        attachment = self._attachment(volume, fresh)
+                 fresh: dict[str, Any],
+                 attachment: cinder_api.Attachment) -> Prepared:
         record_stale = not volume_places.same_place(
             volume.connection_info, fresh)
         # Only where a recovery is due or was cut off: how a healthy guest's
@@ -194,13 +212,12 @@ class Preparation:
             guest_stale, guest_stale and self._mounted(volume),
             bool(volume.stale_connections))
 
-    def _attachment(self, volume: mapping.Mapping,
-                    fresh: dict[str, Any]) -> cinder_api.Attachment:
-        if volume.bdm.attachment_id:
-            return self._components.cinder.attachment(
-                self._context, volume.bdm.attachment_id)
-        # From before Cinder had attachments: the question has connected it.
-        return cinder_api.Attachment(cinder_api.ATTACHED, fresh)
+    def _attachment(self, volume: mapping.Mapping
+                    ) -> cinder_api.Attachment | None:
+        if not volume.bdm.attachment_id:
+            return None
+        return self._components.cinder.attachment(
+            self._context, volume.bdm.attachment_id)
 
     def _mounted(self, volume: mapping.Mapping) -> bool:
         if volume.root or self._guest.policy is not policies.Policy.REATTACH:

@@ -214,12 +214,16 @@ class Steps:
         # one alone, and the driver knows who else uses the connection.
         if not volume.multiattach or self._components.virt.connects_when_off:
             return False
-        others = self._components.host.mappings_of(
-            self._context, volume.volume_id)
+        others = [mapping.Mapping(bdm) for bdm in
+                  self._components.host.mappings_of(
+                      self._context, volume.volume_id)
+                  if bdm.id != volume.bdm.id]
+        # What cannot be read may be this connection, and the other guest
+        # may be well.
         return any(
-            volume_places.same_place(
-                mapping.Mapping(bdm).connection_info, info)
-            for bdm in others if bdm.id != volume.bdm.id)
+            not other.connection_info or
+            volume_places.same_place(other.connection_info, info)
+            for other in others)
 
     @contextlib.contextmanager
     def _alone(self, volume: mapping.Mapping) -> Iterator[None]:

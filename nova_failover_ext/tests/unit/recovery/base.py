@@ -37,11 +37,11 @@ class Case(base.BaseTestCase):
     def world(self, *volumes, **kwargs):
         return world.World(*volumes, **kwargs)
 
-    def recover(self, around, policy=None):
+    def recover(self, around, policy=None, volumes=None):
         work = recovery.Recovery(around.components)
-        return work.recover(self.context, world.SERVER,
-                            dict.fromkeys(around.volumes, 'secondary'),
-                            policy)
+        return work.recover(
+            self.context, world.SERVER,
+            dict.fromkeys(volumes or around.volumes, 'secondary'), policy)
 
 
 class _Patch(fixtures.Fixture):

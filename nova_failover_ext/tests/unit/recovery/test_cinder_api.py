@@ -90,13 +90,14 @@ class CinderAPI(base.BaseTestCase):
     def test_attachment(self):
         shown = self.client.attachments.show.return_value
         shown.to_dict.return_value = {
-            'status': 'attaching', 'connection_info': {
+            'status': 'attaching', 'volume_id': 'v', 'instance': 's',
+            'connection_info': {
                 'driver_volume_type': 'local', 'device_path': '/x'}}
         found = self.api.attachment(self.context, 'a')
         self.assertEqual(
             cinder_api.Attachment('attaching', {
                 'driver_volume_type': 'local',
-                'data': {'device_path': '/x'}}), found)
+                'data': {'device_path': '/x'}}, 'v', 's'), found)
         self.assertFalse(found.completed)
         self.made.assert_called_once_with(
             self.context, '3.44', skip_version_check=True)

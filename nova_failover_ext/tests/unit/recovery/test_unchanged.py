@@ -86,7 +86,8 @@ class Unchanged(base.Case):
         around.cinder.attachment.return_value = cinder_api.Attachment(
             'attached', {'driver_volume_type': 'local',
                          'data': {'device_path': world.OLD % 'a',
-                                  'auth_password': 'canary'}})
+                                  'auth_password': 'canary'}}, 'a',
+            world.SERVER)
         self.recover(around)
         self.assertEqual({'a': '/elsewhere/a'}, around.paths())
         self.assertEqual({'a': 'secondary'}, around.stamps())

@@ -22,6 +22,7 @@ from nova.objects import block_device
 from nova.objects import instance as instance_object
 from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import upstream
 from nova_failover_ext.recovery.virt import interface
 from oslo_config import cfg
@@ -50,6 +51,8 @@ class Volume:
         self.device = '/dev/vda' if boot_index == 0 else '/dev/vd' + name
         self.in_guest = OLD % name
         self.on_host = {OLD % name}
+        #: Of the attachment.
+        self.server = SERVER
         #: What the array says at the next question.
         self.secret = 'canary'
 
@@ -81,7 +84,7 @@ class World:
     def note(self, name, *details):
         """Note a call; raise what was ordered for it."""
         self.calls.append(' '.join((name, *details)))
-        error = self.errors.get(name)
+        error = self.errors.get(name) or self.errors.get(self.calls[-1])
         if error:
             raise error
 
@@ -92,8 +95,10 @@ class World:
 
     def paths(self):
         """Return each volume's path in its block device mapping."""
-        return {bdm.volume_id: jsonutils.loads(
-            bdm.connection_info)['data']['device_path'] for bdm in self.bdms}
+        found = {bdm.volume_id: mapping.Mapping(bdm).connection_info
+                 for bdm in self.bdms}
+        return {name: info['data']['device_path']
+                for name, info in found.items() if info}
 
     def secrets(self):
         """Return each volume's secret in its block device mapping."""
@@ -196,9 +201,11 @@ class World:
         return _info(self.volumes[name].path, self.volumes[name].secret)
 
     def _attachment(self, context, attachment_id):
-        volume = self.volumes[attachment_id.removeprefix('attachment-')]
+        name = attachment_id.removeprefix('attachment-')
+        volume = self.volumes[name]
         return cinder_api.Attachment(
-            volume.attachment_status, _info(volume.attachment_path))
+            volume.attachment_status, _info(volume.attachment_path), name,
+            volume.server)
 
     def _update(self, context, attachment_id, connector, device_name):
         self.note('attachment_update', attachment_id, device_name)

@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Which block device mappings are ours to act upon; pure decisions.
+
+Old clouds have rows without connection_info, which Nova leaves out
+(``nova.virt.block_device`` and ``ComputeManager._get_instance_block_device_
+info``, read in Nova 34), rows that name another server's volume, two rows of
+one volume, and rows that nobody can read. To act on one of them would plug a foreign disk into a guest, or
+move a disk of it.
+"""
+
+import collections
+from collections.abc import Iterable
+
+from nova_failover_ext.recovery import cinder_api
+from nova_failover_ext.recovery import mapping
+
+UNREADABLE = ('the connection_info of its block device mapping cannot be '
+              'read; have its owner detach and attach it')
+
+
+def used_by_nova(mappings: Iterable[mapping.Mapping]
+                 ) -> list[mapping.Mapping]:
+    """Return the mappings that Nova itself uses.
+
+    :param mappings: all of a server's volumes
+    """
+    return [item for item in mappings
+            if item.connection_info or item.unreadable]
+
+
+def problems(mappings: Iterable[mapping.Mapping]) -> dict[int, str]:
+    """Say which mappings cannot be acted upon, by what they say themselves.
+
+    :param mappings: those that Nova uses
+    :returns: id of the mapping to the reason
+    """
+    mappings = list(mappings)
+    rows = collections.Counter(item.volume_id for item in mappings)
+    twice = {item.bdm.id: f'the server has {rows[item.volume_id]} block '
+             'device mappings of it; delete all but the one that its '
+             'attachment in Cinder names'
+             for item in mappings if rows[item.volume_id] > 1}
+    unreadable = {item.bdm.id: UNREADABLE for item in mappings
+                  if item.unreadable}
+    return twice | unreadable
+
+
+def foreign_reason(attachment: cinder_api.Attachment, attachment_id: str,
+                   volume_id: str, server_id: str) -> str:
+    """Say why an attachment is not the one of a server's volume.
+
+    :param attachment: as Cinder shows it
+    :param attachment_id: its id, which the block device mapping names
+    :param volume_id: the volume of the block device mapping
+    :param server_id: the server of the block device mapping
+    :returns: an empty string if it is
+    """
+    if attachment.volume_id != volume_id:
+        return (f'attachment {attachment_id} is of volume '
+                f'{attachment.volume_id} in Cinder')
+    if attachment.server_id != server_id:
+        return (f'attachment {attachment_id} is of server '
+                f'{attachment.server_id} in Cinder')
+    return ''
