@@ -129,6 +129,9 @@ MUTATIONS = (
              'return volume_places.with_newest_secrets(\n'
              '                item.attachment.connection_info, item.fresh)',
              'return item.attachment.connection_info'),
+    Mutation('withhold', 'a guest that never moved is withheld',
+             f'{RECOVERY}/staleness.py',
+             'return bool(stamp_value(stamp))', 'return True'),
     Mutation('ask', 'a row that Nova ignores counts', OWNERSHIP,
              'if item.connection_info or item.unreadable]', 'if True]'),
     Mutation('ask', "another server's attachment counts", OWNERSHIP,

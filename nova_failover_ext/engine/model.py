@@ -106,6 +106,7 @@ class Attachment:
 
     :ivar stamp: see :mod:`nova_failover_ext.recovery.staleness`; None if never
         stamped
+    :ivar begun: whether a recovery of it has begun and not ended
     """
 
     server: Server
@@ -114,6 +115,7 @@ class Attachment:
     device_name: str | None = None
     root: bool = False
     stamp: str | None = None
+    begun: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

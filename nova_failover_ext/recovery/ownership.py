@@ -13,11 +13,11 @@
 
 """Which block device mappings are ours to act upon; pure decisions.
 
-Old clouds have rows without connection_info, which Nova leaves out
-(``nova.virt.block_device`` and ``ComputeManager._get_instance_block_device_
-info``, read in Nova 34), rows that name another server's volume, two rows of
-one volume, and rows that nobody can read. To act on one of them would plug a foreign disk into a guest, or
-move a disk of it.
+Old clouds have rows without connection_info, which Nova leaves out, rows that
+name another server's volume, two rows of one volume, and rows that nobody can
+read. To act on one of them would plug a foreign disk into a guest, or move a
+disk of it. Which rows Nova uses was read in Nova 34:
+``ComputeManager._get_instance_block_device_info``.
 """
 
 import collections

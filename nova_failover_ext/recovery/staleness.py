@@ -75,3 +75,18 @@ def needs_question(connection_info: Mapping[str, Any],
         it
     """
     return connection_info.get(STAMP) != stamp_value(stamp)
+
+
+def may_be_stale(connection_info: Mapping[str, Any],
+                 stamp: str | None) -> bool:
+    """Return whether a mapping may be that of a place that is left.
+
+    One that was never stamped is from before this product was installed, or
+    new. On the primary it is right, unless the engine knows better.
+
+    :param connection_info: the block device mapping's copy
+    :param stamp: the one it would get now, see :func:`stamp_for`
+    """
+    if STAMP in connection_info or IN_PROGRESS_MARKER in connection_info:
+        return needs_question(connection_info, stamp)
+    return bool(stamp_value(stamp))

@@ -35,6 +35,7 @@ from nova_failover_ext import exception
 from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import recovery
 from nova_failover_ext.recovery import staleness
@@ -76,9 +77,7 @@ class StartupRecovery:
                           self._work.policy_of(instance)
                           is policies.Policy.NONE):
             return False
-        mappings = tuple(mapping.Mapping(bdm) for bdm in
-                         self._components.host.mappings(context,
-                                                        instance.uuid))
+        mappings = self._mappings(context, instance.uuid)
         if not begun and (
                 not self._may_be_stale(context, mappings) or
                 self._cannot_run(context, instance, mappings)):
@@ -117,15 +116,20 @@ class StartupRecovery:
                           'task_state': staleness.TASK_STATE},
                 expected_attrs=[]):
             if instance.uuid not in known:
-                self._withheld.append(_Withheld(instance.uuid, tuple(
-                    mapping.Mapping(bdm) for bdm in
-                    self._components.host.mappings(context, instance.uuid))))
+                self._withheld.append(_Withheld(
+                    instance.uuid, self._mappings(context, instance.uuid)))
+
+    def _mappings(self, context: Any,
+                  server_id: str) -> tuple[mapping.Mapping, ...]:
+        return tuple(ownership.used_by_nova(
+            mapping.Mapping(bdm) for bdm in
+            self._components.host.mappings(context, server_id)))
 
     def _may_be_stale(self, context: Any,
                       mappings: Iterable[mapping.Mapping]) -> bool:
         try:
             return any(
-                staleness.needs_question(volume.connection_info, place)
+                staleness.may_be_stale(volume.connection_info, place)
                 for volume, place in self._replicated(context, mappings))
         except exception.RecoveryDeferred as error:
             LOG.warning('Whether volumes were moved cannot be found out: %s',
@@ -188,7 +192,9 @@ class StartupRecovery:
         context = nova_context.get_admin_context()
         try:
             volumes = {volume.volume_id: place for volume, place in
-                       self._replicated(context, withheld.mappings)}
+                       self._replicated(context, withheld.mappings)
+                       if volume.begun or staleness.may_be_stale(
+                           volume.connection_info, place)}
             result = self._work.recover(context, withheld.server_id, volumes)
             LOG.info('Recovery of server %(server)s at the start of this '
                      'host: %(outcome)s %(reason)s',

@@ -70,7 +70,6 @@ _SKIPPED = {
     'shelved_offloaded': 'the server is shelved and offloaded; unshelving '
                          'makes a fresh connection',
     'deleted': 'the server is deleted',
-    'soft-delete': 'the server is deleted',
 }
 
 

@@ -100,18 +100,23 @@ def computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
     return {s.host: bool(group.service_is_up(s)) for s in services}
 
 
-def stamp(connection_info: str | None) -> str | None:
-    """Return the stamp in a mapping's connection_info, None for none."""
+def stamp(connection_info: str | None) -> tuple[str | None, bool]:
+    """Return what a recovery has written into a mapping's connection_info.
+
+    :returns: the stamp, None for none, and whether a recovery has begun and
+        not ended
+    """
     # The rest of it may hold secrets and goes no further than here.
     try:
         parsed = json.loads(connection_info or '{}')
     except ValueError:
-        return None
-    # A recovery that has begun and not ended is never to be skipped.
-    if not isinstance(parsed, dict) or staleness.IN_PROGRESS_MARKER in parsed:
-        return None
+        return None, False
+    if not isinstance(parsed, dict):
+        return None, False
+    if staleness.IN_PROGRESS_MARKER in parsed:
+        return None, True
     value = parsed.get(staleness.STAMP)
-    return value if isinstance(value, str) else None
+    return (value if isinstance(value, str) else None), False
 
 
 def recovery(row: Any) -> model.Recovery:

@@ -233,11 +233,12 @@ def _by_cell(servers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _attachment(row: Any, server: model.Server,
                 volume_id: str) -> model.Attachment:
+    stamp, begun = nova_queries.stamp(row.connection_info)
     return model.Attachment(
         server=server, volume_id=volume_id,
         attachment_id=row.attachment_id, device_name=_shared(row.device_name),
         root=row.boot_index == 0,
-        stamp=_shared(nova_queries.stamp(row.connection_info)))
+        stamp=_shared(stamp), begun=begun)
 
 
 def _shared(text: str | None) -> str | None:

@@ -69,6 +69,8 @@ class Facts:
     :ivar attached: whether the mapping names an attachment
     :ivar asked: whether to ask in spite of the stamp
     :ivar moved: whether the volume is, or is taken to be, at a replica
+    :ivar begun: whether a recovery of the mapping has begun and not ended
+    :ivar returned: whether the backend may have been at a replica before
     :ivar expected: what to expect of its driver
     """
 
@@ -79,13 +81,17 @@ class Facts:
     attached: bool = True
     asked: bool = False
     moved: bool = True
+    begun: bool = False
+    returned: bool = False
     expected: driver_rules.Expectation = driver_rules.UNKNOWN
 
     @property
     def stale(self) -> bool:
         """Whether the connection may be that of another place."""
-        if self.asked or self.stamp is None:
+        if self.asked or self.begun:
             return True
+        if self.stamp is None:
+            return self.moved or self.returned
         return staleness.needs_question(
             {staleness.STAMP: self.stamp}, self.wanted)
 
@@ -126,13 +132,14 @@ _RECOVERED_STATES = {
     vm_states.ACTIVE: _ASKED_FIRST,
     vm_states.STOPPED: _ASKED_FIRST,
     vm_states.SHELVED: _ASKED_FIRST,
+    # Its owner may have it restored.
+    vm_states.SOFT_DELETED: _ASKED_FIRST,
     vm_states.ERROR: 'the server is in ERROR; it is recovered if it has no '
                      'running guest',
 }
 
 SERVER_RULES: tuple[_ServerRule, ...] = (
-    (lambda s: s.deleted or s.vm_state in (vm_states.DELETED,
-                                           vm_states.SOFT_DELETED),
+    (lambda s: s.deleted or s.vm_state == vm_states.DELETED,
      Verdict.SKIP, 'the server is deleted', ''),
     (lambda s: (s.policy is Policy.NONE
                 and s.task_state != staleness.TASK_STATE),

@@ -105,12 +105,14 @@ class PlanOptions:
         are failing over right now; they wait, to be recovered once for all
         their backends
     :ivar rehearsal: take every volume for one that has moved
+    :ivar returned: whether the backend is known to have been at a replica
     """
 
     late: bool = False
     servers: frozenset[str] = frozenset()
     busy_servers: frozenset[str] = frozenset()
     rehearsal: bool = False
+    returned: bool = False
 
 
 def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
@@ -129,6 +131,11 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     """
     late = (frozenset() if ask.late
             else gate.unwritten(backend, volumes.values()))
+    attachments = tuple(attachments)
+    # Where no mapping was ever stamped as at a replica, a mapping without a
+    # stamp is from before this product was installed, or new.
+    ask = dataclasses.replace(
+        ask, returned=ask.returned or any(a.stamp for a in attachments))
     grouped: dict[str, tuple[model.Server, list[VolumePlan]]] = {}
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
@@ -178,7 +185,8 @@ def _facts(attachment: model.Attachment, volume: model.Volume, wanted: str,
         # stamp was the last thing to be written before it.
         asked=(attachment.server.task_state == staleness.TASK_STATE
                or attachment.server.id in ask.servers),
-        moved=bool(wanted) or ask.rehearsal, expected=expected)
+        moved=bool(wanted) or ask.rehearsal, begun=attachment.begun,
+        returned=ask.returned, expected=expected)
 
 
 def _volume_plan(attachment: model.Attachment,

@@ -67,6 +67,7 @@ class BackendState:
     :ivar tries: see :class:`.dispatcher.attempts.Attempts`
     :ivar server_states: see :class:`.server_states.ServerStates`
     :ivar target: the active_backend_id that ``failover_id`` is about
+    :ivar returned: whether the backend may have been at a replica before
     :ivar failover_id: request id of the failover, None while unknown
     :ivar sought: whether the databases were asked for ``failover_id``
     :ivar asked: what operators have asked for since the last scan
@@ -99,6 +100,7 @@ class BackendState:
         default_factory=states.ServerStates)
     lock: Any = dataclasses.field(default_factory=threading.RLock)
     target: str | None = None
+    returned: bool = False
     failover_id: str | None = None
     sought: bool = False
     asked: list[requests.Request] = dataclasses.field(default_factory=list)
@@ -135,6 +137,7 @@ class BackendState:
         :param announced_id: id of a failover to that target, if one is known
         """
         if target != self.target:
+            self.returned = self.returned or self.target is not None
             self.target = target
             self.failover_id = None
             # Of the stamps, none is right any more.
@@ -142,6 +145,7 @@ class BackendState:
             self.policies, self.ids = {}, {}
         if self.failover_id is None and valid_failover_id(announced_id):
             self.failover_id = announced_id
+            self.returned = True
         self.last_checked = timeutils.utcnow()
 
     def adopt_group(self, announced_id: str | None,

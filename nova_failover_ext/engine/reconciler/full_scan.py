@@ -122,7 +122,8 @@ class FullScan:
         # The gate has stopped waiting for the rows that are missing.
         ask = server_plans.PlanOptions(read.gate.partial,
                                        frozenset(state.unasked),
-                                       context.backends.moving(name))
+                                       context.backends.moving(name),
+                                       returned=state.returned)
         found = scope.overruled(read, state.policies).judge(ask)
         now = context.clock()
         self._note_problems(name, state, found, now)
@@ -209,6 +210,8 @@ def _adopt(name: str, state: backend_state.BackendState,
     state.adopt(present,
                 known_backends.announced(name, present,
                                          hints) or known)
+    state.returned = state.returned or any(
+        attachment.stamp for attachment in read.attachments)
     for hint in hints:
         if hint.group_id:
             state.adopt_group(hint.failover_id,

@@ -141,7 +141,8 @@ class QuickScan:
                read: snapshot.Records, began: float) -> list[work_items.Work]:
         ask = server_plans.PlanOptions(read.gate.partial,
                                        frozenset(state.unasked),
-                                       self._context.backends.moving(name))
+                                       self._context.backends.moving(name),
+                                       returned=state.returned)
         found = scope.overruled(read, state.policies).judge(ask)
         at = triage.Situation(
             name, found.backend.active_backend_id, began,

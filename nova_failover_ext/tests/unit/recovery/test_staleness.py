@@ -46,3 +46,12 @@ class Stamp(base.BaseTestCase):
     @ddt.unpack
     def test_needs_question(self, saved, active, expected):
         self.assertEqual(expected, staleness.needs_question(saved, active))
+
+    @ddt.data(
+        ({}, '', False), ({}, 'b', True),
+        ({staleness.IN_PROGRESS_MARKER: {}}, '', True),
+        ({staleness.STAMP: 'b'}, '', True), ({staleness.STAMP: ''}, '', False),
+        ({staleness.STAMP: 'b'}, 'b', False))
+    @ddt.unpack
+    def test_may_be_stale(self, saved, active, expected):
+        self.assertEqual(expected, staleness.may_be_stale(saved, active))

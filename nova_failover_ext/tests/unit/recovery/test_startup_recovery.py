@@ -94,14 +94,16 @@ class StartupRecovery(StartupRecoveryCase):
         self.own.start()
         self.assertEqual({'a': 'group failed-over'}, self.around.stamps())
 
-    def test_server_that_was_never_asked_about_is_asked_about(self):
-        volume = self.around.volumes['a']
-        volume.path = volume.attachment_path = world.OLD % 'a'
+    def test_server_that_never_moved_is_left_to_nova(self):
         self.place = ''
+        self.assertFalse(self.withhold())
+        self.around.instance.save.assert_not_called()
+
+    def test_server_that_was_never_asked_about_is_withheld_at_a_replica(self):
         self.assertTrue(self.withhold())
         self.own.start()
         self.assertTrue(self.around.guest_runs)
-        self.assertEqual({'a': ''}, self.around.stamps())
+        self.assertEqual({'a': 'secondary'}, self.around.stamps())
 
     def test_healthy_server_is_left_to_nova(self):
         self.stamp('secondary')
@@ -247,8 +249,9 @@ class Threads(StartupRecoveryCase):
         around = self.world(world.Volume('a', 0), guest_runs=False)
         around.cinder.backends.return_value = {
             BACKEND: cinder_api.Backend('secondary')}
-        around.cinder.volume.return_value = cinder_api.Volume(
-            'in-use', 'failed-over', BACKEND)
+        around.cinder.volume.side_effect = (
+            lambda context, name: cinder_api.Volume(
+                'in-use', 'failed-over', BACKEND))
         work = mock.create_autospec(recovery.Recovery, instance=True)
         begun = threading.Semaphore(0)
         work.recover.side_effect = lambda *args: begun.release()

@@ -46,7 +46,7 @@ class Decide(base.BaseTestCase):
         ('error', None, 'here', True, Disposition.DEFER),
         ('shelved_offloaded', None, None, False, Disposition.SKIP),
         ('deleted', None, 'here', False, Disposition.SKIP),
-        ('soft-delete', None, 'here', False, Disposition.SKIP),
+        ('soft-delete', None, 'here', False, Disposition.POWERED_OFF),
         ('active', None, 'elsewhere', False, Disposition.SKIP),
         ('active', 'migrating', 'elsewhere', False, Disposition.SKIP),
     )

@@ -33,13 +33,14 @@ class StampTest(testtools.TestCase):
         ([staleness.STAMP], None),
         (None, None),
         ({staleness.STAMP: 'second',
-          staleness.IN_PROGRESS_MARKER: {'place': '<a/>'}}, None),
+          staleness.IN_PROGRESS_MARKER: {'place': '<a/>'}}, None, True),
         ({staleness.STAMP: 'second', staleness.IN_PROGRESS_MARKER: None},
-         None))
+         None, True))
     @ddt.unpack
-    def test_table(self, info, expected):
-        self.assertEqual(expected, nova_queries.stamp(json.dumps(info)))
+    def test_table(self, info, expected, begun=False):
+        self.assertEqual((expected, begun),
+                         nova_queries.stamp(json.dumps(info)))
 
     @ddt.data(None, '', '{')
     def test_no_json(self, text):
-        self.assertIsNone(nova_queries.stamp(text))
+        self.assertEqual((None, False), nova_queries.stamp(text))

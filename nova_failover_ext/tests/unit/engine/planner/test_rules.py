@@ -56,12 +56,15 @@ class VolumeVerdictTest(testtools.TestCase):
         self.assertEqual(verdict, found.verdict)
         self.assertIn(reason, found.reason)
 
-    @ddt.data((None, RECOVER), ('', SKIP), ('second', RECOVER))
+    @ddt.data((None, {}, SKIP), (None, {'returned': True}, RECOVER),
+              (None, {'begun': True}, RECOVER), (None, {'asked': True},
+                                                 RECOVER),
+              ('', {}, SKIP), ('second', {}, RECOVER))
     @ddt.unpack
-    def test_on_the_primary(self, stamp, verdict):
+    def test_on_the_primary(self, stamp, values, verdict):
         volume = fakes.volume(replication_status='enabled')
         self.assertEqual(verdict, rules.judge_volume(
-            rules.Facts(volume, stamp, '', moved=False)).verdict)
+            rules.Facts(volume, stamp, '', moved=False, **values)).verdict)
 
     @ddt.data(None, 'second')
     def test_late_row(self, stamp):
@@ -85,7 +88,10 @@ class VolumeVerdictTest(testtools.TestCase):
         (NFS, {}, None, DEFER, 'a refresh cannot heal it'),
         (NFS, {}, 'second', DEFER, 'a refresh cannot heal it'),
         (NFS, {'asked': True}, None, RECOVER, 'may be stale'),
-        (NFS, {'moved': False, 'wanted': ''}, None, RECOVER, 'may be stale'),
+        (NFS, {'moved': False, 'wanted': ''}, None, SKIP,
+         'that of the primary'),
+        (NFS, {'moved': False, 'wanted': '', 'returned': True}, None, RECOVER,
+         'may be stale'),
         (NFS, {'moved': False, 'wanted': ''}, '', SKIP, 'that of the primary'),
         (ACTIVE_CLUSTER, {}, None, SKIP, 'changes no connection'),
         (ACTIVE_CLUSTER, {}, 'second', SKIP, 'that of second'),
@@ -120,7 +126,7 @@ class ServerVerdictTest(testtools.TestCase):
         ({'vm_state': 'shelved'}, RECOVER, 'asked first'),
         ({'vm_state': 'shelved_offloaded'}, SKIP, 'unshelve'),
         ({'vm_state': 'shelved_offloaded', 'host': None}, SKIP, 'unshelve'),
-        ({'vm_state': 'soft-delete'}, SKIP, 'deleted'),
+        ({'vm_state': 'soft-delete'}, RECOVER, 'asked first'),
         ({'vm_state': 'deleted'}, SKIP, 'deleted'),
         ({'deleted': True, 'task_state': 'deleting'}, SKIP, 'deleted'),
         ({'vm_state': 'paused'}, DEFER, 'paused'),

@@ -81,6 +81,22 @@ class BuildTest(testtools.TestCase):
         self.assertEqual('its connection is that of second', server.reason)
         self.assertEqual(server_plans.PowerCycle.NO, server.power_cycle)
 
+    @ddt.data((None, {}, SKIP), (None, {'returned': True}, RECOVER),
+              ('second', {}, RECOVER))
+    @ddt.unpack
+    def test_never_stamped_on_the_primary(self, other, options, verdict):
+        servers = server_plans.build(
+            fakes.backend(fakes.member(active_backend_id='',
+                                       replication_status='enabled')),
+            {name: fakes.volume(id=name, replication_status='enabled')
+             for name in ('vol', 'other')},
+            [fakes.attachment(),
+             fakes.attachment(volume_id='other', stamp=other,
+                              server=fakes.server(id='other'))],
+            server_plans.PlanOptions(**options))
+        self.assertEqual(verdict, {plan.server.id: plan.verdict for plan
+                                   in servers}['server'])
+
     def test_one_done_and_one_deferred(self):
         server = self._build(
             fakes.attachment(stamp='second'),

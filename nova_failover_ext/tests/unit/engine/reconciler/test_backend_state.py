@@ -58,6 +58,15 @@ class StateTest(testtools.TestCase):
         self.assertTrue(backend_state.valid_failover_id(made))
         self.assertEqual(made, self.state.id_for_work())
 
+    @ddt.data(([('', None)], False), ([('', fakes.FAILOVER_ID)], True),
+              ([('', 'nonsense')], False),
+              ([('second', None), ('', None)], True))
+    @ddt.unpack
+    def test_whether_it_has_moved_before(self, seen, expected):
+        for target, announced in seen:
+            self.state.adopt(target, announced)
+        self.assertIs(expected, self.state.returned)
+
     def test_an_id_that_makes_no_sense(self):
         self.state.adopt('second', 'x' * 5000)
         self.assertTrue(backend_state.valid_failover_id(
