@@ -132,6 +132,13 @@ MUTATIONS = (
     Mutation('withhold', 'a guest that never moved is withheld',
              f'{RECOVERY}/staleness.py',
              'return bool(stamp_value(stamp))', 'return True'),
+    Mutation('compare', 'a guest that has the right disk is cycled', PREPARE,
+             'volume.at(fresh) if record_stale else volume', 'volume'),
+    Mutation('save', 'the record of a right disk stays stale', COMMIT,
+             '            self._steps.exchange(\n'
+             '                item, self._steps.update(item, '
+             'self._connector))',
+             '            self._steps.update(item, self._connector)'),
     Mutation('ask', 'a row that Nova ignores counts', OWNERSHIP,
              'if item.connection_info or item.unreadable]', 'if True]'),
     Mutation('ask', "another server's attachment counts", OWNERSHIP,

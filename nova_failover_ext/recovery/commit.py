@@ -109,10 +109,13 @@ class Commit:
             self._try_others()
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
-        for item in by_way[Action.FINISH] + by_way[Action.WAIT]:
-            item.volume.renew(self._steps.update(item, self._connector))
+        for item in by_way[Action.FINISH]:
+            self._steps.exchange(
+                item, self._steps.update(item, self._connector))
             self._steps.complete(item)
         for item in by_way[Action.WAIT]:
+            item.volume.renew(self._steps.update(item, self._connector))
+            self._steps.complete(item)
             self.pending[item.volume.volume_id] = AT_POWER_CYCLE
         self._exchange(by_way[Action.EXCHANGE])
         if cycle:

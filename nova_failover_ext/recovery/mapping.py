@@ -120,6 +120,15 @@ class Mapping:
         """The device name in the guest, such as /dev/vdb."""
         return str(self.bdm.device_name)
 
+    def at(self, fresh: dict[str, Any]) -> 'Mapping':
+        """Return it as it would be with other connection_info; save nothing.
+
+        :param fresh: Cinder's connection_info in Nova's form
+        """
+        other = Mapping(self.bdm)
+        other.connection_info = dict(fresh, serial=self.volume_id)
+        return other
+
     def replace(self, fresh: dict[str, Any], connected: bool) -> None:
         """Save fresh connection_info, with what must survive.
 

@@ -203,9 +203,11 @@ class Preparation:
             volume.connection_info, fresh)
         # Only where a recovery is due or was cut off: how a healthy guest's
         # disk is written in its XML is not ours to judge.
-        guest_stale = self._guest.runs and (record_stale or (
-            volume.begun and not self._components.virt.shows(
-                self._instance, volume)))
+        guest_stale = (
+            self._guest.runs and (record_stale or volume.begun) and
+            not self._components.virt.shows(
+                self._instance,
+                volume.at(fresh) if record_stale else volume))
         return Prepared(
             volume, stamp, fresh, attachment, record_stale,
             not volume_places.same_place(attachment.connection_info, fresh),

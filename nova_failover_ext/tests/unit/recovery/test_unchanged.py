@@ -15,6 +15,7 @@
 
 from unittest import mock
 
+import ddt
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.recovery import cinder_api
@@ -109,3 +110,31 @@ class Unchanged(base.Case):
                          [volume.outcome for volume in result.volumes])
         self.assertEqual([], [call for call in around.calls if call.endswith(
             'c') and call.split()[0] not in ('ask', 'save')])
+
+
+@ddt.ddt
+class RecordsOnly(base.Case):
+    """The guest has the right disk; what is written of it is old."""
+
+    @ddt.data(0, None)
+    def test_guest_is_left_alone(self, boot_index):
+        around = self.world(world.Volume('a', boot_index))
+        around.volumes['a'].in_guest = world.NEW % 'a'
+        result = self.recover(around)
+        self.assertEqual(Outcome.RECOVERED, result.outcome)
+        self.assertFalse(result.power_cycled)
+        self.assertEqual({'a': world.NEW % 'a'}, around.paths())
+        self.assertEqual({'a': 'secondary'}, around.stamps())
+        volume = around.volumes['a']
+        self.assertEqual(
+            (world.NEW % 'a', 'attached', set()),
+            (volume.attachment_path, volume.attachment_status,
+             volume.on_host))
+        self.assertEqual([], [
+            call for call in around.calls if call.split()[0] in (
+                'power_off', 'power_on', 'release', 'plug')])
+
+    def test_driver_that_cannot_tell(self):
+        around = self.world(world.Volume('a', 0))
+        around.virt.shows.side_effect = lambda instance, volume: None
+        self.assertTrue(self.recover(around).power_cycled)
