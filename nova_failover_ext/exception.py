@@ -74,6 +74,11 @@ class RecoveryDeferred(FailoverException):
 
     msg_fmt = 'Recovery is deferred: %(reason)s.'
 
+    @property
+    def reason(self) -> str:
+        """Why, without saying again that it is deferred."""
+        return str(self.kwargs.get('reason', self))
+
 
 class RecoveryFailed(FailoverException):
     """A step of a recovery failed; it is safe to try again.
@@ -89,3 +94,9 @@ class StorageUnreachable(RecoveryDeferred):
 
     msg_fmt = ('Volume %(volume_id)s: the storage it moved to cannot be '
                'reached from this host: %(reason)s.')
+
+    @property
+    def reason(self) -> str:
+        """Why, without the volume, which the reader knows."""
+        return ('the storage it moved to cannot be reached from this host: '
+                f'{self.kwargs["reason"]}')

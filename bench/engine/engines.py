@@ -108,13 +108,12 @@ class Engine:
 class Hosts:
     """The process of the simulated compute hosts."""
 
-    def __init__(self, conf: settings.Settings, count: int, latency: float,
-                 asked: int) -> None:
+    def __init__(self, conf: settings.Settings, count: int,
+                 latency: float) -> None:
         """Start them, and wait until they listen.
 
         :param count: how many
         :param latency: of the array, in seconds
-        :param asked: connections that a stale volume costs
         """
         # Of 50 servers in one process; each keeps all that it has started.
         file = bench_conf.write(conf, 'hosts', threads=8)
@@ -124,7 +123,7 @@ class Hosts:
                 [sys.executable, '-W', 'ignore', '-m',
                  'bench.engine.host_process', str(file),
                  str(conf.port('mariadb')), conf.password, str(count),
-                 str(latency), str(asked)],
+                 str(latency)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
                 text=True, env=processes.environment(bench_conf.ENVIRONMENT))
         if self._answer() != 'ready':

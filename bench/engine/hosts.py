@@ -128,13 +128,9 @@ class Counts:
 class Shared:
     """What all hosts of the process have together."""
 
-    def __init__(self, storage: array.Array, asked: int) -> None:
-        """Nothing has happened.
-
-        :param asked: connections that a stale volume costs
-        """
+    def __init__(self, storage: array.Array) -> None:
+        """Nothing has happened."""
         self.array = storage
-        self.asked = asked
         self._counts = Counts()
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = collections.defaultdict(
@@ -208,7 +204,8 @@ class Endpoint:
             self._shared.count(unchanged=1)
             return results.Outcome.UNCHANGED
         self._records.begin(server_id)
-        for _time in range(len(stale) * self._shared.asked):
+        # As a real one: the update of its attachment is the question.
+        for _volume in stale:
             self._shared.array.initialize_connection()
         self._records.end(self._host, server_id, failover_id, stale)
         self._shared.count(recovered=1, last=time.time())
@@ -219,11 +216,11 @@ def serve(words: list[str]) -> None:
     """Serve until the standard input ends.
 
     :param words: nova.conf, port and password of the database, number of
-        hosts, latency, and the connections that a volume costs
+        hosts, and latency
     """
-    file, port, password, count, latency, asked = words
+    file, port, password, count, latency = words
     startup.configure(['bench', '--config-file', file], {})
-    shared = Shared(array.Array(float(latency)), int(asked))
+    shared = Shared(array.Array(float(latency)))
     cells = [Records(int(port), password, name) for name in bench_conf.CELLS]
     for number, host in enumerate(bench_conf.names(int(count))):
         messaging.get_rpc_server(

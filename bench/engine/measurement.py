@@ -50,7 +50,7 @@ def _measure(bench: simulation.Simulation, engine: engines.Engine,
     bench.total.begin()
     before = (engine.used().cpu, bench.data.statements(),
               bench.cinder.requests, bench.cinder.lists)
-    limit = 2 * servers * size.asked * size.latency / size.concurrency
+    limit = 2 * servers * size.latency / size.concurrency
     began = bench.fail_over(TARGET)
     bench.total.wait_for(servers, PATIENCE + 5 * limit)
     bench.wait_until_done(PATIENCE)

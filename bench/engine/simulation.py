@@ -42,14 +42,11 @@ class Size:
 
     :ivar hosts: simulated compute hosts, in two cells
     :ivar latency: seconds that the array takes for a connection
-    :ivar asked: connections that a stale volume costs: two questions and
-        the update of its attachment
     :ivar concurrency: servers that may be recovered at the same time
     """
 
     hosts: int = 50
     latency: float = 0.1
-    asked: int = 3
     concurrency: int = 16
 
 
@@ -177,6 +174,6 @@ def running(root: pathlib.Path, port_base: int,
         answers = simulated_cinder.SimulatedCinder()
         stack.enter_context(http_server.Server(
             answers, conf.port('cinder')).running())
-        simulated = engines.Hosts(conf, size.hosts, size.latency, size.asked)
+        simulated = engines.Hosts(conf, size.hosts, size.latency)
         stack.callback(simulated.stop)
         yield Simulation(conf, size, simulated, own, answers)

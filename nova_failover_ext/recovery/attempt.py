@@ -107,6 +107,9 @@ class Attempt:
             return self._failed(failure)
 
     def _run(self, volumes: Dictionary[str, str]) -> results.ServerResult:
+        # For what a failing claim may tell.
+        self._infos = [item.connection_info for item in self._mappings()]
+        self._claim()
         found = self._ask(volumes)
         asked = [p for p in found if isinstance(p, prepare.Prepared)]
         if found and not asked and self._moved:
@@ -131,10 +134,6 @@ class Attempt:
         return self._result(found, pending)
 
     def _stamp(self, unstamped: list[prepare.Prepared]) -> None:
-        # Without a claim the API takes a migration meanwhile, whose
-        # destination saves connection_info of its own.
-        if not unstamped or not (self._claimed or self._stays):
-            return
         for item in unstamped:
             with step_context.step('stamp'):
                 item.volume.reload(self._components.host.mapping(
@@ -142,14 +141,6 @@ class Attempt:
                     item.volume.volume_id))
                 item.volume.renew(item.fresh)
                 item.volume.stamp(item.stamp)
-
-    @property
-    def _stays(self) -> bool:
-        with step_context.step('stamp'):
-            now = self._components.host.instance(
-                self._context, self._instance.uuid)
-        return (now.task_state is None
-                and now.host == self._components.host.name)
 
     @property
     def _is_off(self) -> bool:
@@ -161,9 +152,6 @@ class Attempt:
     def _act(self, stale: list[prepare.Prepared],
              actions: list[states.Action], found: Found) -> commit.Commit:
         self._log = self._record()
-        self._claim()
-        for item in stale:
-            self._preparation.reach(item)
         self._log.begun()
         made = self._new_commit()
         made.run(stale, actions, self._guest.runs, self._guest.has_to_run)
@@ -174,8 +162,7 @@ class Attempt:
 
     def _new_commit(self) -> commit.Commit:
         made = commit.Commit(
-            self._components, self._context, self._instance,
-            self._preparation.connector, self._others)
+            self._components, self._context, self._instance, self._others)
         made.powered_off = self._is_off
         self._commit = made
         return made
@@ -191,15 +178,12 @@ class Attempt:
                 self._log.succeeded()
 
     def _catch_up(self) -> results.ServerResult:
-        marked = {
-            bdm.volume_id: '' for bdm in self._components.host.mappings(
-                self._context, self._instance.uuid)
-            if mapping.Mapping(bdm).waiting}
-        found = self._ask(marked)
+        found = self._ask({item.volume_id: '' for item in self._mappings()
+                           if item.waiting})
         stale = [item for item in found if isinstance(item, prepare.Prepared)]
+        if len(stale) < len(found):
+            raise exception.RecoveryDeferred(reason=_unfit(found))
         self._log = self._record()
-        for item in stale:
-            self._preparation.reach(item)
         self._log.begun()
         made = self._new_commit()
         made.powered_off = False
@@ -223,16 +207,14 @@ class Attempt:
         return self._answer(Outcome.FAILED, reason)
 
     def _secrets(self) -> list[dict[str, Any]]:
-        return self._infos + (self._commit.infos if self._commit else [])
+        return self._infos + self._preparation.infos
 
     def _record(self) -> record.Record:
         return record.Record(
             self._context, self._instance, self._components.host.name)
 
     def _ask(self, volumes: Dictionary[str, str]) -> Found:
-        mappings = ownership.used_by_nova(
-            mapping.Mapping(bdm) for bdm in self._components.host.mappings(
-                self._context, self._instance.uuid))
+        mappings = self._mappings()
         self._infos = [item.connection_info for item in mappings]
         self._others = [item for item in mappings
                         if item.volume_id not in volumes]
@@ -245,15 +227,18 @@ class Attempt:
                  if item.bdm.id in problems else
                  self._preparation.ask(item, volumes[item.volume_id])
                  for item in mappings]
-        for item in found:
-            if isinstance(item, prepare.Prepared):
-                self._infos += [item.fresh, item.attachment.connection_info]
-            else:
-                self._others.append(item.volume)
+        self._others += [item.volume for item in found
+                         if isinstance(item, prepare.Unfit)]
         return found
 
+    def _mappings(self) -> list[mapping.Mapping]:
+        return ownership.used_by_nova(
+            mapping.Mapping(bdm) for bdm in self._components.host.mappings(
+                self._context, self._instance.uuid))
+
     def _claim(self) -> None:
-        # The API refuses competing actions from here on.
+        # The API refuses competing actions from here on, such as a migration,
+        # whose destination saves connection_info of its own.
         self._instance.task_state = staleness.TASK_STATE
         # Also if the answer to the save gets lost.
         self._claimed = True
@@ -265,6 +250,10 @@ class Attempt:
                 self._claimed = False
                 raise exception.RecoveryDeferred(
                     reason='a task has just begun') from error
+        # Saving has read the row again.
+        if self._instance.host != self._components.host.name:
+            raise exception.RecoveryDeferred(
+                reason='the server has just moved to another host')
 
     def _let_go(self) -> str:
         """Clear the task state; return why that could not be done."""
@@ -319,8 +308,7 @@ def _only_wait(stale: list[prepare.Prepared],
                actions: list[states.Action]) -> bool:
     """Return whether all was done that can be done while the guest runs."""
     return all(
-        action is states.Action.WAIT and item.volume.waiting and
-        not item.attachment_stale and item.attachment.completed
+        action is states.Action.WAIT and item.volume.waiting
         for item, action in zip(stale, actions, strict=True))
 
 

@@ -36,8 +36,6 @@ _ERRORS = (client_exceptions.ClientException,
 _ATTACHMENTS = '3.44'
 # The first that shows the group of a volume.
 _GROUPS = '3.13'
-#: Status of an attachment that is complete.
-ATTACHED = 'attached'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +46,14 @@ class Volume:
     :ivar replication_status: such as enabled or failed-over, or None
     :ivar backend: ``host@backend`` of its service, if that is shown
     :ivar group_id: the group that it is in, which may fail over by itself
+    :ivar attachments: ids of its complete attachments to the servers' ids
     """
 
     status: str
     replication_status: str | None
     backend: str = ''
     group_id: str | None = None
+    attachments: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,21 +81,12 @@ class Backend:
 class Attachment:
     """An attachment as Cinder knows it.
 
-    :ivar status: such as attached or attaching
-    :ivar connection_info: its record, in Nova's form
     :ivar volume_id: the volume that is attached
     :ivar server_id: the server that it is attached to
     """
 
-    status: str
-    connection_info: dict[str, Any] = dataclasses.field(repr=False)
-    volume_id: str = ''
-    server_id: str = ''
-
-    @property
-    def completed(self) -> bool:
-        """Whether nobody has yet to finish it."""
-        return self.status == ATTACHED
+    volume_id: str
+    server_id: str
 
 
 class CinderAPI:
@@ -121,13 +112,16 @@ class CinderAPI:
             return Volume(found.status,
                           getattr(found, 'replication_status', None),
                           host.partition('#')[0],
-                          getattr(found, 'group_id', None))
+                          getattr(found, 'group_id', None),
+                          {one['attachment_id']: one['server_id']
+                           for one in found.attachments})
 
     def ask(self, context: Any, volume_id: str,
             connector: dict[str, Any]) -> dict[str, Any]:
-        """Ask where a volume is; changes no attachment and no volume.
+        """Ask where a volume without an attachment id is; change nothing.
 
-        It goes around ``nova.volume.cinder.API.initialize_connection``, which
+        Servers have such volumes that were attached before Queens. It goes
+        around ``nova.volume.cinder.API.initialize_connection``, which
         terminates the connection when the question fails.
 
         :raises RecoveryDeferred: if Cinder does not answer
@@ -139,7 +133,7 @@ class CinderAPI:
             return fresh
 
     def attachment(self, context: Any, attachment_id: str) -> Attachment:
-        """Look an attachment up.
+        """Look an attachment up, whether it is complete or not.
 
         :raises RecoveryDeferred: if Cinder does not answer
         """
@@ -147,11 +141,8 @@ class CinderAPI:
             client = nova_cinder.cinderclient(
                 context, _ATTACHMENTS, skip_version_check=True)
             found = client.attachments.show(attachment_id).to_dict()
-            data = dict(found.get('connection_info') or {})
-            kind = data.pop('driver_volume_type', None)
-            return Attachment(
-                found['status'], {'driver_volume_type': kind, 'data': data},
-                str(found.get('volume_id')), str(found.get('instance')))
+            return Attachment(str(found.get('volume_id')),
+                              str(found.get('instance')))
 
     def update(self, context: Any, attachment_id: str,
                connector: dict[str, Any],
@@ -162,9 +153,9 @@ class CinderAPI:
         :meth:`complete`.
 
         :returns: fresh connection_info in Nova's form
-        :raises RecoveryFailed: if Cinder refuses or does not answer
+        :raises RecoveryDeferred: if Cinder refuses or does not answer
         """
-        with _failing('attachment_update'):
+        with _deferring('attachment_update'):
             fresh: dict[str, Any] = self._api.attachment_update(
                 context, attachment_id, connector,
                 device_name)['connection_info']
@@ -173,9 +164,9 @@ class CinderAPI:
     def complete(self, context: Any, attachment_id: str) -> None:
         """Mark an attachment complete.
 
-        :raises RecoveryFailed: if Cinder refuses or does not answer
+        :raises RecoveryDeferred: if Cinder refuses or does not answer
         """
-        with _failing('attachment_complete'):
+        with _deferring('attachment_complete'):
             self._api.attachment_complete(context, attachment_id)
 
     def delete(self, context: Any, attachment_id: str) -> None:
@@ -183,8 +174,11 @@ class CinderAPI:
 
         :raises RecoveryFailed: if Cinder refuses or does not answer
         """
-        with _failing('attachment_delete'):
+        try:
             self._api.attachment_delete(context, attachment_id)
+        except _ERRORS as error:
+            raise exception.RecoveryFailed(
+                step='attachment_delete', reason=error) from error
 
     def backends(self, context: Any) -> dict[str, Backend]:
         """Return every backend by its host.
@@ -206,11 +200,3 @@ def _deferring(call: str) -> Iterator[None]:
     except _ERRORS as error:
         raise exception.RecoveryDeferred(
             reason=f'Cinder failed to answer {call}: {error}') from error
-
-
-@contextlib.contextmanager
-def _failing(call: str) -> Iterator[None]:
-    try:
-        yield
-    except _ERRORS as error:
-        raise exception.RecoveryFailed(step=call, reason=error) from error

@@ -59,32 +59,24 @@ class Commit:
 
     def __init__(self, host_components: components.Components, context: Any,
                  instance: Any,
-                 connector: dict[str, Any],
                  others: Sequence[mapping.Mapping]) -> None:
         """Prepare for one server.
 
         :param host_components: what to work with
         :param context: an admin's nova RequestContext
         :param instance: the server, under its lock
-        :param connector: this host's connector
         :param others: the server's other volumes, without which it cannot be
             powered on again
         """
         self._components = host_components
         self._context = context
         self._instance = instance
-        self._connector = connector
         self._others = others
         self._steps = steps.Steps(host_components, context, instance)
         self.powered_off = False
         self.power_cycled = False
         self.pending: dict[str, str] = {}
         self.detached: set[str] = set()
-
-    @property
-    def infos(self) -> list[dict[str, Any]]:
-        """The connection_info that came up meanwhile, for masking."""
-        return self._steps.infos
 
     def run(self, stale: Items, actions: Sequence[Action], guest_runs: bool,
             has_to_run: bool) -> None:
@@ -110,12 +102,9 @@ class Commit:
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
         for item in by_way[Action.FINISH]:
-            self._steps.exchange(
-                item, self._steps.update(item, self._connector))
-            self._steps.complete(item)
+            self._steps.exchange(item)
         for item in by_way[Action.WAIT]:
-            item.volume.renew(self._steps.update(item, self._connector))
-            self._steps.complete(item)
+            item.volume.renew(item.fresh)
             self.pending[item.volume.volume_id] = AT_POWER_CYCLE
         self._exchange(by_way[Action.EXCHANGE])
         if cycle:
@@ -146,11 +135,9 @@ class Commit:
 
     def _exchange(self, items: Items) -> None:
         for item in items:
-            fresh = self._steps.update(item, self._connector)
-            self._steps.exchange(item, fresh)
+            self._steps.exchange(item)
             if self._components.virt.connects_when_off:
                 self._steps.connect(item)
-            self._steps.complete(item)
 
     def _hot(self, replug: Items, detach: Items, guest_runs: bool) -> None:
         for number, item in enumerate(detach):
@@ -163,13 +150,11 @@ class Commit:
                 self._held(error, replug, detach[number:])
                 return
         for number, item in enumerate(replug):
-            fresh = self._steps.update(item, self._connector)
             try:
-                self._replug(item, fresh)
+                self._replug(item)
             except interface.GuestHoldsDevice as error:
                 self._held(error, replug[number:], ())
                 return
-            self._steps.complete(item)
 
     def _held(self, error: Exception, replug: Items, detach: Items) -> None:
         LOG.warning('%s A power cycle is needed', error,
@@ -177,10 +162,10 @@ class Commit:
         self._try_others_or_fail(error)
         self._power_cycle(replug, detach)
 
-    def _replug(self, item: prepare.Prepared, fresh: dict[str, Any]) -> None:
+    def _replug(self, item: prepare.Prepared) -> None:
         with step_context.step('release'):
             self._components.virt.release(self._instance, item.volume)
-        self._steps.exchange(item, fresh)
+        self._steps.exchange(item)
         self._steps.connect(item)
         with step_context.step('plug'):
             self._components.virt.plug(self._context, self._instance,
@@ -219,18 +204,15 @@ class Commit:
                 f'the guest back: {error}') from error
 
     def _power_cycle(self, items: Items, detach: Items) -> None:
-        fresh = [self._steps.update(item, self._connector) for item in items]
         self._power_off(items)
         for item in detach:
             self._detach(item, release=False)
-        for item, info in zip(items, fresh, strict=True):
-            self._steps.exchange(item, info)
+        for item in items:
+            self._steps.exchange(item)
             self._steps.connect(item)
         with step_context.step('power_on'):
             self._power_on(len(items) + len(self._others))
         self.powered_off, self.power_cycled = False, True
-        for item in items:
-            self._steps.complete(item)
 
     def _power_on(self, volumes: int) -> None:
         # Nova connects all volumes once more, and may hang as any connect.

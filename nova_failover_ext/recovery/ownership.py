@@ -57,20 +57,17 @@ def problems(mappings: Iterable[mapping.Mapping]) -> dict[int, str]:
     return twice | unreadable
 
 
-def foreign_reason(attachment: cinder_api.Attachment, attachment_id: str,
-                   volume_id: str, server_id: str) -> str:
+def foreign_reason(attachment: cinder_api.Attachment,
+                   volume: mapping.Mapping) -> str:
     """Say why an attachment is not the one of a server's volume.
 
-    :param attachment: as Cinder shows it
-    :param attachment_id: its id, which the block device mapping names
-    :param volume_id: the volume of the block device mapping
-    :param server_id: the server of the block device mapping
+    :param attachment: the one that the block device mapping names
+    :param volume: the block device mapping
     :returns: an empty string if it is
     """
-    if attachment.volume_id != volume_id:
-        return (f'attachment {attachment_id} is of volume '
-                f'{attachment.volume_id} in Cinder')
-    if attachment.server_id != server_id:
-        return (f'attachment {attachment_id} is of server '
-                f'{attachment.server_id} in Cinder')
+    name = f'attachment {volume.bdm.attachment_id}'
+    if attachment.volume_id != volume.volume_id:
+        return f'{name} is of volume {attachment.volume_id} in Cinder'
+    if attachment.server_id != volume.bdm.instance_uuid:
+        return f'{name} is of server {attachment.server_id} in Cinder'
     return ''

@@ -12,7 +12,10 @@
 
 """The reversible half of a recovery: ask, compare, try to reach.
 
-Nothing here changes the guest, the host or any record.
+Nothing here changes the guest, the host or a block device mapping. Only
+Cinder's attachment changes: updating it is the question, and the one round
+with the array that a recovery needs. It says the truth afterwards, whatever
+becomes of the server.
 """
 
 import dataclasses
@@ -50,30 +53,27 @@ class Prepared:
     :ivar volume: its block device mapping
     :ivar stamp: for its mapping, once that is in sync with Cinder
     :ivar fresh: Cinder's answer to the question where it is
-    :ivar attachment: Cinder's attachment
     :ivar record_stale: the mapping says something else than Cinder
-    :ivar attachment_stale: the attachment's record says something else
     :ivar guest_stale: the guest has to let go of what it has
     :ivar mounted: the guest's agent says that it is mounted
     :ivar stale_connections: an older connection is still on the host
+    :ivar begun: an earlier pass has begun, and not ended
     """
 
     volume: mapping.Mapping
     stamp: str
     fresh: dict[str, Any] = dataclasses.field(repr=False)
-    attachment: cinder_api.Attachment
     record_stale: bool
-    attachment_stale: bool
     guest_stale: bool
     mounted: bool = False
     stale_connections: bool = False
+    begun: bool = False
 
     @property
     def stale(self) -> bool:
         """Whether anything has to be done for this volume."""
-        return (self.record_stale or self.attachment_stale or
-                self.guest_stale or not self.attachment.completed or
-                self.stale_connections)
+        return (self.record_stale or self.guest_stale or
+                self.begun or self.stale_connections)
 
     @property
     def disk(self) -> states.Disk:
@@ -112,7 +112,10 @@ class Guest:
 
 
 class Preparation:
-    """Finds out what is stale on one server."""
+    """Finds out what is stale on one server.
+
+    :ivar infos: what Cinder has answered, for masking
+    """
 
     def __init__(self, host_components: components.Components, context: Any,
                  instance: Any,
@@ -129,6 +132,7 @@ class Preparation:
         self._context = context
         self._instance = instance
         self._guest = guest
+        self.infos: list[dict[str, Any]] = []
 
     @functools.cached_property
     def connector(self) -> dict[str, Any]:
@@ -142,52 +146,69 @@ class Preparation:
 
     def ask(self, volume: mapping.Mapping,
             stamp: str) -> Prepared | Unfit:
-        """Ask Cinder where a volume is, and compare.
+        """Ask Cinder where a volume is, compare, and try to reach it.
 
-        One that Cinder has no answer for keeps no other from being recovered.
+        One of which that fails keeps no other from being recovered.
 
         :param volume: its block device mapping
         :param stamp: for its mapping, once that is in sync with Cinder
         """
         try:
-            return self._asked(volume, stamp)
+            problem = self._problem(volume)
+            if problem:
+                return Unfit(volume, problem)
+            prepared = self._asked(volume, stamp)
+            if prepared.stale:
+                self._reach(prepared)
+            return prepared
         except exception.RecoveryDeferred as error:
             return Unfit(volume, masking.scrub(
-                str(error.kwargs.get('reason', error)),
-                volume.connection_info))
+                error.reason, volume.connection_info, *self.infos))
 
-    def _asked(self, volume: mapping.Mapping, stamp: str) -> Prepared | Unfit:
+    def _problem(self, volume: mapping.Mapping) -> str:
         if volume.leaving:
-            return self._leaving(volume, stamp)
-        attachment = self._attachment(volume)
-        problem = unfit_reason(
-            self._components.cinder.volume(self._context, volume.volume_id),
-            volume, self._guest.policy)
-        if not problem and attachment:
+            return ''
+        found = self._components.cinder.volume(self._context, volume.volume_id)
+        problem = unfit_reason(found, volume, self._guest.policy)
+        if not problem and volume.bdm.attachment_id:
             problem = ownership.foreign_reason(
-                attachment, volume.bdm.attachment_id, volume.volume_id,
-                self._instance.uuid)
+                self._attachment(volume, found), volume)
         if not problem and self._guest.gets(volume):
             problem = self._components.virt.obstacle(
                 self._context, self._instance, volume)
-        if problem:
-            return Unfit(volume, problem)
-        fresh = self._components.cinder.ask(
-            self._context, volume.volume_id, self.connector)
-        if self._still_leaves(volume, fresh):
-            return Unfit(volume, 'its connection to the same place still '
-                         'hangs while it is removed')
-        # From before Cinder had attachments: the question has connected it.
-        return self._compare(volume, stamp, fresh, attachment or
-                             cinder_api.Attachment(cinder_api.ATTACHED, fresh))
+        return problem
 
-    def _leaving(self, volume: mapping.Mapping,
-                 stamp: str) -> Prepared:
-        return Prepared(
-            volume, stamp, fresh={},
-            attachment=cinder_api.Attachment('detached', {}),
-            record_stale=True,
-            attachment_stale=False, guest_stale=self._guest.runs)
+    def _attachment(self, volume: mapping.Mapping,
+                    found: cinder_api.Volume) -> cinder_api.Attachment:
+        attachment_id = volume.bdm.attachment_id
+        if attachment_id in found.attachments:
+            return cinder_api.Attachment(volume.volume_id,
+                                         found.attachments[attachment_id])
+        # With its volume Cinder shows it only once it is complete.
+        return self._components.cinder.attachment(self._context, attachment_id)
+
+    def _asked(self, volume: mapping.Mapping, stamp: str) -> Prepared:
+        if volume.leaving:
+            return Prepared(volume, stamp, fresh={}, record_stale=True,
+                            guest_stale=self._guest.runs)
+        fresh = self._fresh(volume)
+        self.infos.append(fresh)
+        if self._still_leaves(volume, fresh):
+            raise exception.RecoveryDeferred(
+                reason='its connection to the same place still hangs while '
+                'it is removed')
+        return self._compare(volume, stamp, fresh)
+
+    def _fresh(self, volume: mapping.Mapping) -> dict[str, Any]:
+        cinder, attachment_id = (self._components.cinder,
+                                 volume.bdm.attachment_id)
+        if not attachment_id:
+            return cinder.ask(self._context, volume.volume_id, self.connector)
+        fresh = cinder.update(self._context, attachment_id, self.connector,
+                              volume.device_name)
+        # Until then nobody can act on the volume.
+        cinder.complete(self._context, attachment_id)
+        return fresh
 
     def _still_leaves(self, volume: mapping.Mapping,
                       fresh: dict[str, Any]) -> bool:
@@ -197,29 +218,22 @@ class Preparation:
             for info in volume.stale_connections)
 
     def _compare(self, volume: mapping.Mapping, stamp: str,
-                 fresh: dict[str, Any],
-                 attachment: cinder_api.Attachment) -> Prepared:
+                 fresh: dict[str, Any]) -> Prepared:
         record_stale = not volume_places.same_place(
             volume.connection_info, fresh)
         # Only where a recovery is due or was cut off: how a healthy guest's
         # disk is written in its XML is not ours to judge.
         guest_stale = (
             self._guest.runs and (record_stale or volume.begun) and
-            not self._components.virt.shows(
-                self._instance,
-                volume.at(fresh) if record_stale else volume))
+            not self._shows(volume.at(fresh) if record_stale else volume))
         return Prepared(
-            volume, stamp, fresh, attachment, record_stale,
-            not volume_places.same_place(attachment.connection_info, fresh),
-            guest_stale, guest_stale and self._mounted(volume),
-            bool(volume.stale_connections))
+            volume, stamp, fresh, record_stale, guest_stale,
+            guest_stale and self._mounted(volume),
+            bool(volume.stale_connections), volume.begun)
 
-    def _attachment(self, volume: mapping.Mapping
-                    ) -> cinder_api.Attachment | None:
-        if not volume.bdm.attachment_id:
-            return None
-        return self._components.cinder.attachment(
-            self._context, volume.bdm.attachment_id)
+    def _shows(self, volume: mapping.Mapping) -> bool:
+        with step_context.step('compare'):
+            return bool(self._components.virt.shows(self._instance, volume))
 
     def _mounted(self, volume: mapping.Mapping) -> bool:
         if volume.root or self._guest.policy is not policies.Policy.REATTACH:
@@ -233,11 +247,7 @@ class Preparation:
                      instance=self._instance)
             return False
 
-    def reach(self, prepared: Prepared) -> None:
-        """Try that the volume's new place answers on this host.
-
-        :raises StorageUnreachable: if it does not
-        """
+    def _reach(self, prepared: Prepared) -> None:
         if prepared.fresh:
             problem = self._components.virt.lacks(prepared.fresh)
             if problem:

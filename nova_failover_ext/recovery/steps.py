@@ -38,7 +38,6 @@ LOG = logging.getLogger(__name__)
 class Steps:
     """The steps for the volumes of one server.
 
-    :ivar infos: connection_info that came up meanwhile, for masking
     :ivar left: why an old connection is still on the host, by volume id
     """
 
@@ -54,39 +53,9 @@ class Steps:
         self._conf = host_components.conf.failover_compute
         self._context = context
         self._instance = instance
-        self.infos: list[dict[str, Any]] = []
         self.left: dict[str, str] = {}
 
-    def update(self, item: prepare.Prepared,
-               connector: dict[str, Any]) -> dict[str, Any]:
-        """Point Cinder's attachment at where the volume is.
-
-        :returns: fresh connection_info
-        :raises RecoveryFailed: if Cinder refuses or does not answer
-        """
-        if not item.attachment_stale:
-            return volume_places.with_newest_secrets(
-                item.attachment.connection_info, item.fresh)
-        LOG.info('Updating attachment %(attachment)s of volume %(volume)s',
-                 {'attachment': item.volume.bdm.attachment_id,
-                  'volume': item.volume.volume_id}, instance=self._instance)
-        fresh = self._components.cinder.update(
-            self._context, item.volume.bdm.attachment_id, connector,
-            item.volume.device_name)
-        self.infos.append(fresh)
-        return fresh
-
-    def complete(self, item: prepare.Prepared) -> None:
-        """Mark Cinder's attachment complete, if it is not.
-
-        :raises RecoveryFailed: if Cinder refuses or does not answer
-        """
-        if item.attachment_stale or not item.attachment.completed:
-            self._components.cinder.complete(
-                self._context, item.volume.bdm.attachment_id)
-
-    def exchange(self, item: prepare.Prepared,
-                 fresh: dict[str, Any]) -> None:
+    def exchange(self, item: prepare.Prepared) -> None:
         """Remove the old connection from the host, and save the new one.
 
         Once the guest has let go, an old connection that cannot be removed
@@ -97,7 +66,7 @@ class Steps:
         """
         volume = item.volume
         if not item.record_stale:
-            volume.renew(fresh)
+            volume.renew(item.fresh)
             return
         with self._alone(volume):
             problem = self._disconnect(volume, volume.connection_info)
@@ -109,7 +78,7 @@ class Steps:
                     instance=self._instance)
                 self.left[volume.volume_id] = problem
             with step_context.step('save'):
-                volume.replace(fresh, connected=bool(problem))
+                volume.replace(item.fresh, connected=bool(problem))
 
     def clean(self, item: prepare.Prepared) -> None:
         """Remove what earlier passes had to leave on the host.
@@ -174,13 +143,10 @@ class Steps:
         if has_to_run and self._components.virt.shows(
                 self._instance, volume) is False:
             return f'the guest does not have volume {volume.volume_id}'
-        if volume.bdm.attachment_id:
-            attachment = self._components.cinder.attachment(
-                self._context, volume.bdm.attachment_id)
-            if not attachment.completed:
-                return (f'attachment {volume.bdm.attachment_id} is '
-                        f'{attachment.status}')
         found = self._components.cinder.volume(self._context, volume.volume_id)
+        attachment_id = volume.bdm.attachment_id
+        if attachment_id and attachment_id not in found.attachments:
+            return f'attachment {attachment_id} is not complete'
         # Another server's attachment may be at work.
         usable = ((statuses.VOLUME_IN_USE, statuses.VOLUME_ATTACHING)
                   if volume.multiattach else (statuses.VOLUME_IN_USE,))

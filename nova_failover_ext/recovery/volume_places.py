@@ -40,8 +40,8 @@ _RBD_ACCESS = frozenset((
 # How a volume is used, not where it is. It may differ from the saved copy on a
 # healthy attachment (a retype, a second attachment).
 _USE = frozenset((
-    'access_mode', 'cacheable', 'discard', 'encrypted', 'enforce_multipath',
-    'initiator_target_map', 'qos_specs'))
+    'access_mode', 'attachment_id', 'cacheable', 'discard', 'encrypted',
+    'enforce_multipath', 'initiator_target_map', 'qos_specs'))
 
 
 def same_place(saved: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:

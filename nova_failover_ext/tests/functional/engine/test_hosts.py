@@ -44,7 +44,9 @@ class Several(base.EngineTestBase):
         self.cinder.site = 'secondary'
         self.cinder.cinder.fail_over('secondary', base.SECOND)
         self.start_engine()
-        self.wait_until_healed(server)
+        self.wait_for(lambda: self.is_healed(server), 'recovery')
+        # Each of them has the server asked about.
         for backend in (base.BACKEND, base.SECOND):
             self.wait_until_idle(backend)
+        self.wait_until_healed(server)
         self.assertEqual(2, self.hypervisor.power_ons[server['id']])

@@ -103,6 +103,13 @@ class FailoverTestBase(common.RecoveryMixin, base.ServersTestBase):
         return {disk.find('target').get('dev'): disk.find('source').get('dev')
                 for disk in xml.findall('.//disk')}
 
+    def all_attachments(self):
+        """Return Cinder's attachments but for what every question changes."""
+        return {attachment_id: {
+            key: value for key, value in record.items()
+            if key not in ('attach_time', 'connection_info', 'connector')}
+            for attachment_id, record in self.cinder.records.items()}
+
     def assert_healthy(self, server, host='compute1'):
         """Nova, Cinder, guest and host agree, and nothing is left open.
 

@@ -40,9 +40,7 @@ CONDUCTOR = 'conductor'
 
 # How the names of what only asks begin.
 _QUESTIONS = ('get', 'is', 'has', 'list', 'lookup', 'show', 'check', 'info',
-              'XMLDesc', 'attachment_get', 'secretLookup',
-              # It changes neither attachment nor volume.
-              'initialize_connection')
+              'XMLDesc', 'attachment_get', 'secretLookup')
 # What a service writes all the time, whether it recovers or not.
 _NOT_OURS = ('service_update', 'compute_node_update')
 # What libvirt's binding answers from its own memory.

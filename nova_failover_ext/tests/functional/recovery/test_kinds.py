@@ -81,7 +81,7 @@ class Mixed(kinds.KindsBase):
         lost = self.cinder.volume(replicated=False)
         server = self.boot(self.root(), self.data(lost))
         before = (self.disks(server), self.info(server, self.ROOT),
-                  self.cinder.records)
+                  self.all_attachments())
         self.cinder.site = 'secondary'
         gone = self.cinder.path(lost)
         self.read.side_effect = lambda *args: gone not in args
@@ -90,7 +90,7 @@ class Mixed(kinds.KindsBase):
         self.assertIn(lost, result.reason)
         self.assertEqual(
             before, (self.disks(server), self.info(server, self.ROOT),
-                     self.cinder.records))
+                     self.all_attachments()))
         self.assertEqual(1, self.hypervisor.power_ons[server['id']])
 
     def test_flags_of_the_mappings_survive(self):

@@ -295,7 +295,7 @@ class OptedOut(PoliciesBase):
         self.cinder.faults.fail(faults.Call.ATTACHMENT_COMPLETE, '409',
                                 times=1)
         result = self.recover(server, self.ROOT)
-        self.assertEqual(Outcome.FAILED, result.outcome)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
         # As after a crash.
         instance = self.instance(server)
         instance.task_state = staleness.TASK_STATE

@@ -18,8 +18,10 @@ from nova import objects
 
 from nova_failover_ext.recovery import results
 from nova_failover_ext.recovery import staleness
+from nova_failover_ext.testing import faults
 from nova_failover_ext.tests.functional.recovery import base
 
+Call = faults.Call
 Outcome = results.Outcome
 
 
@@ -70,6 +72,21 @@ class Recovery(base.FailoverTestBase):
         self.assertEqual('ACTIVE',
                          self.api.get_server(server['id'])['status'])
 
+    def test_what_a_volume_costs_cinder(self):
+        server = self.boot(self.root())
+        self.attach(server, self.DATA)
+        self.cinder.site = 'secondary'
+        before = len(self.cinder.faults.log)
+        self.recover(server, self.ROOT, self.DATA)
+        made = list(self.cinder.faults.log)[before:]
+        for volume_id in (self.ROOT, self.DATA):
+            self.assertEqual(
+                [Call.SHOW_VOLUME, Call.ATTACHMENT_UPDATE, Call.DRIVER,
+                 Call.ATTACHMENT_COMPLETE, Call.SHOW_VOLUME],
+                [logged.call for logged in made
+                 if logged.volume_id == volume_id])
+        self.assertEqual(10, len(made))
+
     def test_stopped_server(self):
         server = self.boot(self.root())
         attachment_id = self.bdm(server, self.ROOT).attachment_id
@@ -86,10 +103,11 @@ class Recovery(base.FailoverTestBase):
 
     def test_healthy_server_is_left_alone(self):
         server = self.boot(self.root())
-        records = dict(self.cinder.records)
+        before = self.all_attachments()
         result = self.recover(server, self.ROOT)
         self.assertEqual(Outcome.UNCHANGED, result.outcome, result.reason)
-        self.assertEqual(records, self.cinder.records)
+        self.assertEqual(before, self.all_attachments())
+        self.assert_healthy(server)
         self.assertEqual([], self.actions(server))
 
     def test_owner_sees_the_action(self):
@@ -103,14 +121,14 @@ class Recovery(base.FailoverTestBase):
     def test_unreachable_storage_leaves_all_as_it_was(self):
         server = self.boot(self.root())
         before = (self.info(server, self.ROOT), self.disks(server),
-                  dict(self.cinder.records))
+                  self.all_attachments())
         self.cinder.site = 'secondary'
         self.read.return_value = False
         result = self.recover(server, self.ROOT)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertEqual(before, (
             self.info(server, self.ROOT), self.disks(server),
-            dict(self.cinder.records)))
+            self.all_attachments()))
         event, = objects.InstanceActionEventList.get_by_action(
             self.context, objects.InstanceAction.get_by_request_id(
                 self.context, server['id'], self.failover_id).id)

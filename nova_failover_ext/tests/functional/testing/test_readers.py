@@ -114,23 +114,23 @@ class Compute(ReaderTestBase):
         self.attachment_id = self.attached(self.volume_id)
 
     def test_recovery(self):
-        before = self.asked.attachment(self.context, self.attachment_id)
+        before = self.asked.update(self.context, self.attachment_id,
+                                   CONNECTOR, '/dev/vdb')
         self.cinder.site = 'secondary'
-        fresh = self.asked.ask(self.context, self.volume_id, CONNECTOR)
-        self.assertFalse(volume_places.same_place(
-            before.connection_info, fresh))
-        updated = self.asked.update(self.context, self.attachment_id,
-                                    CONNECTOR, '/dev/vdb')
-        self.assertTrue(volume_places.same_place(updated, fresh))
-        self.assertEqual('attaching', self.asked.volume(
-            self.context, self.volume_id).status)
+        fresh = self.asked.update(self.context, self.attachment_id,
+                                  CONNECTOR, '/dev/vdb')
+        self.assertFalse(volume_places.same_place(before, fresh))
+        self.assertTrue(volume_places.same_place(fresh, self.asked.ask(
+            self.context, self.volume_id, CONNECTOR)))
+        found = self.asked.volume(self.context, self.volume_id)
+        self.assertEqual(('attaching', {}), (found.status, found.attachments))
+        shown = self.asked.attachment(self.context, self.attachment_id)
+        self.assertEqual(self.volume_id, shown.volume_id)
         self.asked.complete(self.context, self.attachment_id)
-        found = self.asked.attachment(self.context, self.attachment_id)
-        self.assertTrue(found.completed)
-        self.assertTrue(volume_places.same_place(found.connection_info, fresh))
-        self.assertEqual(('in-use', 'failed-over'), (
-            self.cinder.status(self.volume_id), self.asked.volume(
-                self.context, self.volume_id).replication_status))
+        found = self.asked.volume(self.context, self.volume_id)
+        self.assertEqual(
+            ('in-use', 'failed-over', {self.attachment_id: shown.server_id}),
+            (found.status, found.replication_status, found.attachments))
 
     @ddt.data(*sorted(faults.ERRORS))
     def test_every_error_is_understood(self, name):
@@ -138,23 +138,22 @@ class Compute(ReaderTestBase):
                      Call.SHOW_ATTACHMENT, Call.ATTACHMENT_UPDATE,
                      Call.ATTACHMENT_COMPLETE):
             self.cinder.faults.fail(call, name)
-        for kind, ask in (
-                (exception.RecoveryDeferred, lambda: self.asked.volume(
-                    self.context, self.volume_id)),
-                (exception.RecoveryDeferred, lambda: self.asked.ask(
-                    self.context, self.volume_id, CONNECTOR)),
-                (exception.RecoveryDeferred, lambda: self.asked.attachment(
-                    self.context, self.attachment_id)),
-                (exception.RecoveryFailed, lambda: self.asked.update(
-                    self.context, self.attachment_id, CONNECTOR, 'vdb')),
-                (exception.RecoveryFailed, lambda: self.asked.complete(
-                    self.context, self.attachment_id))):
-            self.assertRaises(kind, ask)
+        for ask in (
+                lambda: self.asked.volume(self.context, self.volume_id),
+                lambda: self.asked.ask(self.context, self.volume_id,
+                                       CONNECTOR),
+                lambda: self.asked.attachment(self.context,
+                                              self.attachment_id),
+                lambda: self.asked.update(self.context, self.attachment_id,
+                                          CONNECTOR, 'vdb'),
+                lambda: self.asked.complete(self.context,
+                                            self.attachment_id)):
+            self.assertRaises(exception.RecoveryDeferred, ask)
 
     def test_secret_is_there_to_be_looked_for(self):
-        info = self.asked.attachment(
-            self.context, self.attachment_id).connection_info
-        self.assertEqual(self.cinder.secret, info['data']['auth_password'])
+        fresh = self.asked.update(self.context, self.attachment_id,
+                                  CONNECTOR, 'vdb')
+        self.assertEqual(self.cinder.secret, fresh['data']['auth_password'])
 
 
 class Client(ReaderTestBase):

@@ -28,13 +28,11 @@ Outcome = results.Outcome
 class Failure(base.Case):
     """Each call fails once; the same call again finishes the work."""
 
-    STEPS = ('attachment_update', 'release', 'save', 'connect', 'plug',
-             'attachment_complete')
-    CYCLE = ('attachment_update', 'power_off', 'save', 'connect', 'power_on',
-             'attachment_complete')
+    STEPS = ('release', 'save', 'connect', 'plug')
+    CYCLE = ('power_off', 'save', 'connect', 'power_on')
 
     def fail_and_finish(self, around, step):
-        around.errors[step] = test_recovery.error(step)
+        around.errors[step] = test_recovery.ERROR
         result = self.recover(around)
         self.assertEqual(Outcome.FAILED, result.outcome)
         self.assertNotIn('canary', result.reason)
@@ -69,14 +67,14 @@ class Failure(base.Case):
 
     def test_powered_off_guest_keeps_the_task_state(self):
         around = self.world(world.Volume('a', 0))
-        around.errors['connect'] = test_recovery.error('connect')
+        around.errors['connect'] = test_recovery.ERROR
         self.recover(around)
         self.assertEqual(staleness.TASK_STATE, around.instance.task_state)
         self.assertFalse(around.guest_runs)
 
     def test_running_guest_gets_its_task_state_back(self):
         around = self.world(world.Volume('b'))
-        around.errors['connect'] = test_recovery.error('connect')
+        around.errors['connect'] = test_recovery.ERROR
         self.recover(around)
         self.assertIsNone(around.instance.task_state)
 
@@ -104,7 +102,7 @@ class Failure(base.Case):
 
     def test_place_survives_a_crash_after_release(self):
         around = self.world(world.Volume('b'))
-        around.errors['connect'] = test_recovery.error('connect')
+        around.errors['connect'] = test_recovery.ERROR
         self.recover(around)
         around.errors.clear()
         around.virt.place.side_effect = lambda *args: None

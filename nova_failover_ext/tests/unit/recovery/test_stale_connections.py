@@ -60,8 +60,8 @@ class Leftovers(base.Case):
         self.assertEqual((Outcome.RECOVERED, False),
                          (result.outcome, result.power_cycled))
         self.assertEqual(
-            ['ask b', 'disconnect b /primary/b', 'save b', 'save b'],
-            around.calls)
+            [*world.asked('b'), 'disconnect b /primary/b', 'save b',
+             'save b'], around.calls)
         self.assertEqual([], stale_connections(around))
         self.assertEqual({'b': 'secondary'}, around.stamps())
 

@@ -12,6 +12,7 @@
 
 """Which guests are withheld at the start, and what becomes of them."""
 
+import dataclasses
 import threading
 from unittest import mock
 
@@ -63,8 +64,9 @@ class StartupRecovery(StartupRecoveryCase):
             self.around.components, recovery.Recovery(self.around.components))
 
     def volume(self, context, name):
-        return cinder_api.Volume(self.around.volumes[name].status,
-                                 self.replication, BACKEND, self.group)
+        return dataclasses.replace(
+            self.around.show(context, name), backend=BACKEND,
+            replication_status=self.replication, group_id=self.group)
 
     def withhold(self):
         return self.own.withhold(self.context, self.around.instance)
@@ -202,7 +204,9 @@ class CutOff(StartupRecoveryCase):
         self.around.cinder.backends.return_value = {
             BACKEND: cinder_api.Backend('secondary')}
         self.around.cinder.volume.side_effect = (
-            lambda context, name: cinder_api.Volume('in-use', None, BACKEND))
+            lambda context, name: dataclasses.replace(
+                self.around.show(context, name), backend=BACKEND,
+                replication_status=None))
         self.own = startup_recovery.StartupRecovery(
             self.around.components, recovery.Recovery(self.around.components))
 

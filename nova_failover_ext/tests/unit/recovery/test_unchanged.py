@@ -13,12 +13,9 @@
 
 """What is not stale is left alone, and only its stamp and secret saved."""
 
-from unittest import mock
-
 import ddt
 from oslo_serialization import jsonutils
 
-from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import results
 from nova_failover_ext.tests.unit.recovery import base
 from nova_failover_ext.tests.unit.recovery import world
@@ -34,9 +31,9 @@ class Unchanged(base.Case):
         volume.path = volume.attachment_path = world.OLD % 'a'
         result = self.recover(around)
         self.assertEqual(Outcome.UNCHANGED, result.outcome)
-        self.assertEqual(['ask a', 'save a'], around.calls)
+        self.assertEqual([*world.asked('a'), 'save a'], around.calls)
         self.assertEqual({'a': 'secondary'}, around.stamps())
-        around.instance.save.assert_not_called()
+        self.assertIsNone(around.instance.task_state)
         self.assertEqual([], self.record.mock_calls)
 
     def test_new_secret_is_saved_and_nothing_else_done(self):
@@ -46,7 +43,7 @@ class Unchanged(base.Case):
         volume.secret = 'canary-new'
         result = self.recover(around)
         self.assertEqual(Outcome.UNCHANGED, result.outcome)
-        self.assertEqual(['ask a', 'save a', 'save a'], around.calls)
+        self.assertEqual([*world.asked('a'), 'save a', 'save a'], around.calls)
         self.assertEqual({'a': 'canary-new'}, around.secrets())
 
     def test_newest_secret_counts_after_a_pass_that_was_cut_off(self):
@@ -58,18 +55,19 @@ class Unchanged(base.Case):
         self.assertEqual(Outcome.RECOVERED, self.recover(around).outcome)
         self.assertEqual({'a': 'canary-new'}, around.secrets())
 
-    def test_nothing_is_saved_once_a_migration_has_begun(self):
+    def test_nothing_is_asked_once_a_migration_has_ended(self):
         around = self.world(world.Volume('a', 0))
-        volume = around.volumes['a']
-        volume.path = volume.attachment_path = world.OLD % 'a'
-        for task_state, host in (('migrating', 'here'), (None, 'there')):
-            around.host.instance.side_effect = [
-                around.instance, mock.Mock(
-                    spec_set=('task_state', 'host'),
-                    task_state=task_state, host=host)]
-            result = self.recover(around)
-            self.assertEqual(Outcome.UNCHANGED, result.outcome)
-        self.assertEqual({'a': None}, around.stamps())
+
+        def save(**expected):
+            # It reads the row again.
+            around.instance.host = 'there'
+
+        around.instance.save.side_effect = save
+        result = self.recover(around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('moved to another host', result.reason)
+        self.assertEqual([], around.calls)
+        self.assertIsNone(around.instance.task_state)
 
     def test_stamp_goes_to_what_is_saved_now(self):
         around = self.world(world.Volume('a', 0))
@@ -81,14 +79,8 @@ class Unchanged(base.Case):
 
         def change(*args):
             bdm.connection_info = jsonutils.dumps(now)
-            return mock.DEFAULT
 
-        around.cinder.attachment.side_effect = change
-        around.cinder.attachment.return_value = cinder_api.Attachment(
-            'attached', {'driver_volume_type': 'local',
-                         'data': {'device_path': world.OLD % 'a',
-                                  'auth_password': 'canary'}}, 'a',
-            world.SERVER)
+        around.cinder.complete.side_effect = change
         self.recover(around)
         self.assertEqual({'a': '/elsewhere/a'}, around.paths())
         self.assertEqual({'a': 'secondary'}, around.stamps())
@@ -99,7 +91,7 @@ class Unchanged(base.Case):
         del around.calls[:]
         result = self.recover(around)
         self.assertEqual(Outcome.UNCHANGED, result.outcome)
-        self.assertEqual(['ask a'], around.calls)
+        self.assertEqual(world.asked('a'), around.calls)
 
     def test_only_the_stale_volume_is_touched(self):
         around = self.world(world.Volume('b'), world.Volume('c'))
@@ -109,7 +101,8 @@ class Unchanged(base.Case):
         self.assertEqual([Outcome.RECOVERED, Outcome.UNCHANGED],
                          [volume.outcome for volume in result.volumes])
         self.assertEqual([], [call for call in around.calls if call.endswith(
-            'c') and call.split()[0] not in ('ask', 'save')])
+            'c') and call.split()[0] not in (
+                'attachment_update', 'attachment_complete', 'save')])
 
 
 @ddt.ddt

@@ -37,6 +37,13 @@ OLD = '/primary/%s'
 NEW = '/secondary/%s'
 
 
+def asked(*names):
+    """Return the calls by which Cinder is asked where volumes are."""
+    return [call for name in names for call in (
+        f'attachment_update attachment-{name} /dev/vd{name}',
+        f'attachment_complete attachment-{name}')]
+
+
 class Volume:
     """A volume in Cinder, with one attachment."""
 
@@ -105,6 +112,14 @@ class World:
         return {bdm.volume_id: jsonutils.loads(
             bdm.connection_info)['data']['auth_password']
             for bdm in self.bdms}
+
+    def show(self, context, name):
+        """Return a volume as Cinder knows it."""
+        volume = self.volumes[name]
+        complete = {'attachment-' + name: volume.server} if (
+            volume.attachment_status == 'attached') else {}
+        return cinder_api.Volume(volume.status, volume.replication_status,
+                                 attachments=complete)
 
     def _bdm(self, volume):
         bdm = mock.create_autospec(
@@ -187,8 +202,7 @@ class World:
 
     def _cinder(self):
         api = mock.create_autospec(cinder_api.CinderAPI, instance=True)
-        api.volume.side_effect = lambda context, name: cinder_api.Volume(
-            self.volumes[name].status, self.volumes[name].replication_status)
+        api.volume.side_effect = self.show
         api.ask.side_effect = self._ask
         api.attachment.side_effect = self._attachment
         api.update.side_effect = self._update
@@ -202,10 +216,7 @@ class World:
 
     def _attachment(self, context, attachment_id):
         name = attachment_id.removeprefix('attachment-')
-        volume = self.volumes[name]
-        return cinder_api.Attachment(
-            volume.attachment_status, _info(volume.attachment_path), name,
-            volume.server)
+        return cinder_api.Attachment(name, self.volumes[name].server)
 
     def _update(self, context, attachment_id, connector, device_name):
         self.note('attachment_update', attachment_id, device_name)
