@@ -32,6 +32,21 @@ Possible values:
 * 1 to 600 seconds
 """),
     cfg.IntOpt(
+        'release_timeout', default=15, min=1, max=3600,
+        help="""
+Seconds in which a running guest must let go of a disk.
+
+A guest does so within a second, also where its storage fails. One whose
+storage hangs does not, and would write to the old site when that comes back:
+when the time is up the server is powered off, without a clean shutdown, and
+on again. A disk that cannot be unplugged at all (SATA, IDE, CD-ROM) leads to
+this at once.
+
+Possible values:
+
+* 1 to 3600 seconds
+"""),
+    cfg.IntOpt(
         'disconnect_timeout', default=120, min=1, max=3600,
         help="""
 Seconds in which the old connection must be gone from this host.

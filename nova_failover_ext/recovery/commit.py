@@ -73,6 +73,7 @@ class Commit:
         self._instance = instance
         self._others = others
         self._steps = steps.Steps(host_components, context, instance)
+        self._held_on = False
         self.powered_off = False
         self.power_cycled = False
         self.pending: dict[str, str] = {}
@@ -160,11 +161,12 @@ class Commit:
         LOG.warning('%s A power cycle is needed', error,
                     instance=self._instance)
         self._try_others_or_fail(error)
+        self._held_on = True
         self._power_cycle(replug, detach)
 
     def _replug(self, item: prepare.Prepared) -> None:
         with step_context.step('release'):
-            self._components.virt.release(self._instance, item.volume)
+            self._steps.release(item.volume)
         self._steps.exchange(item)
         self._steps.connect(item)
         with step_context.step('plug'):
@@ -180,7 +182,7 @@ class Commit:
 
     def _release(self, item: prepare.Prepared) -> None:
         try:
-            self._components.virt.release(self._instance, item.volume)
+            self._steps.release(item.volume)
         except nova_exception.InstanceNotFound:
             LOG.debug('The hypervisor has nothing of the guest',
                       instance=self._instance)
@@ -223,8 +225,10 @@ class Commit:
 
     def _power_off(self, items: Items) -> None:
         # A guest that shuts down by itself writes to its root volume, and
-        # the old site must see no more writes.
-        clean = not any(item.volume.root for item in items)
+        # the old site must see no more writes. One that does not let go of a
+        # disk may wait for that site, and would not shut down either.
+        clean = not (self._held_on or
+                     any(item.volume.root for item in items))
         self.powered_off = True
         with step_context.step('power_off'):
             if self._components.virt.guest_runs(self._instance):

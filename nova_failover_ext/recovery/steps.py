@@ -25,11 +25,13 @@ from cinder_failover_hooks import statuses
 from oslo_log import log as logging
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import bounded
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import prepare
 from nova_failover_ext.recovery import step_context
+from nova_failover_ext.recovery.virt import interface
 from nova_failover_ext.recovery import volume_places
 
 LOG = logging.getLogger(__name__)
@@ -116,6 +118,26 @@ class Steps:
             with step_context.step('destroy'):
                 self._components.virt.forget(volume)
                 volume.bdm.destroy()
+
+    def release(self, volume: mapping.Mapping) -> None:
+        """Have the running guest let go of a volume's disk.
+
+        Whatever the hypervisor raises is for the caller to name.
+
+        :raises GuestHoldsDevice: if it does not, or not in time
+        """
+        timeout = self._conf.release_timeout
+        if self._components.virt.connects_when_off:
+            # Such a driver disconnects the volume from the host as well.
+            timeout += self._conf.disconnect_timeout
+        try:
+            self._components.calls.call(
+                ('release', self._instance.uuid, volume.volume_id),
+                self._components.virt.release, timeout,
+                self._instance, volume, timeout)
+        except bounded.TimedOut as error:
+            raise interface.GuestHoldsDevice(
+                device=volume.device_name, reason=error) from error
 
     def connect(self, item: prepare.Prepared) -> None:
         """Connect the volume to the host.

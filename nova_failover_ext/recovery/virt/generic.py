@@ -72,7 +72,8 @@ class GenericHost(interface.VirtHost):
                     'it started by its owner')
         return ''
 
-    def release(self, instance: Any, volume: mapping.Mapping) -> None:
+    def release(self, instance: Any, volume: mapping.Mapping,
+                timeout: float) -> None:
         """Detach, which disconnects the volume from the host, too."""
         try:
             self._detach(nova_context.get_admin_context(), instance, volume,

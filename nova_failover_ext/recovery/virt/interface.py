@@ -115,12 +115,17 @@ class VirtHost(abc.ABC):
         return ''
 
     @abc.abstractmethod
-    def release(self, instance: Any, volume: mapping.Mapping) -> None:
+    def release(self, instance: Any, volume: mapping.Mapping,
+                timeout: float) -> None:
         """Unplug the disk from the running guest, and see that it is gone.
 
-        A disk that is gone already is no error.
+        A disk that is gone already is no error. The caller waits no longer
+        than ``timeout`` and powers the guest off then: a call that hangs and
+        comes back later must not unplug anything any more.
 
-        :raises GuestHoldsDevice: if the guest does not let go of it
+        :param timeout: seconds
+        :raises GuestHoldsDevice: if the guest does not let go of it, or never
+            can while it runs
         """
 
     @abc.abstractmethod

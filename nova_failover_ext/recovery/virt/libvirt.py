@@ -17,7 +17,9 @@ Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
 
 * of ``nova.virt.libvirt.driver.LibvirtDriver``: ``_host`` (``get_guest``,
   ``get_connection``, ``find_secret``, ``delete_secret``),
-  ``_get_guest_disk_device``, ``_detach_with_retry``,
+  ``_get_guest_disk_device``, ``_detach_from_persistent`` and
+  ``_detach_from_live_and_wait_for_event`` (one try of Nova's detach, which
+  never tries again by itself),
   ``_get_volume_config`` (its arguments differ, see
   :meth:`LibvirtHost._config`), ``_get_scsi_controller_next_unit``,
   ``_connect_volume``, ``_disconnect_volume`` (with ``force`` and
@@ -31,6 +33,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import time
 from typing import Any
 
 from cinderclient import exceptions as client_exceptions
@@ -54,6 +57,8 @@ LOG = logging.getLogger(__name__)
 # Seconds that a guest agent has for an answer, as libvirt gives it for the
 # greeting that goes before.
 _AGENT_TIMEOUT = 5
+_FIXED_BUSES = ('sata', 'ide', 'fdc')
+_FIXED_DEVICES = ('cdrom', 'floppy')
 _CINDER_ERRORS = (client_exceptions.ClientException,
                   keystone_exceptions.ClientException,
                   nova_exception.NovaException)
@@ -109,22 +114,29 @@ class LibvirtHost(interface.VirtHost):
         return disk is not None and any(
             disk.target_dev in names for *_, names in found)
 
-    def release(self, instance: Any, volume: mapping.Mapping) -> None:
-        """Detach from the live and the persistent domain, with retries."""
+    def release(self, instance: Any, volume: mapping.Mapping,
+                timeout: float) -> None:
+        """Detach from the persistent and the live domain, once.
+
+        Nova's own retries would go on after the caller has given up, and
+        take the disk from the guest that was powered on meanwhile.
+        """
+        late = time.monotonic() + timeout
         device = _device(volume)
-        guest = self.driver._host.get_guest(instance)
-        find = functools.partial(
-            self.driver._get_guest_disk_device, guest, device,
-            volume_uuid=volume.volume_id)
         try:
-            self.driver._detach_with_retry(
-                guest, instance.uuid, find, device_name=device)
+            self._unplug(instance, volume, late)
         except nova_exception.DeviceNotFound:
             LOG.debug('Disk %s has been let go of before', device,
                       instance=instance)
         except nova_exception.DeviceDetachFailed as error:
             raise interface.GuestHoldsDevice(
                 device=device, reason=error) from error
+        except libvirt_guest.libvirt.libvirtError as error:
+            if error.get_error_code() != (
+                    libvirt_guest.libvirt.VIR_ERR_OPERATION_UNSUPPORTED):
+                raise
+            raise interface.GuestHoldsDevice(
+                device=device, reason='it cannot be unplugged') from error
         if self._disk(instance, volume) is not None:
             raise interface.GuestHoldsDevice(
                 device=device, reason='libvirt still has it')
@@ -228,6 +240,36 @@ class LibvirtHost(interface.VirtHost):
         return self.driver._get_guest_disk_device(
             guest, _device(volume), volume_uuid=volume.volume_id)
 
+    def _unplug(self, instance: Any, volume: mapping.Mapping,
+                late: float) -> None:
+        device = _device(volume)
+        guest = self.driver._host.get_guest(instance)
+        find = functools.partial(
+            self.driver._get_guest_disk_device, guest, device,
+            volume_uuid=volume.volume_id)
+        disk = find()
+        if disk is not None and _is_fixed(disk):
+            # Before it goes from the persistent domain, too.
+            raise nova_exception.DeviceDetachFailed(
+                device=device, reason='it cannot be unplugged')
+        lasting = (find(from_persistent_config=True)
+                   if guest.has_persistent_configuration() else None)
+        if lasting is not None:
+            self._in_time(device, late)
+            self.driver._detach_from_persistent(
+                guest, instance.uuid, lasting, find, device)
+        if disk is not None:
+            self._in_time(device, late)
+            self.driver._detach_from_live_and_wait_for_event(
+                disk, guest, instance.uuid, device)
+
+    @staticmethod
+    def _in_time(device: str, late: float) -> None:
+        # By now the guest may be another one, with the disk at the new place.
+        if time.monotonic() >= late:
+            raise interface.GuestHoldsDevice(
+                device=device, reason='libvirt took too long to answer')
+
     def _attach(self, instance: Any, volume: mapping.Mapping) -> None:
         guest = self.driver._host.get_guest(instance)
         attach = functools.partial(
@@ -267,6 +309,12 @@ class LibvirtHost(interface.VirtHost):
 
 def _device(volume: mapping.Mapping) -> str:
     return str(volume.bdm.device_name).rpartition('/')[2]
+
+
+def _is_fixed(disk: Any) -> bool:
+    # libvirt refuses to unplug these from a running guest.
+    return (disk.target_bus in _FIXED_BUSES or
+            disk.source_device in _FIXED_DEVICES)
 
 
 def _source(disk: Any) -> tuple[Any, ...]:

@@ -117,6 +117,24 @@ class Failing(base.Case):
         self.assert_healed()
 
 
+class HangingGuest(base.Case):
+    """libvirt does not come back from a guest that waits for its storage."""
+
+    def test_release(self):
+        around = self.world(world.Volume('a', 0), world.Volume('b'))
+        around.conf.failover_compute.release_timeout = 0.1
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        around.virt.release.side_effect = lambda *args: go_on.wait(60)
+        result = recovery.Recovery(around.components).recover(
+            self.context, world.SERVER, {'b': 'secondary'})
+        self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
+        # Its shutdown would wait for the storage, or write to it.
+        self.assertEqual(1, around.calls.count('power_off hard'))
+        self.assertTrue(around.guest_runs)
+        self.assertIn(0.1, around.virt.release.call_args.args)
+
+
 class Hanging(base.Case):
     """Nova connects all volumes again before a guest is on."""
 

@@ -183,7 +183,7 @@ class World:
         virt.connect.side_effect = self._connect
         return virt
 
-    def _release(self, instance, volume):
+    def _release(self, instance, volume, timeout):
         self.note('release', volume.volume_id)
         self.volumes[volume.volume_id].in_guest = None
 

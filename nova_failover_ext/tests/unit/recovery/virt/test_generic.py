@@ -105,7 +105,7 @@ class GenericHost(base.BaseTestCase):
         self.virt.connect(None, self.instance, self.volume)
 
     def test_running_guest(self):
-        self.virt.release(self.instance, self.volume)
+        self.virt.release(self.instance, self.volume, 5)
         self.assertIsNone(self.path())
         self.exchange()
         self.assertIsNone(self.path())
@@ -147,13 +147,13 @@ class GenericHost(base.BaseTestCase):
     def test_release_again(self):
         self.detach_volume.side_effect = (
             nova_exception.DiskNotFound(location='vdb'))
-        self.virt.release(self.instance, self.volume)
+        self.virt.release(self.instance, self.volume, 5)
 
     def test_guest_holds_on(self):
         self.detach_volume.side_effect = (
             nova_exception.DeviceDetachFailed(device='vdb', reason='no'))
         self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
-                          self.instance, self.volume)
+                          self.instance, self.volume, 5)
 
     def test_disconnect_fails(self):
         self.power_off()

@@ -46,7 +46,7 @@ class LibvirtError(Exception):
 
 BINDING = types.SimpleNamespace(
     libvirtError=LibvirtError, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK=-2,
-    VIR_ERR_NO_SECRET=66)
+    VIR_ERR_NO_SECRET=66, VIR_ERR_OPERATION_UNSUPPORTED=84)
 
 
 def disk(path):
@@ -129,28 +129,81 @@ class Guest(LibvirtHostTestBase):
         self.in_guest(disk('/new'))
         self.assertFalse(self.virt.shows(self.instance, self.volume))
 
+    def release(self, timeout=5):
+        self.virt.release(self.instance, self.volume, timeout)
+
+    def held(self, **kwargs):
+        return str(self.assertRaises(
+            virt_base.GuestHoldsDevice, self.release, **kwargs))
+
     def test_release(self):
-        self.in_guest(None)
-        self.virt.release(self.instance, self.volume)
-        self.driver._detach_with_retry.assert_called_once_with(
-            self.guest, VOLUME, mock.ANY, device_name='vdb')
+        live, lasting = disk('/old'), disk('/old')
+        self.in_guest(live, lasting, None)
+        self.release()
+        self.driver._detach_from_persistent.assert_called_once_with(
+            self.guest, VOLUME, lasting, mock.ANY, 'vdb')
+        self.driver._detach_from_live_and_wait_for_event \
+            .assert_called_once_with(live, self.guest, VOLUME, 'vdb')
 
     def test_release_again(self):
-        self.in_guest(None)
-        self.driver._detach_with_retry.side_effect = (
+        self.in_guest(None, None, None)
+        self.release()
+        self.driver._detach_from_persistent.assert_not_called()
+        self.driver._detach_from_live_and_wait_for_event.assert_not_called()
+
+    def test_guest_without_a_persistent_domain(self):
+        self.guest.has_persistent_configuration.return_value = False
+        self.in_guest(disk('/old'), None)
+        self.release()
+        self.driver._detach_from_persistent.assert_not_called()
+
+    def test_gone_when_it_is_detached(self):
+        self.in_guest(disk('/old'), disk('/old'), None)
+        self.driver._detach_from_live_and_wait_for_event.side_effect = (
             nova_exception.DeviceNotFound(device='vdb'))
-        self.virt.release(self.instance, self.volume)
+        self.release()
 
     def test_guest_holds_on(self):
-        self.driver._detach_with_retry.side_effect = (
+        self.in_guest(disk('/old'), disk('/old'))
+        self.driver._detach_from_live_and_wait_for_event.side_effect = (
             nova_exception.DeviceDetachFailed(device='vdb', reason='no'))
-        self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
-                          self.instance, self.volume)
+        self.held()
 
     def test_release_that_lied(self):
-        self.in_guest(disk('/old'))
-        self.assertRaises(virt_base.GuestHoldsDevice, self.virt.release,
-                          self.instance, self.volume)
+        self.in_guest(*[disk('/old')] * 3)
+        self.assertIn('libvirt still has it', self.held())
+        # Another try could come after the caller has given up.
+        self.driver._detach_from_live_and_wait_for_event \
+            .assert_called_once()
+
+    def test_release_that_comes_late(self):
+        # The guest is off and on again by now, with the disk's new source.
+        self.in_guest(disk('/new'), disk('/new'))
+        self.assertIn('too long', self.held(timeout=0))
+        self.driver._detach_from_persistent.assert_not_called()
+        self.driver._detach_from_live_and_wait_for_event.assert_not_called()
+
+    def test_disk_that_cannot_be_unplugged(self):
+        for bus, kind in (('sata', 'disk'), ('ide', 'disk'), ('fdc', 'disk'),
+                          ('scsi', 'cdrom')):
+            conf = disk('/old')
+            conf.target_bus, conf.source_device = bus, kind
+            self.in_guest(conf)
+            self.assertIn('cannot be unplugged', self.held())
+        # It stays in the definition as well.
+        self.driver._detach_from_persistent.assert_not_called()
+
+    def test_libvirt_cannot_unplug_it(self):
+        self.in_guest(disk('/old'), disk('/old'))
+        self.driver._detach_from_live_and_wait_for_event.side_effect = (
+            LibvirtError(84))
+        self.assertIn('cannot be unplugged', self.held())
+
+    def test_release_fails(self):
+        self.in_guest(disk('/old'), disk('/old'))
+        self.driver._detach_from_live_and_wait_for_event.side_effect = (
+            LibvirtError(1))
+        self.assertRaises(LibvirtError, self.release)
 
     def plugged(self):
         """Plug the disk in; return what libvirt was told, in order."""
