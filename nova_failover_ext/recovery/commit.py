@@ -73,7 +73,6 @@ class Commit:
         self._instance = instance
         self._others = others
         self._steps = steps.Steps(host_components, context, instance)
-        self._held_on = False
         self.powered_off = False
         self.power_cycled = False
         self.pending: dict[str, str] = {}
@@ -123,7 +122,7 @@ class Commit:
         :param stale: the volumes that need it
         :raises RecoveryFailed: with the step that failed
         """
-        self._power_off(stale)
+        self._power_off()
         self._exchange(stale)
         self._settle(stale, has_to_run=False)
 
@@ -161,7 +160,6 @@ class Commit:
         LOG.warning('%s A power cycle is needed', error,
                     instance=self._instance)
         self._try_others_or_fail(error)
-        self._held_on = True
         self._power_cycle(replug, detach)
 
     def _replug(self, item: prepare.Prepared) -> None:
@@ -206,7 +204,7 @@ class Commit:
                 f'the guest back: {error}') from error
 
     def _power_cycle(self, items: Items, detach: Items) -> None:
-        self._power_off(items)
+        self._power_off()
         for item in detach:
             self._detach(item, release=False)
         for item in items:
@@ -223,17 +221,11 @@ class Commit:
             self._components.conf.failover_compute.connect_timeout * max(
                 volumes, 1), self._context, self._instance)
 
-    def _power_off(self, items: Items) -> None:
-        # A guest that shuts down by itself writes to its root volume, and
-        # the old site must see no more writes. One that does not let go of a
-        # disk may wait for that site, and would not shut down either.
-        clean = not (self._held_on or
-                     any(item.volume.root for item in items))
+    def _power_off(self) -> None:
         self.powered_off = True
         with step_context.step('power_off'):
             if self._components.virt.guest_runs(self._instance):
-                self._components.host.power_off(
-                    self._context, self._instance, clean)
+                self._components.host.power_off(self._context, self._instance)
             if self._components.virt.guest_runs(self._instance):
                 raise exception.RecoveryFailed(
                     step='power_off', reason='the guest is still there')

@@ -81,13 +81,14 @@ class Host:
         """Return a lock of this host for a volume, as a context manager."""
         return lockutils.lock(f'failover-volume-{volume_id}', 'nova-')
 
-    def power_off(self, context: Any, instance: Any, clean: bool) -> None:
-        """Power a guest off.
+    def power_off(self, context: Any, instance: Any) -> None:
+        """Power a guest off at once.
 
-        :param clean: let the guest shut down by itself first
+        One that shuts down by itself writes to its disks, which the old site
+        must not see, or waits for them, if that site is dead.
         """
         self._manager._power_off_instance(
-            context, instance, clean_shutdown=clean)
+            context, instance, clean_shutdown=False)
 
     def power_on(self, context: Any, instance: Any) -> None:
         """Power a guest on, from the saved block device mappings."""

@@ -12,12 +12,13 @@
 
 from oslotest import base
 
+from tools import mutation_catalog
 from tools import mutations
 
 
 def _mutation(old, new, **kwargs):
-    return mutations.Mutation('save', 'left out', mutations.STEPS, old, new,
-                              **kwargs)
+    return mutation_catalog.Mutation(
+        'save', 'left out', mutation_catalog.STEPS, old, new, **kwargs)
 
 
 class TestMutate(base.BaseTestCase):
@@ -27,31 +28,31 @@ class TestMutate(base.BaseTestCase):
 
     def test_old_text_is_gone(self):
         self.assertRaisesRegex(
-            mutations.CannotBeMade, "has 'c' 0 times, not 1",
+            mutation_catalog.CannotBeMade, "has 'c' 0 times, not 1",
             _mutation('c', 'b').mutate, 'a = 1\n')
 
     def test_old_text_is_there_more_often(self):
         self.assertRaisesRegex(
-            mutations.CannotBeMade, "has 'a' 3 times, not 2",
+            mutation_catalog.CannotBeMade, "has 'a' 3 times, not 2",
             _mutation('a', 'b', times=2).mutate, 'a = a + a\n')
 
     def test_nothing_changes(self):
         self.assertRaisesRegex(
-            mutations.CannotBeMade, 'changes nothing',
+            mutation_catalog.CannotBeMade, 'changes nothing',
             _mutation('(a)', 'a').mutate, 'b = (a)\n')
 
     def test_no_python(self):
         self.assertRaisesRegex(
-            mutations.CannotBeMade, 'invalid syntax',
+            mutation_catalog.CannotBeMade, 'invalid syntax',
             _mutation('1', '').mutate, 'a = 1\n')
 
 
 class TestMutations(base.BaseTestCase):
 
     def test_each_fits_the_code(self):
-        for mutation in mutations.MUTATIONS:
+        for mutation in mutation_catalog.MUTATIONS:
             mutation.mutate((mutations.TOP / mutation.path).read_text())
 
     def test_each_has_a_name_of_its_own(self):
-        names = [str(mutation) for mutation in mutations.MUTATIONS]
+        names = [str(mutation) for mutation in mutation_catalog.MUTATIONS]
         self.assertEqual(sorted(set(names)), sorted(names))

@@ -130,7 +130,7 @@ class HangingGuest(base.Case):
             self.context, world.SERVER, {'b': 'secondary'})
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         # Its shutdown would wait for the storage, or write to it.
-        self.assertEqual(1, around.calls.count('power_off hard'))
+        self.assertEqual(1, around.calls.count('power_off'))
         self.assertTrue(around.guest_runs)
         self.assertIn(0.1, around.virt.release.call_args.args)
 
@@ -180,7 +180,7 @@ class Hanging(base.Case):
         result = self.pass_()
         self.assertEqual(Outcome.RECOVERED, result.outcome, result.reason)
         self.assertEqual(1, self.around.calls.count('power_on'))
-        self.assertNotIn('power_off hard', self.around.calls)
+        self.assertNotIn('power_off', self.around.calls)
         self.assertIsNone(self.around.instance.task_state)
 
     def test_connector(self):

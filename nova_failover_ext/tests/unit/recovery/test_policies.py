@@ -198,7 +198,7 @@ class Refresh(base.Case):
         around.instance.task_state = 'rebooting_hard'
         self.assertTrue(self.catch_up(around))
         self.assertEqual([
-            *world.asked('a'), 'power_off hard', 'disconnect a /primary/a',
+            *world.asked('a'), 'power_off', 'disconnect a /primary/a',
             'save a', 'save a'], around.calls)
         self.assertEqual({'a': world.NEW % 'a'}, around.paths())
         self.assertEqual('rebooting_hard', around.instance.task_state)

@@ -33,7 +33,7 @@ LIVE_SWAP = world.asked('b') + [
 RECORD_SWAP = world.asked('a') + [
     'save a', 'disconnect a /primary/a', 'save a', 'save a']
 POWER_CYCLE = world.asked('a', 'b') + [
-    'save a', 'save b', 'power_off hard',
+    'save a', 'save b', 'power_off',
     'disconnect a /primary/a', 'save a', 'connect a /secondary/a', 'save a',
     'disconnect b /primary/b', 'save b', 'connect b /secondary/b', 'save b',
     'power_on', 'save a', 'save b']
@@ -86,7 +86,7 @@ class Order(base.Case):
             device='vdb', reason='busy')
         result = self.healed(around)
         self.assertTrue(result.power_cycled)
-        self.assertEqual(1, around.calls.count('power_off hard'))
+        self.assertEqual(1, around.calls.count('power_off'))
         self.assertEqual(1, around.calls.count('power_on'))
 
     def test_claim_is_made_before_and_taken_back_after(self):

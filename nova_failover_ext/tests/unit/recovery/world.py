@@ -152,8 +152,8 @@ class World:
         host.power_on.side_effect = self._power_on
         return host
 
-    def _power_off(self, context, instance, clean):
-        self.note('power_off', 'clean' if clean else 'hard')
+    def _power_off(self, context, instance):
+        self.note('power_off')
         self.guest_runs = False
 
     def _power_on(self, context, instance):
