@@ -38,7 +38,7 @@ ERROR = 'error'
 SETTLED = frozenset((ENABLED, FAILED_OVER))
 #: A failover, or replication itself, failed.
 FAILED = frozenset((ERROR, FAILOVER_ERROR))
-#: The backend, group or volume is replicated.
+#: The backend or group is replicated.
 REPLICATED = SETTLED | FAILED | {FAILING_OVER}
 #: The backend or volume is not replicated.
 UNREPLICATED = frozenset((DISABLED, NOT_CAPABLE))
@@ -54,3 +54,14 @@ VOLUME_ERROR = 'error'
 #: The backend id of the primary in a request to fail back. Cinder's database
 #: records the primary as NULL or as the empty string instead.
 PRIMARY = 'default'
+
+
+def volume_is_replicated(replication_status: str | None) -> bool:
+    """Return whether a failover moves a volume, by Cinder's own rule.
+
+    Drivers write values that Cinder does not define, such as ``available``
+    after a failback (``VolumeManager.failover``, read in Cinder 26 to 29).
+
+    :param replication_status: of the volume
+    """
+    return replication_status not in UNREPLICATED

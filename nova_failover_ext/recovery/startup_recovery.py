@@ -160,7 +160,7 @@ class StartupRecovery:
         return [(volume, backends.get(
                     known.backend, cinder_api.Backend()).stamp_for(known))
                 for volume, known in found
-                if known.replication_status in statuses.REPLICATED or
+                if statuses.volume_is_replicated(known.replication_status) or
                 volume.begun]
 
     def _known_backends(self, context: Any) -> dict[str, cinder_api.Backend]:

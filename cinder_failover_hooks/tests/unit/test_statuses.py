@@ -44,3 +44,10 @@ class TestStatuses(base.TestCase):
         self.assertEqual(
             {'enabling', 'disabling'}, set(fields.ReplicationStatus.ALL)
             - statuses.REPLICATED - statuses.UNREPLICATED)
+
+    def test_volume_is_replicated(self) -> None:
+        """Only two values say no, whatever else a driver writes."""
+        for status in (None, 'available', *statuses.REPLICATED):
+            self.assertTrue(statuses.volume_is_replicated(status), status)
+        for status in statuses.UNREPLICATED:
+            self.assertFalse(statuses.volume_is_replicated(status), status)

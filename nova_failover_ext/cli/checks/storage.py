@@ -120,4 +120,4 @@ def _unreplicated(found: snapshot.Records) -> list[findings.Finding]:
 
 
 def _replicated(volume: model.Volume) -> bool:
-    return volume.replication_status in statuses.REPLICATED
+    return statuses.volume_is_replicated(volume.replication_status)

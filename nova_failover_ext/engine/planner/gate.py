@@ -63,6 +63,10 @@ class Decision:
         return self.kind in (Kind.MOVING, Kind.ROWS)
 
 
+# Not moved by a failover, or with an outcome of their own.
+_NO_WAIT = statuses.UNREPLICATED | statuses.FAILED | {statuses.FAILING_OVER}
+
+
 def is_replicated(backend: model.Backend) -> bool:
     """Return whether any service of the backend takes part in replication."""
     return any(member.replication_status in statuses.REPLICATED
@@ -98,15 +102,21 @@ def unwritten(backend: model.Backend,
     :returns: volume ids
     """
     expected = backend.present.replication_status
-    replicated = [v for v in volumes
-                  if v.replication_status in statuses.SETTLED
-                  and not v.group_id]
-    written = [v.updated_at for v in replicated
-               if v.replication_status == expected and v.updated_at]
+    waited_for = [v for v in volumes
+                  if v.replication_status not in _NO_WAIT and not v.group_id]
+    written = [v.updated_at for v in waited_for
+               if _is_written(v, expected) and v.updated_at]
     first = min(written, default=None)
     return frozenset(
-        v.id for v in replicated if v.replication_status != expected and
+        v.id for v in waited_for if not _is_written(v, expected) and
         not (first and v.created_at and v.created_at > first))
+
+
+def _is_written(volume: model.Volume, expected: str | None) -> bool:
+    # Of a failback some drivers write what Cinder does not define.
+    if expected == statuses.ENABLED:
+        return volume.replication_status != statuses.FAILED_OVER
+    return volume.replication_status == expected
 
 
 def _by_members(backend: model.Backend) -> Decision | None:

@@ -103,7 +103,7 @@ _NOT_YET = 'its record in Cinder does not tell of the failover yet (%(row)s)'
 _WRITTEN = 'Cinder has written its record'
 
 VOLUME_RULES: tuple[_VolumeRule, ...] = (
-    (lambda f: f.volume.replication_status not in statuses.REPLICATED,
+    (lambda f: not statuses.volume_is_replicated(f.volume.replication_status),
      Verdict.SKIP, 'the volume is not replicated', ''),
     (lambda f: not f.attached and f.volume.status == statuses.VOLUME_AVAILABLE,
      Verdict.SKIP, 'the volume is not attached', ''),

@@ -112,7 +112,7 @@ class StartupRecovery(StartupRecoveryCase):
         self.assertFalse(self.withhold())
         self.around.instance.save.assert_not_called()
 
-    @ddt.data(None, 'disabled', 'not-capable')
+    @ddt.data('disabled', 'not-capable')
     def test_volume_without_replication(self, status):
         self.replication = status
         self.assertFalse(self.withhold())

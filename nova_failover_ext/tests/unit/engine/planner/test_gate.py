@@ -81,7 +81,7 @@ class DecideTest(testtools.TestCase):
         decision = gate.decide(fakes.backend(member), [fakes.volume()])
         self.assertFalse(decision.open)
 
-    @ddt.data(None, 'disabled', 'not-capable', 'error')
+    @ddt.data('disabled', 'not-capable', 'error')
     def test_rows_that_never_follow(self, status):
         rows = [fakes.volume(replication_status=status)]
         self.assertTrue(gate.decide(fakes.backend(), rows).open)

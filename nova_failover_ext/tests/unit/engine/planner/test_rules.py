@@ -38,7 +38,9 @@ class VolumeVerdictTest(testtools.TestCase):
         ({}, 'third', RECOVER, 'may be stale'),
         ({}, 'second', SKIP, 'that of second'),
         ({'replication_status': 'enabled'}, None, RECOVER, 'may be stale'),
-        ({'replication_status': None}, None, SKIP, 'not replicated'),
+        # As Cinder counts it.
+        ({'replication_status': None}, None, RECOVER, 'may be stale'),
+        ({'replication_status': 'available'}, None, RECOVER, 'may be stale'),
         ({'replication_status': 'disabled'}, None, SKIP, 'not replicated'),
         ({'replication_status': 'not-capable', 'status': 'error'}, None,
          SKIP, 'not replicated'),

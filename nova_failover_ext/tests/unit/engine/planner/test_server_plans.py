@@ -253,7 +253,7 @@ class RehearseTest(testtools.TestCase):
                          (server.verdict, server.power_cycle))
 
     def test_what_is_not_replicated(self):
-        rows = {'vol': fakes.volume(replication_status=None)}
+        rows = {'vol': fakes.volume(replication_status='disabled')}
         server = server_plans.rehearse(fakes.backend(), rows,
                                        [fakes.attachment()])[0]
         self.assertEqual(SKIP, server.verdict)
