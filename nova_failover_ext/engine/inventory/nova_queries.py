@@ -29,6 +29,7 @@ import datetime
 import json
 from typing import Any
 
+from nova.compute import vm_states
 import nova.context
 from nova.db.main import api as db_api
 from nova.db.main import models
@@ -43,6 +44,8 @@ from nova_failover_ext.recovery import staleness
 
 
 _METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
+#: What Nova itself takes for no connection_info, and leaves out.
+_NOTHING = ('', '{}', 'null', '[]')
 _BDM = models.BlockDeviceMapping
 _INSTANCE = models.Instance
 _META = models.InstanceMetadata
@@ -139,4 +142,7 @@ def _mappings(context: Any) -> Any:
         _INSTANCE.host, _INSTANCE.vm_state, _INSTANCE.task_state,
         _INSTANCE.deleted,
     ).outerjoin(_INSTANCE, _INSTANCE.uuid == _BDM.instance_uuid).filter(
-        _BDM.deleted == 0)
+        _BDM.deleted == 0, sa.or_(
+            sa.func.coalesce(_BDM.connection_info, '').notin_(_NOTHING),
+            # It has none until it is unshelved, and is shown with the rest.
+            _INSTANCE.vm_state == vm_states.SHELVED_OFFLOADED))

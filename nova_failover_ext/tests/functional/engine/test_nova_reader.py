@@ -169,11 +169,18 @@ class NovaReaderTest(test.TestCase):
 
     def test_no_connection_info(self):
         server_id = self._server()
-        for text in (None, '', 'null', '[]', '{"bad', '{"%s": 5}'
-                     % staleness.STAMP):
+        for text in ('{"bad', '{"%s": 5}' % staleness.STAMP):
             volume_id = self._volume(server_id, connection_info=text)
             found = self.reader.attachments([volume_id])[0]
             self.assertIsNone(found[0].stamp, text)
+
+    def test_row_that_nova_ignores(self):
+        for state, shown in (('active', 0), ('shelved_offloaded', 1)):
+            server_id = self._server(vm_state=state)
+            for text in (None, '', 'null', '[]', '{}'):
+                volume_id = self._volume(server_id, connection_info=text)
+                self.assertEqual(
+                    shown, len(self.reader.attachments([volume_id])[0]), text)
 
     def test_no_volumes_no_query(self):
         with self._counted() as statements:
