@@ -22,6 +22,7 @@ from oslo_log import log as logging
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import commit
 from nova_failover_ext.recovery import components
+from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import prepare
@@ -203,7 +204,7 @@ class Attempt:
         (self._log or self._record()).failed(
             reason, error, *self._secrets())
         self._components.host.fault(self._context, self._instance, error,
-                                    reason)
+                                    _for_owner(error))
         return self._answer(Outcome.FAILED, reason)
 
     def _secrets(self) -> list[dict[str, Any]]:
@@ -302,6 +303,15 @@ class Attempt:
         cycled = bool(self._commit and self._commit.power_cycled)
         return results.ServerResult(
             self._instance.uuid, outcome, reason, cycled, volumes=volumes)
+
+
+def _for_owner(error: Exception) -> str:
+    # The reason may name portals of the storage, and commands of the host.
+    step = (error.kwargs.get('step', '')
+            if isinstance(error, exception.FailoverException) else '')
+    return (f'The recovery of the volumes failed in step {step}. An '
+            'administrator sees the reason in the events of the server, '
+            f'action {instance_action.ACTION}.')
 
 
 def _only_wait(stale: list[prepare.Prepared],

@@ -100,6 +100,9 @@ class Host:
 
     def fault(self, context: Any, instance: Any, error: Exception,
               message: str) -> None:
-        """Record an instance fault with a message free of secrets."""
+        """Record an instance fault, which the server's owner can read.
+
+        :param message: without secrets, portals and commands
+        """
         compute_utils.add_instance_fault_from_exc(
             context, instance, error, fault_message=message)

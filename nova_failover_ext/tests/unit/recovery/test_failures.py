@@ -38,7 +38,9 @@ class Failure(base.Case):
         self.assertNotIn('canary', result.reason)
         self.assertNotIn('secondary', around.stamps().values())
         self.record.failed.assert_called_once()
-        around.host.fault.assert_called_once()
+        fault = around.host.fault.call_args.args[-1]
+        self.assertRegex(fault, r'failed in step \w+\. An administrator')
+        self.assertNotIn('no such', fault)
         del around.errors[step]
         del around.calls[:]
         result = self.recover(around)
