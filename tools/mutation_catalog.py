@@ -107,6 +107,8 @@ MUTATIONS = (
              'volume.at(fresh) if record_stale else volume)', 'volume)'),
     Mutation('save', 'the record of a right disk stays stale', COMMIT,
              'for item in by_way[Action.FINISH]:', 'for item in ():'),
+    Mutation('ask', 'the question is not remembered', PREPARE,
+             'volume.note_question()', 'pass'),
     Mutation('ask', 'a row that Nova ignores counts', OWNERSHIP,
              'if item.connection_info or item.unreadable]', 'if True]'),
     Mutation('ask', "another server's attachment counts", OWNERSHIP,

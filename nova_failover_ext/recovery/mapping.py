@@ -84,6 +84,13 @@ class Mapping:
                     if key != staleness.STAMP}
             self._save(dict(info, **{staleness.IN_PROGRESS_MARKER: mark}))
 
+    def note_question(self) -> None:
+        """Save that Cinder is asked, before its attachment changes."""
+        if not self.begun and (
+                self.connection_info.get(staleness.STAMP) != staleness.ASKED):
+            self._save(dict(self.connection_info,
+                            **{staleness.STAMP: staleness.ASKED}))
+
     @property
     def begun(self) -> bool:
         """Whether a recovery of this mapping has begun and not ended."""

@@ -12,10 +12,10 @@
 
 """The reversible half of a recovery: ask, compare, try to reach.
 
-Nothing here changes the guest, the host or a block device mapping. Only
-Cinder's attachment changes: updating it is the question, and the one round
-with the array that a recovery needs. It says the truth afterwards, whatever
-becomes of the server.
+Nothing here changes the guest or the host. Of a block device mapping, only the
+stamp changes. Cinder's attachment changes: updating it is the question, and
+the one round with the array that a recovery needs. It says the truth
+afterwards, whatever becomes of the server.
 """
 
 import dataclasses
@@ -204,7 +204,10 @@ class Preparation:
                                  volume.bdm.attachment_id)
         if not attachment_id:
             return cinder.ask(self._context, volume.volume_id, self.connector)
-        fresh = cinder.update(self._context, attachment_id, self.connector,
+        connector = self.connector
+        with step_context.step('ask'):
+            volume.note_question()
+        fresh = cinder.update(self._context, attachment_id, connector,
                               volume.device_name)
         # Until then nobody can act on the volume.
         cinder.complete(self._context, attachment_id)

@@ -27,6 +27,11 @@ from cinder_failover_hooks import statuses
 #: Key of the stamp in a block device mapping's connection_info.
 STAMP = 'failover_active_backend_id'
 
+#: A stamp that no place has: Cinder was asked, and the answer is not saved.
+#: Its attachment may name another place than the mapping, also after a
+#: failback.
+ASKED = 'asked'
+
 #: Key of the mark of a recovery that has begun and not ended; it takes the
 #: place of the stamp meanwhile. Its value is {'place': where the disk sits}.
 IN_PROGRESS_MARKER = 'failover_recovery'

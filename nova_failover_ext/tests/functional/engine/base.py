@@ -219,7 +219,8 @@ class EngineTestBase(base.FailoverTestBase):
 
     def is_healed(self, server):
         """Tell whether a server is where its backends are, and let go of."""
-        return self.instance(server).task_state is None and all(
+        shown = self.api.get_server(server['id'])
+        return shown['OS-EXT-STS:task_state'] is None and all(
             self.cinder.path(volume_id) in bdm.connection_info
             and staleness.IN_PROGRESS_MARKER not in bdm.connection_info
             for volume_id, bdm in self.bdms(server).items())

@@ -103,6 +103,12 @@ class FailoverTestBase(common.RecoveryMixin, base.ServersTestBase):
         return {disk.find('target').get('dev'): disk.find('source').get('dev')
                 for disk in xml.findall('.//disk')}
 
+    def unstamped(self, server, volume_id):
+        """Return a mapping's connection_info but for its stamp."""
+        info = self.info(server, volume_id)
+        info.pop(staleness.STAMP, None)
+        return info
+
     def all_attachments(self):
         """Return Cinder's attachments but for what every question changes."""
         return {attachment_id: {

@@ -80,7 +80,7 @@ class Mixed(kinds.KindsBase):
     def test_lost_volume_keeps_a_server_from_its_power_cycle(self):
         lost = self.cinder.volume(replicated=False)
         server = self.boot(self.root(), self.data(lost))
-        before = (self.disks(server), self.info(server, self.ROOT),
+        before = (self.disks(server), self.unstamped(server, self.ROOT),
                   self.all_attachments())
         self.cinder.site = 'secondary'
         gone = self.cinder.path(lost)
@@ -89,7 +89,7 @@ class Mixed(kinds.KindsBase):
         self.assertEqual(Outcome.DEFERRED, result.outcome, result.reason)
         self.assertIn(lost, result.reason)
         self.assertEqual(
-            before, (self.disks(server), self.info(server, self.ROOT),
+            before, (self.disks(server), self.unstamped(server, self.ROOT),
                      self.all_attachments()))
         self.assertEqual(1, self.hypervisor.power_ons[server['id']])
 

@@ -120,14 +120,14 @@ class Recovery(base.FailoverTestBase):
 
     def test_unreachable_storage_leaves_all_as_it_was(self):
         server = self.boot(self.root())
-        before = (self.info(server, self.ROOT), self.disks(server),
+        before = (self.unstamped(server, self.ROOT), self.disks(server),
                   self.all_attachments())
         self.cinder.site = 'secondary'
         self.read.return_value = False
         result = self.recover(server, self.ROOT)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertEqual(before, (
-            self.info(server, self.ROOT), self.disks(server),
+            self.unstamped(server, self.ROOT), self.disks(server),
             self.all_attachments()))
         event, = objects.InstanceActionEventList.get_by_action(
             self.context, objects.InstanceAction.get_by_request_id(

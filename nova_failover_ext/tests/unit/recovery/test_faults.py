@@ -15,6 +15,7 @@
 import threading
 
 import ddt
+from oslo_serialization import jsonutils
 import tenacity
 
 from nova_failover_ext.recovery import recovery
@@ -105,7 +106,8 @@ class Failing(base.Case):
         saved = bdm.save.side_effect
 
         def save():
-            if staleness.STAMP in bdm.connection_info:
+            if jsonutils.loads(bdm.connection_info).get(
+                    staleness.STAMP) == 'secondary':
                 bdm.connection_info = bdm.connection_info.replace(
                     staleness.STAMP, 'lost')
                 raise OSError('canary')

@@ -111,7 +111,7 @@ class Unreadable(OwnershipCase):
 class OneBadVolume(OwnershipCase):
 
     def test_driver_error(self):
-        self.around.errors[world.asked('b')[0]] = exception.RecoveryDeferred(
+        self.around.errors[world.asked('b')[1]] = exception.RecoveryDeferred(
             reason='Cinder failed to answer attachment_update: canary')
         result = self.recover(self.around)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
@@ -148,10 +148,10 @@ class OneBadVolume(OwnershipCase):
     def test_nothing_is_taken_before_all_are_asked(self):
         around = self.world(world.Volume('b'), world.Volume('c'))
         self.recover(around)
-        self.assertEqual(world.asked('b', 'c'), around.calls[:4])
+        self.assertEqual(world.asked('b', 'c'), around.calls[:6])
 
     def test_history_says_what_is_open(self):
-        self.around.errors[world.asked('b')[0]] = exception.RecoveryDeferred(
+        self.around.errors[world.asked('b')[1]] = exception.RecoveryDeferred(
             reason='no')
         self.recover(self.around)
         self.record.succeeded.assert_not_called()

@@ -147,7 +147,7 @@ class NotNow(base.Case):
             reason='no canary')
         result = self.recover(around)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
-        self.assertEqual(world.asked('a')[:1], around.calls)
+        self.assertEqual(world.asked('a')[:2], around.calls)
         self.assertNotIn('canary', result.reason)
         self.record.deferred.assert_called_once_with(result.reason)
 
@@ -159,9 +159,25 @@ class NotNow(base.Case):
         self.assertEqual(Outcome.DEFERRED, result.outcome)
         self.assertIn('dead', result.reason)
         self.assertEqual(world.asked('a'), around.calls)
-        self.assertEqual({'a': None}, around.stamps())
+        self.assertEqual({'a': staleness.ASKED}, around.stamps())
         self.assertIsNone(around.instance.task_state)
         self.record.deferred.assert_called_once_with(result.reason)
+
+    def test_question_is_remembered_until_the_answer_is_saved(self):
+        # A failback would find the old stamp right, and Cinder's attachment
+        # would name the other site for good.
+        around = self.world(world.Volume('a', 0))
+        volume, back = around.volumes['a'], world.OLD % 'a'
+        self.probe.side_effect = exception.StorageUnreachable(
+            volume_id='a', reason='dead')
+        self.recover(around)
+        self.assertEqual((world.NEW % 'a', back), (
+            volume.attachment_path, around.paths()['a']))
+        self.assertEqual({'a': staleness.ASKED}, around.stamps())
+        volume.path = back
+        self.recover(around)
+        self.assertEqual(back, volume.attachment_path)
+        self.assertEqual({'a': 'secondary'}, around.stamps())
 
     def test_host_lacks_something(self):
         around = self.world(world.Volume('a', 0))

@@ -60,7 +60,7 @@ class Leftovers(base.Case):
         self.assertEqual((Outcome.RECOVERED, False),
                          (result.outcome, result.power_cycled))
         self.assertEqual(
-            [*world.asked('b'), 'disconnect b /primary/b', 'save b',
+            [*world.asked('b')[1:], 'disconnect b /primary/b', 'save b',
              'save b'], around.calls)
         self.assertEqual([], stale_connections(around))
         self.assertEqual({'b': 'secondary'}, around.stamps())

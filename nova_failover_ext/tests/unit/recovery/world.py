@@ -40,7 +40,7 @@ NEW = '/secondary/%s'
 def asked(*names):
     """Return the calls by which Cinder is asked where volumes are."""
     return [call for name in names for call in (
-        f'attachment_update attachment-{name} /dev/vd{name}',
+        f'save {name}', f'attachment_update attachment-{name} /dev/vd{name}',
         f'attachment_complete attachment-{name}')]
 
 
