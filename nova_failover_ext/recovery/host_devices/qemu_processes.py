@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""QEMU processes: whether a guest has really let go.
+
+libvirt calls a domain shut off also while its QEMU cannot be killed. Such a
+process has its devices open, its image locks, and maybe writes that reach
+the old storage once that is back. Only the kernel knows.
+
+Everything here is read from ``/proc``, without root.
+"""
+
+import dataclasses
+import pathlib
+
+_PROC = pathlib.Path('/proc')
+# Zombies and the dead have no open files any more.
+_ENDED = frozenset('ZXx')
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """A process, told apart from a later one of the same number.
+
+    :ivar pid: its number
+    :ivar started: its start, in clock ticks since the host's
+    """
+
+    pid: int
+    started: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Stat:
+    """What ``/proc/PID/stat`` says.
+
+    :ivar state: one letter, D for one that cannot be interrupted
+    :ivar started: in clock ticks since the host's start
+    """
+
+    state: str
+    started: int
+
+
+def parse_stat(text: str) -> Stat:
+    """Read the text of a ``stat`` file, of a process or of a thread.
+
+    :raises ValueError: if it is none
+    """
+    # The command's name stands in parentheses and may contain any sign.
+    _, closed, rest = text.rpartition(')')
+    words = rest.split()
+    if not closed or len(words) < 20:
+        raise ValueError('this is no stat file')
+    return Stat(words[0], int(words[19]))
+
+
+def is_guest(cmdline: bytes, server_id: str) -> bool:
+    """Return whether a command line is that of a server's QEMU.
+
+    :param cmdline: arguments, each ended by a NUL
+    :param server_id: UUID, which libvirt passes with ``-uuid``
+    """
+    words = cmdline.split(b'\0')
+    return any(option == b'-uuid' and value == server_id.encode()
+               for option, value in zip(words, words[1:], strict=False))
+
+
+def of_server(server_id: str,
+              proc: pathlib.Path = _PROC) -> frozenset[Process]:
+    """Return the QEMU processes of a server.
+
+    It has to be asked before the guest is powered off: a process that is
+    being killed has no command line any more.
+
+    :param server_id: UUID
+    :param proc: where procfs is mounted
+    """
+    found = set()
+    for process in proc.glob('[0-9]*'):
+        try:
+            if is_guest((process / 'cmdline').read_bytes(), server_id):
+                stat = parse_stat((process / 'stat').read_text())
+                found.add(Process(int(process.name), stat.started))
+        except (OSError, ValueError):
+            # It ended while it was looked at.
+            continue
+    return frozenset(found)
+
+
+def state(process: Process, proc: pathlib.Path = _PROC) -> str:
+    """Return how a process is still alive, if it is.
+
+    The first thread of a killed process can be a zombie while others wait
+    for their storage, so each thread counts.
+
+    :param process: as it was found before
+    :param proc: where procfs is mounted
+    :returns: the letters of the states of its live threads, sorted; empty
+        once it has ended
+    """
+    folder = proc / str(process.pid)
+    try:
+        stat = parse_stat((folder / 'stat').read_text())
+        if stat.started != process.started:
+            return ''
+        threads = list((folder / 'task').iterdir())
+    except (OSError, ValueError):
+        return ''
+    return ''.join(sorted({_thread(path) for path in threads} - _ENDED))
+
+
+def _thread(path: pathlib.Path) -> str:
+    try:
+        return parse_stat((path / 'stat').read_text()).state
+    except (OSError, ValueError):
+        return 'X'
