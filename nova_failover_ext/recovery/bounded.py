@@ -17,7 +17,10 @@ import concurrent.futures
 import threading
 from typing import Any, TypeVar
 
+from oslo_utils import timeutils
+
 _R = TypeVar('_R')
+_INTERVAL = 0.2
 
 
 class TimedOut(Exception):
@@ -36,6 +39,21 @@ def call(function: Callable[..., _R], timeout: float, *args: Any) -> _R:
     :raises TimedOut: if it did not come back in time
     """
     return _result(_start(function, *args), timeout)
+
+
+def wait_until_empty(answer: Callable[[], str], timeout: float) -> str:
+    """Ask until the answer is empty.
+
+    :param answer: what says what is left
+    :param timeout: seconds
+    :returns: the last answer
+    """
+    with timeutils.StopWatch(timeout) as watch:
+        left = answer()
+        while left and not watch.expired():
+            threading.Event().wait(_INTERVAL)
+            left = answer()
+    return left
 
 
 class Calls:

@@ -101,6 +101,8 @@ class Commit:
             self._try_others()
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
+            if action is not Action.WAIT:
+                self._steps.fence(item.volume)
         for item in by_way[Action.FINISH]:
             self._steps.exchange(item)
         for item in by_way[Action.WAIT]:
@@ -122,6 +124,8 @@ class Commit:
         :param stale: the volumes that need it
         :raises RecoveryFailed: with the step that failed
         """
+        for item in stale:
+            self._steps.fence(item.volume)
         self._power_off()
         self._exchange(stale)
         self._settle(stale, has_to_run=False)
@@ -131,7 +135,9 @@ class Commit:
         with step_context.step('begin'):
             place = (self._components.virt.place(self._instance, item.volume)
                      if guest_runs else None)
-            item.volume.begin(place, policy)
+            wwid = (self._components.virt.wwid(self._instance, item.volume)
+                    if guest_runs and item.record_stale else '')
+            item.volume.begin(place, policy, wwid)
 
     def _exchange(self, items: Items) -> None:
         for item in items:
@@ -223,12 +229,7 @@ class Commit:
 
     def _power_off(self) -> None:
         self.powered_off = True
-        with step_context.step('power_off'):
-            if self._components.virt.guest_runs(self._instance):
-                self._components.host.power_off(self._context, self._instance)
-            if self._components.virt.guest_runs(self._instance):
-                raise exception.RecoveryFailed(
-                    step='power_off', reason='the guest is still there')
+        self._steps.power_off()
 
     def _settle(self, items: Items, has_to_run: bool) -> None:
         for item in items:

@@ -67,15 +67,18 @@ class Mapping:
         return bool(self.connection_info.get('multiattach'))
 
     def begin(self, place: str | None,
-              policy: policies.Policy | None = None) -> None:
+              policy: policies.Policy | None = None, wwid: str = '') -> None:
         """Save that a recovery is at work, before anything is changed.
 
         :param place: where the disk sits in the guest, in the virt driver's
             own words; what an earlier, cut off pass has saved is kept
         :param policy: DETACH or REFRESH, of which a later pass has to know
+        :param wwid: of the multipath map that the disk is on; kept likewise
         """
         mark = dict(self._mark)
         mark.setdefault('place', place)
+        if wwid:
+            mark.setdefault(staleness.WWID, wwid)
         mark.pop('policy', None)
         if policy:
             mark['policy'] = policy.value
@@ -113,6 +116,19 @@ class Mapping:
         return str(place) if place else None
 
     @property
+    def wwid(self) -> str:
+        """The WWID of the multipath map that the disk was on, if on one."""
+        return str(self._mark.get(staleness.WWID, ''))
+
+    @property
+    def old_connection(self) -> dict[str, Any]:
+        """The connection_info of what has to be removed from the host."""
+        info = {key: value for key, value in self.connection_info.items()
+                if key not in (staleness.IN_PROGRESS_MARKER,
+                               staleness.STALE_CONNECTIONS)}
+        return dict(info, **{staleness.WWID: self.wwid}) if self.wwid else info
+
+    @property
     def _mark(self) -> dict[str, Any]:
         return self.connection_info.get(staleness.IN_PROGRESS_MARKER) or {}
 
@@ -146,10 +162,7 @@ class Mapping:
         info.setdefault('serial', self.volume_id)
         stale_connections = self.stale_connections
         if connected:
-            stale_connections.append({
-                key: value for key, value in self.connection_info.items()
-                if key not in (staleness.IN_PROGRESS_MARKER,
-                               staleness.STALE_CONNECTIONS)})
+            stale_connections.append(self.old_connection)
         if stale_connections:
             info[staleness.STALE_CONNECTIONS] = stale_connections
         for key in (*_STASHED, staleness.IN_PROGRESS_MARKER):

@@ -33,12 +33,17 @@ STAMP = 'failover_active_backend_id'
 ASKED = 'asked'
 
 #: Key of the mark of a recovery that has begun and not ended; it takes the
-#: place of the stamp meanwhile. Its value is {'place': where the disk sits}.
+#: place of the stamp meanwhile. Its value is {'place': where the disk sits},
+#: and the WWID of the multipath map that the disk is on.
 IN_PROGRESS_MARKER = 'failover_recovery'
 
 #: Key of old connections that are still to be removed from the host: a list
 #: of connection_info, newest last.
 STALE_CONNECTIONS = 'failover_stale_connections'
+
+#: Key of the WWID of a connection's multipath map, by which it is known until
+#: it is seen to be gone: in the mark, and in an old connection.
+WWID = 'failover_wwid'
 
 #: Task state of a server whose volumes are being recovered. The API refuses
 #: competing actions with 409 as for any other task state. One that

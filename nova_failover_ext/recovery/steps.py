@@ -71,7 +71,7 @@ class Steps:
             volume.renew(item.fresh)
             return
         with self._alone(volume):
-            problem = self._disconnect(volume, volume.connection_info)
+            problem = self._disconnect(volume, volume.old_connection)
             if problem:
                 LOG.warning(
                     'The old connection of volume %(volume)s cannot be '
@@ -108,7 +108,7 @@ class Steps:
         """
         volume = item.volume
         with self._alone(volume):
-            for info in (*volume.stale_connections, volume.connection_info):
+            for info in (*volume.stale_connections, volume.old_connection):
                 problem = self._disconnect(volume, info)
                 if problem:
                     raise exception.RecoveryFailed(
@@ -138,6 +138,45 @@ class Steps:
         except bounded.TimedOut as error:
             raise interface.GuestHoldsDevice(
                 device=volume.device_name, reason=error) from error
+
+    def fence(self, volume: mapping.Mapping) -> None:
+        """Have what waits for the old connection fail, instead of hang.
+
+        Where that cannot be done, the next steps tell whether it matters.
+        """
+        if not volume.wwid:
+            return
+        try:
+            problem = self._components.calls.call(
+                ('fence', self._instance.uuid, volume.volume_id),
+                self._components.virt.fence, self._conf.release_timeout,
+                volume.wwid)
+        except bounded.TimedOut as error:
+            problem = str(error)
+        if problem:
+            LOG.warning('What waits for the old connection of volume '
+                        '%(volume)s may hang: %(problem)s',
+                        {'volume': volume.volume_id, 'problem': problem},
+                        instance=self._instance)
+
+    def power_off(self) -> None:
+        """Power the guest off, and see that nothing of it is left.
+
+        :raises RecoveryFailed: if something is
+        """
+        with step_context.step('power_off'):
+            virt = self._components.virt
+            alive = virt.watch(self._instance)
+            if virt.guest_runs(self._instance):
+                self._components.host.power_off(self._context, self._instance)
+            if virt.guest_runs(self._instance):
+                raise exception.RecoveryFailed(
+                    step='power_off', reason='the guest is still there')
+            left = bounded.wait_until_empty(alive, self._conf.release_timeout)
+            if left:
+                # libvirt says it is off, and it has its disks open.
+                raise exception.RecoveryFailed(
+                    step='power_off', reason=f'it is off, but not {left}')
 
     def connect(self, item: prepare.Prepared) -> None:
         """Connect the volume to the host.

@@ -66,6 +66,26 @@ def find(wwid: str,
     return None
 
 
+def wwid_of(path: str, sys_block: pathlib.Path = _SYS_BLOCK) -> str:
+    """Return the WWID of the map that a device path leads to.
+
+    What dm-crypt lays over a map leads to it, too.
+
+    :param path: such as ``/dev/dm-3`` or a link to it
+    :param sys_block: where the kernel lists its block devices
+    :returns: empty if it leads to no map
+    """
+    block = sys_block / pathlib.Path(path).resolve().name
+    for device in (block, *sorted(block.glob('slaves/dm-*'))):
+        try:
+            uuid = (sys_block / device.name / 'dm/uuid').read_text().strip()
+        except OSError:
+            continue
+        if uuid.startswith(_PREFIX):
+            return uuid.removeprefix(_PREFIX)
+    return ''
+
+
 def queues(table: str) -> bool:
     """Return whether a map keeps writes while it has no path.
 
@@ -77,6 +97,22 @@ def queues(table: str) -> bool:
         return False
     count, *rest = words[words.index('multipath') + 1:] or ['0']
     return 'queue_if_no_path' in rest[:int(count)]
+
+
+def fence(wwid: str, timeout: float) -> str:
+    """Let fail what a map has queued, if there is a map.
+
+    :param wwid: as for :func:`find`
+    :param timeout: seconds for each of two commands
+    :returns: why the map still queues; empty if none does
+    """
+    found = find(wwid)
+    try:
+        if found is None or end_queueing(found, timeout):
+            return ''
+    except root_commands.CommandFailed as error:
+        return str(error)
+    return f'multipathd has {found.uuid} queue again'
 
 
 def end_queueing(found: MultipathMap, timeout: float) -> bool:

@@ -19,6 +19,7 @@ the old storage once that is back. Only the kernel knows.
 Everything here is read from ``/proc``, without root.
 """
 
+from collections.abc import Iterable
 import dataclasses
 import pathlib
 
@@ -117,6 +118,18 @@ def state(process: Process, proc: pathlib.Path = _PROC) -> str:
     except (OSError, ValueError):
         return ''
     return ''.join(sorted({_thread(path) for path in threads} - _ENDED))
+
+
+def alive(processes: Iterable[Process], proc: pathlib.Path = _PROC) -> str:
+    """Say which processes are still alive, and how.
+
+    :param processes: as they were found before
+    :param proc: where procfs is mounted
+    :returns: empty once all have ended
+    """
+    states = {process.pid: state(process, proc) for process in processes}
+    return ', '.join(f'QEMU process {pid} in state {letters}'
+                     for pid, letters in sorted(states.items()) if letters)
 
 
 def _thread(path: pathlib.Path) -> str:

@@ -13,6 +13,7 @@
 """The narrow interface to a virt driver that a recovery needs."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 from nova_failover_ext import exception
@@ -23,6 +24,12 @@ class GuestHoldsDevice(exception.FailoverException):
     """The guest did not let go of a device while it was running."""
 
     msg_fmt = 'The guest does not let go of %(device)s: %(reason)s.'
+
+
+class ConnectionStays(exception.FailoverException):
+    """A connection was removed from the host, and is still there."""
+
+    msg_fmt = '%(reason)s.'
 
 
 class VirtHost(abc.ABC):
@@ -113,6 +120,36 @@ class VirtHost(abc.ABC):
         :returns: a reason, or an empty string
         """
         return ''
+
+    def wwid(self, instance: Any, volume: mapping.Mapping) -> str:
+        """Name the multipath map that the running guest's disk is on.
+
+        The name is kept until the map is seen to be gone: no number of the
+        host or of the storage tells it from a later one. Changes nothing.
+
+        :returns: empty if it is on none
+        """
+        return ''
+
+    def fence(self, wwid: str) -> str:
+        """Have what waits for a multipath map without a path fail.
+
+        Neither the guest nor os-brick lets go of a map that queues, and what
+        is queued there would be written when the old site comes back.
+
+        :param wwid: what :meth:`wwid` said before
+        :returns: why that could not be done, or an empty string
+        """
+        return ''
+
+    def watch(self, instance: Any) -> Callable[[], str]:
+        """Return what says whether the guest's processes are still there.
+
+        To be called before the guest is powered off.
+
+        :returns: a function that returns an empty string once all are gone
+        """
+        return lambda: ''
 
     @abc.abstractmethod
     def release(self, instance: Any, volume: mapping.Mapping,

@@ -29,6 +29,7 @@ Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
   the module's ``libvirt``, which is None where there is no binding
 """
 
+from collections.abc import Callable
 import contextlib
 import copy
 import functools
@@ -48,15 +49,21 @@ from os_brick import encryptors
 from oslo_log import log as logging
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery.host_devices import multipath_maps
+from nova_failover_ext.recovery.host_devices import qemu_processes
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
+from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface
+from nova_failover_ext.recovery import volume_places
 
 LOG = logging.getLogger(__name__)
 
 # Seconds that a guest agent has for an answer, as libvirt gives it for the
 # greeting that goes before.
 _AGENT_TIMEOUT = 5
+# Seconds for one command of the host on a multipath map.
+_COMMAND_TIMEOUT = 10
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
 _CINDER_ERRORS = (client_exceptions.ClientException,
@@ -113,6 +120,21 @@ class LibvirtHost(interface.VirtHost):
         # libvirt's "device aliases" of a file system are target names.
         return disk is not None and any(
             disk.target_dev in names for *_, names in found)
+
+    def wwid(self, instance: Any, volume: mapping.Mapping) -> str:
+        """Follow the live domain's disk source, which QEMU holds open."""
+        disk = self._disk(instance, volume)
+        return (multipath_maps.wwid_of(disk.source_path)
+                if disk is not None and disk.source_type == 'block' else '')
+
+    def fence(self, wwid: str) -> str:
+        """See the base class."""
+        return multipath_maps.fence(wwid, _COMMAND_TIMEOUT)
+
+    def watch(self, instance: Any) -> Callable[[], str]:
+        """Remember the server's QEMU processes, and read their states."""
+        return functools.partial(
+            qemu_processes.alive, qemu_processes.of_server(instance.uuid))
 
     def release(self, instance: Any, volume: mapping.Mapping,
                 timeout: float) -> None:
@@ -209,11 +231,17 @@ class LibvirtHost(interface.VirtHost):
         # Nova would count the attachments of a multiattach volume in Cinder,
         # which says nothing about who uses this connection.
         info.pop('multiattach', None)
+        wwid = info.pop(staleness.WWID, '')
         # The secret of a LUKS volume stays, as in Nova's hard reboot: without
         # the owner's token it could not be made again.
         self.driver._disconnect_volume(
             context, info, instance, force=True, destroy_secrets=False,
             encryption=self._encryption(context, volume, info))
+        if wwid and not _uses(volume, connection_info, wwid):
+            # os-brick ignores what fails when it is told to use force.
+            problem = multipath_maps.remove(wwid, _COMMAND_TIMEOUT)
+            if problem:
+                raise interface.ConnectionStays(reason=problem)
 
     def connect(self, context: Any, instance: Any,
                 volume: mapping.Mapping) -> None:
@@ -309,6 +337,13 @@ class LibvirtHost(interface.VirtHost):
 
 def _device(volume: mapping.Mapping) -> str:
     return str(volume.bdm.device_name).rpartition('/')[2]
+
+
+def _uses(volume: mapping.Mapping, old: dict[str, Any], wwid: str) -> bool:
+    # A replica may have the WWN of its volume: its paths join the same map.
+    path = volume.connection_info.get('data', {}).get('device_path')
+    return bool(path) and not volume_places.same_place(
+        volume.connection_info, old) and multipath_maps.wwid_of(path) == wwid
 
 
 def _is_fixed(disk: Any) -> bool:

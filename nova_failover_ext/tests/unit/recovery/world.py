@@ -74,6 +74,8 @@ class World:
         self.mounted = set()
         self.volumes = {volume.name: volume for volume in volumes}
         self.guest_runs = guest_runs
+        #: What the kernel has of the guest once it is off.
+        self.left = ''
         self.instance = mock.create_autospec(
             instance_object.Instance, instance=True, uuid=SERVER,
             vm_state=vm_state, task_state=None, host='here',
@@ -173,6 +175,9 @@ class World:
         virt.connector.return_value = {'host': 'here'}
         virt.connects_when_off = False
         virt.lacks.return_value = ''
+        virt.wwid.return_value = ''
+        virt.fence.side_effect = self._fence
+        virt.watch.side_effect = lambda instance: lambda: self.left
         virt.guest_runs.side_effect = lambda instance: self.guest_runs
         virt.place.side_effect = lambda instance, volume: '<address/>'
         virt.shows.side_effect = lambda instance, volume: (
@@ -182,6 +187,10 @@ class World:
         virt.disconnect.side_effect = self._disconnect
         virt.connect.side_effect = self._connect
         return virt
+
+    def _fence(self, wwid):
+        self.note('fence', wwid)
+        return ''
 
     def _release(self, instance, volume, timeout):
         self.note('release', volume.volume_id)

@@ -141,3 +141,26 @@ class Ended(MapsTestBase):
         self.run.side_effect = OSError('no such command')
         self.assertRaises(root_commands.CommandFailed, root_commands.run,
                           'dmsetup', timeout=5)
+
+
+class WwidOf(MapsTestBase):
+
+    def wwid_of(self, device):
+        return multipath_maps.wwid_of(f'/dev/{device}', self.sys)
+
+    def test_map(self):
+        self.map(WWID)
+        self.assertEqual(WWID, self.wwid_of('dm-3'))
+
+    def test_dm_crypt_over_a_map(self):
+        self.map(WWID)
+        block = self.sys / 'dm-7'
+        (block / 'slaves/dm-3').mkdir(parents=True)
+        (block / 'dm').mkdir()
+        (block / 'dm/uuid').write_text('CRYPT-LUKS1-x\n')
+        self.assertEqual(WWID, self.wwid_of('dm-7'))
+
+    def test_no_map(self):
+        (self.sys / 'sda/slaves').mkdir(parents=True)
+        for device in ('sda', 'absent'):
+            self.assertEqual('', self.wwid_of(device))

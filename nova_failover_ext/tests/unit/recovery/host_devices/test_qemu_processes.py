@@ -89,3 +89,11 @@ class QemuProcesses(base.BaseTestCase):
     def test_no_stat_file(self):
         self.assertRaises(ValueError, qemu_processes.parse_stat, 'S 1 2')
         self.assertRaises(ValueError, qemu_processes.parse_stat, '1 (a) S 1')
+
+    def test_what_is_alive_is_named(self):
+        self.qemu(threads='ZD')
+        found = self.found()
+        self.assertEqual('QEMU process 4711 in state D',
+                         qemu_processes.alive(found, self.proc))
+        self.qemu(threads='ZZ')
+        self.assertEqual('', qemu_processes.alive(found, self.proc))

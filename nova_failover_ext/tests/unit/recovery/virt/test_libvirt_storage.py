@@ -21,6 +21,9 @@ from nova import exception as nova_exception
 from nova.virt.libvirt import driver as libvirt_driver
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery.host_devices import multipath_maps
+from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery.virt import interface as virt_base
 from nova_failover_ext.tests.unit.recovery.virt import test_libvirt
 
 
@@ -50,6 +53,33 @@ class Storage(test_libvirt.LibvirtHostTestBase):
         self.driver._disconnect_volume.assert_called_once_with(
             None, old, self.instance, force=True,
             destroy_secrets=False, encryption={})
+
+    def test_map_that_os_brick_has_left_is_removed(self):
+        old = {'driver_volume_type': 'iscsi', staleness.WWID: 'w',
+               'data': {'device_path': '/old'}}
+        for problem in ('', 'mpath-w is still there: busy'):
+            with mock.patch.object(multipath_maps, 'remove', autospec=True,
+                                   return_value=problem) as remove:
+                ask = (None, self.instance, self.volume, old)
+                if problem:
+                    error = self.assertRaises(virt_base.ConnectionStays,
+                                              self.virt.disconnect, *ask)
+                    self.assertIn(problem, str(error))
+                else:
+                    self.virt.disconnect(*ask)
+            remove.assert_called_once_with('w', 10)
+            given = self.driver._disconnect_volume.call_args.args[1]
+            self.assertNotIn(staleness.WWID, given)
+
+    def test_map_that_the_replica_shares_stays(self):
+        old = {'driver_volume_type': 'iscsi', staleness.WWID: 'w',
+               'data': {'device_path': '/old'}}
+        with (mock.patch.object(multipath_maps, 'remove',
+                                autospec=True) as remove,
+              mock.patch.object(multipath_maps, 'wwid_of', autospec=True,
+                                return_value='w')):
+            self.virt.disconnect(None, self.instance, self.volume, old)
+        remove.assert_not_called()
 
     def test_disconnect_leaves_the_count_of_multiattach_to_the_caller(self):
         old = {'data': {'device_path': '/old'}, 'multiattach': True}
