@@ -58,6 +58,8 @@ LOG = logging.getLogger(__name__)
 TICK = 1.0
 #: The lock is checked this many times within ``leader_timeout``.
 PROOFS = 4
+#: Compute hosts that do not respond are asked this many at a time.
+ASKERS = 64
 #: A host that was cut off in a recovery is waited for as long as this many
 #: heartbeats may take, before it is asked again.
 HEARTBEATS = 3
@@ -170,7 +172,8 @@ class EngineService(service.Service):
         options = self._conf.failover_engine
         lookers = futurist.ThreadPoolExecutor(options.scan_workers)
         callers = futurist.ThreadPoolExecutor(options.max_in_flight)
-        self._executors = [lookers, callers]
+        askers = futurist.ThreadPoolExecutor(ASKERS)
+        self._executors = [lookers, callers, askers]
         observer = self._make_observer()
         hosts = host_health.HostHealth(options.host_probe_interval)
         reconciler = reconcilers.Reconciler(
@@ -191,7 +194,7 @@ class EngineService(service.Service):
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
                             options.retry_interval_min), hosts, observer)
-        reconciler.use(self._dispatcher, client)
+        reconciler.use(self._dispatcher, client, askers)
         return reconciler
 
 

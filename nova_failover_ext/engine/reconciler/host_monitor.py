@@ -14,6 +14,7 @@
 """Watches the compute hosts that servers wait for, and asks nothing else."""
 
 from collections.abc import Callable, Iterable
+import threading
 import typing
 
 import futurist
@@ -48,19 +49,23 @@ class HostMonitor:
                  executor: futurist.ThreadPoolExecutor) -> None:
         """Remember what to work with.
 
-        :param executor: runs the questions
+        :param executor: runs the questions, and nothing else: a host that
+            is silent keeps a thread for the whole of ``ping_timeout``
         """
         self._context = context
         self._client = client
         self._executor = executor
         self._next = 0.0
         self._asking = False
+        self._lock = threading.Lock()
+        self._pinged: set[backend_state.Host] = set()
 
     def tick(self) -> None:
-        """Ask what is due, each question in a thread of its own."""
+        """Ask what is due; a host has one question at a time."""
         now = self._context.clock()
-        for cell, host in self._context.hosts.due_probes():
-            self._executor.submit(self._ping, cell, host)
+        for host in self._context.hosts.due_probes():
+            if self._begin_ping(host):
+                self._executor.submit(self._ping, *host)
         cells = {cell for cell, _host in self._awaited()}
         if cells and now >= self._next and not self._asking:
             self._asking = True
@@ -91,6 +96,13 @@ class HostMonitor:
                 self._context.hosts.note_up(cell, host, up)
         self._wake(self._context.hosts.may_send)
 
+    def _begin_ping(self, host: backend_state.Host) -> bool:
+        with self._lock:
+            if host in self._pinged:
+                return False
+            self._pinged.add(host)
+            return True
+
     def _ping(self, cell: str, host: str) -> None:
         hosts = self._context.hosts
         try:
@@ -99,6 +111,9 @@ class HostMonitor:
             LOG.debug('nova-compute on %s is not responding (%s)', host,
                       type(exc).__name__)
             return
+        finally:
+            with self._lock:
+                self._pinged.discard((cell, host))
         hosts.note_answer(cell, host)
         self._wake(hosts.may_send)
 

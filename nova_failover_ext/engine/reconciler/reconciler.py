@@ -94,15 +94,17 @@ class Reconciler:
         self._host_monitor: host_monitor.HostMonitor
 
     def use(self, dispatcher: dispatchers.Dispatcher,
-            client: host_monitor.Client) -> None:
+            client: host_monitor.Client,
+            askers: futurist.ThreadPoolExecutor) -> None:
         """Set what was made with the coordinator.
 
         :param dispatcher: whose ``done`` is :meth:`done`
         :param client: asks silent hosts
+        :param askers: runs what ``client`` is asked, beside the scans
         """
         self._context.dispatcher = dispatcher
         self._host_monitor = host_monitor.HostMonitor(
-            self._context, client, self._executor)
+            self._context, client, askers)
 
     def lead(self) -> None:
         """Begin to act; what was remembered of backends may be outdated."""

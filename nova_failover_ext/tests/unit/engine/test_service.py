@@ -133,6 +133,14 @@ class ServiceTest(testtools.TestCase):
         self.assertTrue(self.follows.is_set())
         self.assertTrue(self.lock.released.is_set())
 
+    def test_silent_hosts_are_not_asked_by_the_threads_of_scans(self):
+        with mock.patch.object(reconciler.Reconciler, 'use',
+                               autospec=True) as use:
+            self._start()
+        scanning, askers = use.call_args.args[0]._executor, use.call_args[0][3]
+        self.assertIsNot(scanning, askers)
+        self.assertIn(askers, self.service._executors)
+
     def test_who_does_not_lead_hears_and_does_nothing(self):
         self.service.start()
         self.addCleanup(self.service.stop)

@@ -68,8 +68,11 @@ class CoordinatorTestCase(testtools.TestCase):
                 'attempts': 2, 'gate_timeout': 60.0,
                 'reconcile_interval': 300.0, **self.SETTINGS}),
             self.hosts, self.observer, lambda: self.now)
-        self.reconciler.use(self.dispatcher, self.client)
+        self.reconciler.use(self.dispatcher, self.client, self._askers())
         self.reconciler.lead()
+
+    def _askers(self):
+        return self.executor
 
     def _make_cinder(self):
         made = mock.create_autospec(cinder_reader.CinderReader, instance=True)
