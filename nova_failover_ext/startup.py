@@ -26,6 +26,10 @@ from oslo_config import cfg
 from nova_failover_ext import conf as own_conf
 from nova_failover_ext import exception
 
+#: A connection to a database is given up after this many times the
+#: ``cell_timeout``: until then, a silent cell is not asked again.
+DEADLINES = 4
+
 
 def choose_threads() -> None:
     """Let Nova run on native threads where the release can.
@@ -74,6 +78,7 @@ def configure(argv: list[str],
         # A value is only checked when it is read.
         dict(conf.failover_engine)
         _bound_cinder(conf)
+        _bound_databases(conf)
         _configure_databases(conf)
         _init_bus(conf)
     except (cfg.Error, ValueError) as exc:
@@ -112,6 +117,18 @@ def _bound_cinder(conf: cfg.ConfigOpts) -> None:
     if conf.cinder.timeout is None:
         conf.set_override('timeout', conf.failover_engine.cinder_timeout,
                           'cinder')
+
+
+def _bound_databases(conf: cfg.ConfigOpts) -> None:
+    # Drivers wait for ever. Nova connects to its cells with the same options.
+    seconds = DEADLINES * conf.failover_engine.cell_timeout
+    for group in ('database', 'api_database'):
+        options = conf[group]
+        if (options.connection.startswith('mysql')
+                and not options.connection_parameters):
+            conf.set_override(
+                'connection_parameters',
+                f'read_timeout={seconds}&write_timeout={seconds}', group)
 
 
 def _configure_databases(conf: cfg.ConfigOpts) -> None:

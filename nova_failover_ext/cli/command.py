@@ -90,7 +90,8 @@ class FailoverCommand(lister.Lister):
         return (cinder_reader.CinderReader(options.batch_size,
                                            named=options.drivers),
                 nova_reader.NovaReader(options.batch_size,
-                                       policy.chooser(self.conf)))
+                                       policy.chooser(self.conf),
+                                       options.cell_timeout))
 
     def replicated(self) -> list[Any]:
         """Return the backends that take part in replication, by name.

@@ -96,8 +96,9 @@ class History(command.FailoverCommand):
 def reader(command_: command.FailoverCommand) -> Any:
     """Return the reader of past recoveries."""
     from nova_failover_ext.history import action_reader
+    options = command_.conf.failover_engine
     return action_reader.HistoryReader(
-        command_.conf.failover_engine.batch_size)
+        options.batch_size, cell_timeout=options.cell_timeout)
 
 
 def read(command_: command.FailoverCommand, failover_id: str) -> list[Any]:

@@ -214,6 +214,17 @@ Possible values:
 Number of backends that are scanned at the same time.
 """),
     cfg.IntOpt(
+        'cell_timeout',
+        default=15,
+        min=1,
+        max=600,
+        help="""
+Seconds for which the database of a cell may leave a query unanswered. Then
+the servers of that cell are left for later, and those of the other cells are
+recovered. A connection to MySQL or MariaDB is given up after four times as
+long, if ``[database] connection_parameters`` says nothing else.
+"""),
+    cfg.IntOpt(
         'cinder_timeout',
         default=30,
         min=1,

@@ -180,7 +180,8 @@ class EngineService(service.Service):
             cinder_reader.CinderReader(
                 options.batch_size, named=options.drivers),
             nova_reader.NovaReader(options.batch_size,
-                                   policy.chooser(self._conf)), lookers,
+                                   policy.chooser(self._conf),
+                                   options.cell_timeout), lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
             reconciler_settings(self._conf), hosts, observer)

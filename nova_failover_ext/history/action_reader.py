@@ -24,13 +24,13 @@ import datetime
 import itertools
 from typing import Any
 
-import nova.context
 from oslo_utils import strutils
 
 from nova_failover_ext.api import cell_problem
 from nova_failover_ext.api import server_state
 from nova_failover_ext.history import outcomes
 from nova_failover_ext.history import queries
+from nova_failover_ext import nova_cells
 
 #: Ids of actions that one query of a list walks over.
 RANGE = 20000
@@ -39,12 +39,15 @@ RANGE = 20000
 class HistoryReader:
     """What Nova's databases tell of past recoveries; only reads."""
 
-    def __init__(self, batch_size: int, id_range: int = RANGE) -> None:
-        """Remember the sizes; nothing is read yet.
+    def __init__(self, batch_size: int, id_range: int = RANGE,
+                 cell_timeout: float = nova_cells.TIMEOUT) -> None:
+        """Remember how to read; nothing is read yet.
 
         :param batch_size: servers or actions per query
         :param id_range: actions of all kinds that one query walks over
+        :param cell_timeout: seconds for which a cell may say nothing
         """
+        self._cells = nova_cells.Cells(cell_timeout)
         self._batch_size = batch_size
         self._id_range = id_range
 
@@ -67,7 +70,8 @@ class HistoryReader:
         """
         began = _naive(since)
         rows, problems = self._in_cells(
-            lambda context, _cell: self._totals(context, began, servers))
+            lambda context, _cell, heard: _heard(
+                self._totals(context, began, servers), heard))
         return outcomes.failovers(rows), problems
 
     def servers(self, failover_id: str) -> tuple[
@@ -80,25 +84,18 @@ class HistoryReader:
         :raises DatabaseUnavailable: if the API database cannot be read
         """
         found, problems = self._in_cells(
-            lambda context, cell: self._histories(context, cell, failover_id))
+            lambda context, cell, heard: self._histories(
+                context, cell.uuid, failover_id, heard))
         return sorted(found, key=lambda s: (
             s.began_at or datetime.datetime.min.replace(tzinfo=datetime.UTC),
             s.server_id)), problems
 
-    def _in_cells(self, read: Callable[[Any, str], Iterable[Any]]
+    def _in_cells(self, read: nova_cells.Read[Iterable[Any]]
                   ) -> tuple[list[Any], list[cell_problem.CellProblem]]:
-        found: list[Any] = []
-        problems: list[cell_problem.CellProblem] = []
-        admin = nova.context.get_admin_context()
-        for cell in queries.cells(admin):
-            try:
-                with nova.context.target_cell(admin, cell) as context:
-                    # All of a cell or nothing.
-                    found += list(read(context, cell.uuid))
-            except queries.ERRORS as exc:
-                problems.append(cell_problem.CellProblem(
-                    cell.name or cell.uuid, queries.reason(exc)))
-        return found, problems
+        # All of a cell or nothing.
+        parts, problems = self._cells.read(
+            nova_cells.all_cells(), lambda *args: list(read(*args)))
+        return [one for part in parts for one in part], problems
 
     def _totals(self, context: Any, since: datetime.datetime,
                 servers: Collection[str] | None) -> Iterator[Any]:
@@ -116,10 +113,11 @@ class HistoryReader:
                 return
             high = low
 
-    def _histories(self, context: Any, cell: str,
-                   failover_id: str) -> list[outcomes.ServerHistory]:
+    def _histories(self, context: Any, cell: str, failover_id: str,
+                   heard: Callable[[], None]
+                   ) -> list[outcomes.ServerHistory]:
         rows = queries.action_rows(context, failover_id)
-        tries = self._tries(context, [row.id for row in rows])
+        tries = self._tries(context, [row.id for row in rows], heard)
         unhealed = [row for row in rows
                     if outcomes.state_after(tries.get(row.id, ()))
                     is not server_state.ServerState.CONVERGED]
@@ -131,10 +129,11 @@ class HistoryReader:
             tries=tuple(tries.get(row.id, ())),
             followed_by=later.get(row.instance_uuid, '')) for row in rows]
 
-    def _tries(self, context: Any,
-               action_ids: list[int]) -> dict[int, list[outcomes.Try]]:
+    def _tries(self, context: Any, action_ids: list[int],
+               heard: Callable[[], None]) -> dict[int, list[outcomes.Try]]:
         found: dict[int, list[outcomes.Try]] = {}
         for batch in _batches(action_ids, self._batch_size):
+            heard()
             for row in queries.event_rows(context, batch):
                 found.setdefault(row.action_id, []).append(outcomes.Try(
                     outcomes.utc(row.start_time), outcomes.utc(
@@ -149,6 +148,12 @@ class HistoryReader:
                 for batch in _batches(sorted(known), self._batch_size)
                 for row in queries.latest_rows(context, batch)
                 if row.id > known[row.instance_uuid]}
+
+
+def _heard(rows: Iterable[Any], heard: Callable[[], None]) -> Iterator[Any]:
+    for row in rows:
+        heard()
+        yield row
 
 
 def _naive(when: datetime.datetime) -> datetime.datetime:

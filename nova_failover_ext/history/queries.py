@@ -17,8 +17,7 @@ in Nova and used here, read in Nova 31 to 34:
 
 * ``nova.db.main.models``: InstanceAction (indexed by request and by server),
   InstanceActionEvent, Instance and the columns named below;
-* ``nova.db.main.api.pick_context_manager_reader``;
-* ``nova.objects.CellMappingList``.
+* ``nova.db.main.api.pick_context_manager_reader``.
 """
 
 import datetime
@@ -26,34 +25,13 @@ from typing import Any
 
 from nova.db.main import api as db_api
 from nova.db.main import models
-from nova import objects
-from oslo_db import exception as db_exception
-from oslo_utils import strutils
 import sqlalchemy as sa
 
-from nova_failover_ext import exception
 from nova_failover_ext.recovery import instance_action
-
-#: What a cell that cannot be read raises.
-ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,
-          sa.exc.SQLAlchemyError)
 
 _ACTION = models.InstanceAction
 _EVENT = models.InstanceActionEvent
 _INSTANCE = models.Instance
-
-
-def cells(context: Any) -> list[Any]:
-    """Return the cells that can have servers.
-
-    :raises DatabaseUnavailable: if the API database cannot be read
-    """
-    try:
-        mappings = objects.CellMappingList.get_all(context)
-    except ERRORS as exc:
-        raise exception.DatabaseUnavailable(
-            reason='API database: %s' % reason(exc)) from exc
-    return [cell for cell in mappings if not cell.is_cell0()]
 
 
 @db_api.pick_context_manager_reader
@@ -120,13 +98,6 @@ def latest_rows(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
     return list(context.session.query(
         _ACTION.id, _ACTION.instance_uuid, _ACTION.request_id,
     ).filter(_ACTION.id.in_(latest)))
-
-
-def reason(error: BaseException) -> str:
-    """Return why a database cannot be read, without statement or secret."""
-    # Further lines hold the statement and its parameters.
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return str(strutils.mask_password(lines[0])).rstrip('.')
 
 
 @db_api.pick_context_manager_reader

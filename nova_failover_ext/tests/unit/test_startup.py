@@ -78,6 +78,25 @@ class ConfigureTest(testtools.TestCase):
         conf = self._configure(GOOD + '[cinder]\ntimeout = 7\n')
         self.assertEqual(7, conf.cinder.timeout)
 
+    def test_drivers_do_not_wait_for_ever(self):
+        conf = self._configure(
+            GOOD.replace('sqlite', 'mysql+pymysql')
+            + '[failover_engine]\ncell_timeout = 7\n')
+        self.assertEqual(
+            ['read_timeout=28&write_timeout=28'] * 2,
+            [conf.database.connection_parameters,
+             conf.api_database.connection_parameters])
+
+    def test_what_the_operator_tells_drivers_counts(self):
+        conf = self._configure(
+            GOOD.replace('sqlite', 'mysql+pymysql').replace(
+                '[database]', '[database]\nconnection_parameters = a=b'))
+        self.assertEqual('a=b', conf.database.connection_parameters)
+
+    def test_drivers_that_have_no_such_parameter(self):
+        conf = self._configure(GOOD)
+        self.assertEqual('', conf.database.connection_parameters)
+
     @ddt.data(
         (GOOD.replace('[api_database]\n', ''), '[api_database] connection'),
         ('', '[api_database] connection is not set'),

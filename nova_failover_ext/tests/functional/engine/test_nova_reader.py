@@ -13,16 +13,13 @@
 """The reader against Nova's own schema, objects and two cells."""
 
 import contextlib
-import json
 from unittest import mock
 
 import ddt
 import nova.context
 from nova import objects
-from nova import test
 from oslo_db import exception as db_exception
 from oslo_utils import timeutils
-from oslo_utils import uuidutils
 import sqlalchemy as sa
 
 from nova_failover_ext.api import cell_problem
@@ -33,57 +30,18 @@ from nova_failover_ext import exception
 from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import policy
 from nova_failover_ext.recovery import staleness
+from nova_failover_ext.tests.functional.engine import records
 
-CANARY = 'CANARY-9c1f'
+CANARY = records.CANARY
 
 
 @ddt.ddt
-class NovaReaderTest(test.TestCase):
+class NovaReaderTest(records.RecordsTestCase):
     """Queries, their number, and what comes out."""
-
-    NUMBER_OF_CELLS = 2
 
     def setUp(self):
         super().setUp()
-        self.admin = nova.context.get_admin_context()
         self.reader = nova_reader.NovaReader(3)
-        self.cells = self.reader.cells()
-
-    def _server(self, cell=0, **values):
-        with nova.context.target_cell(
-                self.admin, self.cells[cell]) as context:
-            instance = objects.Instance(
-                context, **{'uuid': uuidutils.generate_uuid(),
-                            'host': 'compute%d' % cell,
-                            'vm_state': 'active', 'display_name': 'web',
-                            'project_id': 'p', **values})
-            instance.create()
-            return instance.uuid
-
-    def _volume(self, server_id, cell=0, stamp=None, **values):
-        info = {'data': {'auth_password': CANARY}}
-        if stamp is not None:
-            info[staleness.STAMP] = stamp
-        volume_id = uuidutils.generate_uuid()
-        with nova.context.target_cell(
-                self.admin, self.cells[cell]) as context:
-            objects.BlockDeviceMapping(context, **{
-                'instance_uuid': server_id, 'volume_id': volume_id,
-                'attachment_id': uuidutils.generate_uuid(),
-                'source_type': 'volume', 'destination_type': 'volume',
-                'device_name': '/dev/vdb', 'boot_index': None,
-                'connection_info': json.dumps(info), **values}).create()
-        return volume_id
-
-    def _service(self, host, cell=0, **values):
-        with nova.context.target_cell(
-                self.admin, self.cells[cell]) as context:
-            service = objects.Service(
-                context, host=host, binary='nova-compute', topic='compute',
-                **values)
-            service.create()
-            service.last_seen_up = timeutils.utcnow()
-            service.save()
 
     def _action(self, server_id, request_id, *results):
         with nova.context.target_cell(

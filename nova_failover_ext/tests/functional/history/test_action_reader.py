@@ -30,6 +30,7 @@ from nova_failover_ext.api import server_state
 from nova_failover_ext import exception
 from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import queries
+from nova_failover_ext import nova_cells
 from nova_failover_ext.recovery import instance_action
 from nova_failover_ext.recovery import record
 
@@ -53,7 +54,7 @@ class HistoryReaderTest(test.TestCase):
         super().setUp()
         self.admin = nova.context.get_admin_context()
         self.reader = action_reader.HistoryReader(2)
-        self.cells = queries.cells(self.admin)
+        self.cells = nova_cells.all_cells()
 
     @contextlib.contextmanager
     def _cell(self, number, request_id='req-other'):

@@ -64,7 +64,7 @@ def options(**values):
             'max_in_flight_per_host': 4, 'heartbeat_timeout': 30,
             'recovery_timeout': 900, 'retry_interval_min': 5,
             'retry_interval_max': 60, 'automatic': True, 'batch_size': 5,
-            'drivers': {},
+            'drivers': {}, 'cell_timeout': 15,
             'host_probe_interval': 10, 'notification_topics': ['t'],
             'notification_exchange': 'openstack', 'transport_url': None,
             'reconcile_interval': 60, **values}))

@@ -23,7 +23,7 @@ from oslotest import base
 from nova_failover_ext.api import server_state
 from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import outcomes
-from nova_failover_ext.history import queries
+from nova_failover_ext import nova_cells
 
 ServerState = server_state.ServerState
 # As Nova's columns are.
@@ -96,9 +96,8 @@ class WalkTest(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.actions = self._patch(action_reader, 'queries')
-        self.actions.ERRORS = queries.ERRORS
         cell = mock.Mock(spec_set=('uuid', 'name'))
-        self.actions.cells.return_value = [cell]
+        self._patch(nova_cells, 'all_cells').return_value = [cell]
         self._patch(nova.context, 'target_cell')
         self.actions.total_rows_between.return_value = []
 

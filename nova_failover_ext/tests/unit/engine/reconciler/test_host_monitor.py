@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Silent hosts are asked beside the scans, and once at a time."""
 
 import oslo_messaging as messaging

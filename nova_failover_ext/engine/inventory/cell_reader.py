@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Reads block device mappings, servers and recoveries of one of Nova's cells.
+
+The number of statements is that of batches: one for the services and two for
+each batch, whatever number of servers a batch leads to. What was read of a
+batch is turned into plain data before the next, so that no more than one
+batch of connection_info is in memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+import itertools
+import sys
+from typing import Any
+
+from nova_failover_ext.engine.inventory import nova_queries
+from nova_failover_ext.engine import model
+from nova_failover_ext.recovery import policy
+
+_Rows = Callable[[Any, tuple[str, ...]], list[Any]]
+_Choose = Callable[[Mapping[str, str]], policy.Policy]
+
+
+class CellReader:
+    """Reads one cell once; its statements are counted."""
+
+    def __init__(self, context: Any, cell: str, batch_size: int,
+                 choose: _Choose, heard: Callable[[], None]) -> None:
+        """Remember what to read.
+
+        :param context: a Nova context that is targeted at the cell
+        :param cell: uuid of the cell
+        :param batch_size: volumes or servers per query
+        :param choose: chooses a server's policy from its metadata
+        :param heard: called after each query
+        """
+        self._context = context
+        self._cell = cell
+        self._batch_size = batch_size
+        self._choose = choose
+        self._heard = heard
+        self.statements = 0
+
+    def attachments(self, rows_of: _Rows, ids: list[str],
+                    wanted: Mapping[str, str]) -> list[model.Attachment]:
+        """Return the mappings that name one of the volumes.
+
+        :param rows_of: the query, of :mod:`.nova_queries`
+        :param ids: what it is to be asked about, volumes or servers
+        :param wanted: each volume's id by itself, so that there is one copy
+        """
+        found: list[model.Attachment] = []
+        servers: dict[str, model.Server] = {}
+        up: dict[str, bool] | None = None
+        for batch in batches(ids, self._batch_size):
+            rows = [row for row in self._ask(rows_of, batch)
+                    if row.volume_id in wanted and row.instance_uuid]
+            if rows and up is None:
+                up = self.computes_up()
+            self._add_servers(rows, up or {}, servers)
+            found += [_attachment(row, servers[row.instance_uuid],
+                                  wanted[row.volume_id]) for row in rows]
+        return found
+
+    def computes_up(self) -> dict[str, bool]:
+        """Tell of each compute host by name whether its service is up."""
+        return dict(self._ask(nova_queries.computes_up))
+
+    def recoveries(self, server_ids: list[str]) -> dict[str, model.Recovery]:
+        """Return the latest recovery of each server that had one, by id."""
+        return {row.instance_uuid: nova_queries.recovery(row)
+                for batch in batches(server_ids, self._batch_size)
+                for row in self._ask(nova_queries.recoveries, batch)}
+
+    def _ask(self, query: Callable[..., Any], *args: Any) -> Any:
+        self.statements += 1
+        answer = query(self._context, *args)
+        self._heard()
+        return answer
+
+    def _add_servers(self, rows: Iterable[Any], up: Mapping[str, bool],
+                     servers: dict[str, model.Server]) -> None:
+        new = {row.instance_uuid: row for row in rows
+               if row.instance_uuid not in servers}
+        metadata: dict[str, dict[str, str]] = {}
+        for batch in batches(sorted(new), self._batch_size):
+            for one in self._ask(nova_queries.metadata, batch):
+                metadata.setdefault(one.instance_uuid, {})[one.key] = one.value
+        for server_id, row in new.items():
+            servers[server_id] = self._server(
+                row, up, metadata.get(server_id, {}))
+
+    def _server(self, row: Any, up: Mapping[str, bool],
+                metadata: dict[str, str]) -> model.Server:
+        return model.Server(
+            id=row.instance_uuid, name=row.display_name or '',
+            project_id=_shared(row.project_id) or '', host=_shared(row.host),
+            cell=self._cell, vm_state=_shared(row.vm_state),
+            task_state=_shared(row.task_state),
+            deleted=row.uuid is None or bool(row.deleted),
+            compute_up=up.get(row.host, False),
+            metadata=tuple(sorted(metadata.items())),
+            policy=self._choose(metadata))
+
+
+def batches(items: list[str], size: int) -> Iterator[tuple[str, ...]]:
+    """Split a list.
+
+    :param size: how many items each part has at most
+    """
+    iterator = iter(items)
+    while batch := tuple(itertools.islice(iterator, size)):
+        yield batch
+
+
+def _attachment(row: Any, server: model.Server,
+                volume_id: str) -> model.Attachment:
+    stamp, begun = nova_queries.stamp(row.connection_info)
+    return model.Attachment(
+        server=server, volume_id=volume_id,
+        attachment_id=row.attachment_id, device_name=_shared(row.device_name),
+        root=row.boot_index == 0,
+        stamp=_shared(stamp), begun=begun)
+
+
+def _shared(text: str | None) -> str | None:
+    # One copy of what thousands of records say alike.
+    return sys.intern(text) if text else text
