@@ -20,6 +20,9 @@ services shows replication to admins, the cluster from microversion 3.7 on;
 a volume shows its group from 3.13 on; ``capabilities`` of a host are what
 its driver said of itself when it started, asked by a call to cinder-volume,
 whether the service is enabled or not.
+
+Relied on in keystoneauth, whose Adapter the client is: the attributes
+``status_code_retries`` and ``retriable_status_codes``, read in 5.18.1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +35,7 @@ from typing import Any
 
 from cinderclient import exceptions as cinder_exception
 from keystoneauth1 import exceptions as ks_exception
+import nova.conf
 import nova.context
 from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
@@ -51,6 +55,11 @@ MICROVERSION = '3.13'
 EXPECTED_FOR = 3600.0
 UNKNOWN_FOR = 300.0
 
+#: Answers that another request may not get: too many requests, or an error of
+#: Cinder or of what stands before it. A scan has hundreds of requests; one of
+#: them must not be the end of it.
+PASSING = (429, 500, 502, 503, 504)
+
 LOG = logging.getLogger(__name__)
 
 _ERRORS = (cinder_exception.ClientException, ks_exception.ClientException,
@@ -68,11 +77,18 @@ _ADVICE = (
 def admin_client() -> Any:
     """Return a cinderclient with the ``[cinder]`` credentials.
 
+    It repeats a request that was answered by one of :data:`PASSING`, as often
+    as ``[cinder] http_retries`` says and when ``Retry-After`` says.
+
     :raises CinderUnavailable: if Keystone or Cinder does not let us in
     """
     with _translated():
-        return nova_cinder.cinderclient(
+        client = nova_cinder.cinderclient(
             nova.context.get_admin_context(), microversion=MICROVERSION)
+    # Nova has it repeat what found no connection, and nothing else.
+    client.client.status_code_retries = nova.conf.CONF.cinder.http_retries
+    client.client.retriable_status_codes = PASSING
+    return client
 
 
 class CinderReader:

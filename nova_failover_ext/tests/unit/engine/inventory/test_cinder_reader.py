@@ -21,8 +21,11 @@ from cinderclient import exceptions as cinder_exception
 from cinderclient.v3 import client as cinder_client
 import ddt
 from keystoneauth1 import exceptions as ks_exception
+from keystoneauth1 import noauth
+from keystoneauth1 import session as ks_session
 from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
+from requests_mock.contrib import fixture as mock_fixture
 import testtools
 
 from nova_failover_ext.engine.inventory import cinder_reader
@@ -157,12 +160,51 @@ class CinderReaderTest(testtools.TestCase):
             exception.CinderUnavailable, self.reader.backends)
         self.assertIn('does not show replication', str(error))
 
-    @mock.patch.object(nova_cinder, 'cinderclient', autospec=True)
-    def test_admin_client(self, cinderclient):
-        self.assertIs(cinderclient.return_value, cinder_reader.admin_client())
-        context = cinderclient.call_args.args[0]
+
+@ddt.ddt
+class AdminClientTest(testtools.TestCase):
+    """A real client, whose requests are answered by the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.http = self.useFixture(mock_fixture.Fixture())
+        session = ks_session.Session(noauth.NoAuth(endpoint='http://cinder'))
+        patcher = mock.patch.object(nova_cinder, 'cinderclient',
+                                    autospec=True)
+        self.cinderclient = patcher.start()
+        self.addCleanup(patcher.stop)
+        self.cinderclient.side_effect = lambda *args, **values: (
+            cinder_client.Client(session=session))
+        self.reader = cinder_reader.CinderReader(2)
+
+    def _answers(self, *answers):
+        return self.http.get('http://cinder/volumes/detail', [
+            {'headers': {'Retry-After': '0'}, **answer}
+            for answer in answers])
+
+    def test_context(self):
+        cinder_reader.admin_client()
+        context = self.cinderclient.call_args.args[0]
         self.assertTrue(context.is_admin)
         self.assertIsNone(context.auth_token)
+
+    @ddt.data(*cinder_reader.PASSING)
+    def test_what_passes(self, code):
+        page = [{'id': 'vol', 'status': 'in-use', 'created_at': None}]
+        asked = self._answers({'status_code': code},
+                              {'json': {'volumes': page}},
+                              {'status_code': code}, {'status_code': code},
+                              {'json': {'volumes': []}})
+        self.assertEqual(['vol'], list(self.reader.volumes(fakes.backend())))
+        self.assertEqual(5, asked.call_count)
+
+    @ddt.data((503, 4), (400, 1), (404, 1))
+    @ddt.unpack
+    def test_what_stays(self, code, requests):
+        asked = self._answers({'status_code': code})
+        self.assertRaises(exception.CinderUnavailable, self.reader.volumes,
+                          fakes.backend())
+        self.assertEqual(requests, asked.call_count)
 
 
 @ddt.ddt
