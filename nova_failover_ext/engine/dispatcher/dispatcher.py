@@ -66,7 +66,7 @@ class Dispatcher:
         self._observer = observer
         self._clock = clock
         self._lock = threading.Lock()
-        self._queue = work_queue.Queue(caps, limits.startable, hosts.may_send)
+        self._queue = work_queue.Queue(caps, limits.startable, hosts.may_start)
         self._paused = False
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent
@@ -110,11 +110,27 @@ class Dispatcher:
         with self._lock:
             self._stopped = True
 
-    def start_more(self) -> None:
-        """Start what may start, now that a host or a limit has changed."""
+    def start_more(self, host: host_health.Host | None = None) -> None:
+        """Start what may start, now that a host or a limit has changed.
+
+        :param host: the host that has changed, None for any
+        """
         with self._lock:
-            self._queue.recheck()
+            self._queue.recheck(host)
         self._start()
+
+    def give_up(self, host: host_health.Host, reason: str) -> None:
+        """Let all that waits for a host fail, because it does not answer.
+
+        :param reason: one sentence without a full stop
+        """
+        with self._lock:
+            works = self._queue.drop(host)
+        for work in works:
+            result = results.ServerResult(
+                work.server_id, results.Outcome.FAILED, reason)
+            for part in work.parts:
+                self._tell(part, work, result, loads.Load())
 
     def in_flight(self, backend: str) -> set[str]:
         """Return the ids of servers being recovered for a backend."""

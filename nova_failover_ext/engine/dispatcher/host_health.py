@@ -13,8 +13,10 @@
 """Which compute hosts can be asked.
 
 A host that is not responding is asked by a ping, not by one recovery
-after the other, each of which would wait for the heartbeat. A host that Nova
-says is down is not asked at all.
+after the other, each of which would wait for the heartbeat. So is a host that
+has not been heard of lately, before the first recovery: silent hosts would
+hold the slots that the others need. A host that Nova says is down is not
+asked at all.
 """
 
 from collections.abc import Callable
@@ -26,6 +28,11 @@ Host = tuple[str, str]
 
 #: The longest wait between two pings, in probe intervals.
 LONGEST = 6
+#: Seconds after an answer in which no ping is needed.
+HEARD_FOR = 300.0
+#: Seconds for which nothing starts while first pings have no answer yet: the
+#: host that answers first may not have the most urgent server.
+GRACE = 1.0
 
 
 @dataclasses.dataclass
@@ -39,7 +46,7 @@ class HostHealth:
 
     def __init__(self, probe_interval: float,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with every host taken to be fine.
+        """Start with no host known.
 
         :param probe_interval: seconds between the first pings of a host
         :param clock: seconds, never going back
@@ -49,6 +56,10 @@ class HostHealth:
         self._lock = threading.Lock()
         self._silent: dict[Host, _Silence] = {}
         self._down: set[Host] = set()
+        self._heard: dict[Host, float] = {}
+        #: hosts to ping because work waits for them
+        self._wanted: set[Host] = set()
+        self._wanted_at = 0.0
 
     def note_silent(self, cell: str, host: str) -> None:
         """Note that a host did not answer; its first ping is due at once.
@@ -57,6 +68,8 @@ class HostHealth:
         which a ping finds out.
         """
         with self._lock:
+            self._heard.pop((cell, host), None)
+            self._wanted.discard((cell, host))
             self._silent.setdefault(
                 (cell, host), _Silence(self._clock(), self._interval))
 
@@ -64,6 +77,8 @@ class HostHealth:
         """Note that a host answered, whatever it said."""
         with self._lock:
             self._silent.pop((cell, host), None)
+            self._wanted.discard((cell, host))
+            self._heard[cell, host] = self._clock()
 
     def note_up(self, cell: str, host: str, up: bool) -> None:
         """Note what Nova's service record says of a host.
@@ -83,10 +98,32 @@ class HostHealth:
             return ((cell, host) not in self._down
                     and (cell, host) not in self._silent)
 
-    def due_probes(self) -> list[Host]:
-        """Return the silent hosts to ping now; the next pings are later.
+    def may_start(self, cell: str, host: str) -> bool:
+        """Return whether a server can be sent now; if unknown, find out.
 
-        Hosts that are down are left out.
+        A host that has not answered lately is to be pinged before.
+        """
+        with self._lock:
+            if (cell, host) in self._down or (cell, host) in self._silent:
+                return False
+            heard = self._heard.get((cell, host))
+            if heard is None or heard + HEARD_FOR < self._clock():
+                if (cell, host) not in self._wanted:
+                    self._wanted.add((cell, host))
+                    self._wanted_at = self._clock()
+                return False
+            return not self._settling()
+
+    def settling(self) -> bool:
+        """Return whether first pings are about to be answered."""
+        with self._lock:
+            return self._settling()
+
+    def due_probes(self) -> list[Host]:
+        """Return the hosts to ping now; silent ones again only later.
+
+        Hosts that are down are left out. Those that :meth:`may_start` wants
+        to know of are there each time until they answer or are silent.
         """
         with self._lock:
             now = self._clock()
@@ -97,7 +134,7 @@ class HostHealth:
                 silence.next_probe = now + silence.wait
                 silence.wait = min(
                     2 * silence.wait, LONGEST * self._interval)
-            return due
+            return due + sorted(self._wanted - self._down)
 
     def down(self) -> list[Host]:
         """Return the hosts that Nova says are down."""
@@ -108,3 +145,7 @@ class HostHealth:
         """Return the hosts that did not respond when asked last."""
         with self._lock:
             return sorted(self._silent)
+
+    def _settling(self) -> bool:
+        return bool(self._wanted - self._down) and (
+            self._clock() < self._wanted_at + GRACE)

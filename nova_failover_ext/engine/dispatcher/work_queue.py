@@ -68,6 +68,7 @@ class Queue:
         :param limit: how many of a backend may be in flight at present, if
             that can be less than the cap
         :param may_send: whether a host, given by cell and name, can be asked
+            now
         """
         self._caps = caps
         self._limit = limit or (lambda _backend: caps.per_backend)
@@ -157,10 +158,24 @@ class Queue:
             self._line_up(held)
         self._unpark(entry.host)
 
-    def recheck(self) -> None:
-        """Retry the hosts that could not be asked."""
-        for host in list(self._parked):
-            self._unpark(host)
+    def recheck(self, host: Host | None = None) -> None:
+        """Retry the hosts that could not be asked.
+
+        :param host: this one only
+        """
+        for parked in list(self._parked) if host is None else [host]:
+            self._unpark(parked)
+
+    def drop(self, host: Host) -> list[work_items.Work]:
+        """Drop all that waits for a host.
+
+        :returns: what was dropped
+        """
+        works = [entry.work for entry in self._waiting.values()
+                 if entry.host == host]
+        for work in works:
+            self._forget(work.server_id)
+        return works
 
     def waiting(self, backend: str) -> int:
         """Return how many servers wait for a backend."""

@@ -30,6 +30,9 @@ from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
 
+#: nova-compute is there, and does not know of recovery.
+_ANSWERS = (messaging.UnsupportedVersion, messaging.NoSuchMethod,
+            messaging.RemoteError)
 _ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
            db_exception.DBError, nova_exception.NovaException, OSError)
 
@@ -95,6 +98,7 @@ class HostMonitor:
             if (cell, host) in awaited:
                 self._context.hosts.note_up(cell, host, up)
         self._wake(self._context.hosts.may_send)
+        self._context.dispatcher.start_more()
 
     def _begin_ping(self, host: backend_state.Host) -> bool:
         with self._lock:
@@ -105,17 +109,29 @@ class HostMonitor:
 
     def _ping(self, cell: str, host: str) -> None:
         hosts = self._context.hosts
+        settling = hosts.settling()
         try:
             self._client.ping(cell, host, self._context.settings.ping_timeout)
+        except _ANSWERS:
+            LOG.debug('nova-compute on %s does not know of recovery', host)
         except _ERRORS as exc:
             LOG.debug('nova-compute on %s is not responding (%s)', host,
                       type(exc).__name__)
+            hosts.note_silent(cell, host)
+            self._context.dispatcher.give_up(
+                (cell, host), 'nova-compute on %s does not respond' % host)
+            self._start_more(settling, (cell, host))
             return
         finally:
             with self._lock:
                 self._pinged.discard((cell, host))
         hosts.note_answer(cell, host)
-        self._wake(hosts.may_send)
+        self._wake(lambda *key: key == (cell, host) and hosts.may_send(*key))
+        self._start_more(settling, (cell, host))
+
+    def _start_more(self, settling: bool, host: backend_state.Host) -> None:
+        settled = settling and not self._context.hosts.settling()
+        self._context.dispatcher.start_more(None if settled else host)
 
     def _wake(self, may_send: Callable[[str, str], bool]) -> None:
         for name, state in self._context.backends.known():
@@ -126,7 +142,6 @@ class HostMonitor:
                 state.tries.wake(ids, self._context.clock())
             if ids:
                 self._context.plan_server_scan(name, state)
-        self._context.dispatcher.start_more()
 
 
 def _released(state: backend_state.BackendState,

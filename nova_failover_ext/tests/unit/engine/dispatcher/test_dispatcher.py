@@ -79,6 +79,8 @@ class DispatcherTest(testtools.TestCase):
         self.now = 0.0
         self.limits = throttle.Limits(2, clock=lambda: self.now)
         self.hosts = host_health.HostHealth(10, lambda: self.now)
+        for host in ('compute1', 'compute2'):
+            self.hosts.note_answer(fakes.CELL, host)
         self.ear = Ear()
         self.dispatcher = self._make(self._done)
 
@@ -261,6 +263,20 @@ class DispatcherTest(testtools.TestCase):
         self.hosts.note_answer(fakes.CELL, 'compute1')
         self.dispatcher.start_more()
         self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
+
+    def test_a_host_that_does_not_answer(self):
+        self.hosts.note_silent(fakes.CELL, 'compute1')
+        told = []
+        made = self._make(lambda part, work, result, load: told.append(
+            (part.backend, work.server_id, result.outcome, result.reason)))
+        made.replace(fakes.BACKEND, [fakes.work(server_id='a')])
+        made.replace('other', [fakes.work(
+            server_id='b', host='compute2', backend='other')])
+        made.give_up((fakes.CELL, 'compute1'), 'no answer')
+        self.assertEqual([(fakes.BACKEND, 'a', results.Outcome.FAILED,
+                           'no answer')], told)
+        self.assertEqual((0, 0), made.counts(fakes.BACKEND))
+        self.assertEqual((0, 1), made.counts('other'))
 
     def test_a_refusal_pauses_the_backend_and_halves_its_limit(self):
         self.load = loads.Load(calls=3, seconds=1.0, refused=1)

@@ -89,3 +89,51 @@ class BoardTest(testtools.TestCase):
         self.hosts.note_silent(CELL, 'a')
         self.hosts.note_up(CELL, 'a', True)
         self.assertFalse(self.hosts.may_send(CELL, 'a'))
+
+    def test_a_host_is_pinged_before_its_first_server(self):
+        self.assertFalse(self.hosts.may_start(CELL, 'a'))
+        # Until the ping has an answer, or none.
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
+        self.hosts.note_answer(CELL, 'a')
+        self.assertEqual([], self.hosts.due_probes())
+        self.assertTrue(self.hosts.may_start(CELL, 'a'))
+
+    def test_it_is_not_pinged_while_it_answers(self):
+        self.hosts.note_answer(CELL, 'a')
+        self.now += host_health.HEARD_FOR
+        self.assertTrue(self.hosts.may_start(CELL, 'a'))
+        self.now += 1
+        self.assertFalse(self.hosts.may_start(CELL, 'a'))
+
+    def test_a_first_ping_without_an_answer(self):
+        self.hosts.may_start(CELL, 'a')
+        self.hosts.note_silent(CELL, 'a')
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
+        self.assertEqual([], self.hosts.due_probes())
+        self.assertFalse(self.hosts.may_start(CELL, 'a'))
+        self.assertEqual([], self.hosts.due_probes())
+
+    def test_a_host_that_is_down_is_not_wanted(self):
+        self.hosts.may_start(CELL, 'a')
+        self.hosts.note_up(CELL, 'a', False)
+        self.assertEqual([], self.hosts.due_probes())
+        self.hosts.note_up(CELL, 'a', True)
+        self.assertEqual([(CELL, 'a')], self.hosts.due_probes())
+
+    def test_the_first_to_answer_may_not_be_the_most_urgent(self):
+        for host in ('a', 'b'):
+            self.hosts.may_start(CELL, host)
+        self.hosts.note_answer(CELL, 'a')
+        self.assertTrue(self.hosts.settling())
+        self.assertFalse(self.hosts.may_start(CELL, 'a'))
+        self.hosts.note_answer(CELL, 'b')
+        self.assertFalse(self.hosts.settling())
+        self.assertTrue(self.hosts.may_start(CELL, 'a'))
+
+    def test_silent_hosts_are_not_waited_for(self):
+        for host in ('a', 'b'):
+            self.hosts.may_start(CELL, host)
+        self.hosts.note_answer(CELL, 'a')
+        self.now += host_health.GRACE
+        self.assertTrue(self.hosts.may_start(CELL, 'a'))

@@ -12,6 +12,9 @@
 
 """Silent hosts are asked beside the scans, and once at a time."""
 
+import dataclasses
+
+import ddt
 import oslo_messaging as messaging
 
 from nova_failover_ext.recovery import results
@@ -84,3 +87,77 @@ class SilentHostsTest(base.CoordinatorTestCase):
         self.asked.run()
         self._later(60)
         self.assertEqual(self._hosts(), self._pinged())
+
+
+@ddt.ddt
+class FirstContactTest(test_at_scale.Base):
+    """Most hosts have died, and nobody knows yet."""
+
+    SERVERS = 400
+    SLOTS = 4
+
+    def setUp(self):
+        super().setUp()
+        self.client.ping.side_effect = self._ping
+
+    def _askers(self):
+        self.questions = test_at_scale.LazyExecutor()
+        return self.questions
+
+    def _ping(self, cell, host, timeout):
+        if host != 'compute7':
+            raise messaging.MessagingTimeout
+
+    def _states(self):
+        return self._progress()['counts']
+
+    def test_silent_hosts_take_no_slots(self):
+        self._hint()
+        self.assertEqual([], list(self.calls.jobs))
+        self.assertEqual(100, len(self.questions.jobs))
+        self.questions.run()
+        # The four servers of the one that answers.
+        self.assertEqual(4, len(self.calls.jobs))
+        self.assertEqual(
+            {7}, {int(args[0].server_id) % 100
+                  for _call, args in self.calls.jobs})
+
+    def test_the_most_urgent_goes_first_whoever_answers_first(self):
+        self.client.ping.side_effect = None
+        self.servers['99'] = dataclasses.replace(
+            self.servers['99'], metadata=(('failover:priority', '1'),))
+        self.world['99'] = fakes.attachment(
+            server=self.servers['99'], volume_id='99')
+        self._hint()
+        for _ in range(99):
+            call, args = self.questions.jobs.popleft()
+            call(*args)
+        self.assertEqual([], list(self.calls.jobs))
+        self.questions.run()
+        self.assertEqual('99', self.calls.jobs[0][1][0].server_id)
+
+    @ddt.data(messaging.UnsupportedVersion('1.0'), messaging.NoSuchMethod('p'),
+              messaging.RemoteError('UnsupportedVersion'))
+    def test_a_host_that_knows_nothing_of_recovery_has_answered(self, error):
+        self.client.ping.side_effect = error
+        self._hint()
+        self.questions.run()
+        self.assertEqual(self.SLOTS, len(self.calls.jobs))
+        self.assertEqual([], self.hosts.silent())
+
+    def test_each_server_is_told_why(self):
+        self._hint()
+        self.questions.run()
+        server = self._report()['servers']['1']
+        self.assertEqual('nova-compute on compute1 does not respond',
+                         server['reason'])
+        self.assertEqual(0, server['tries'])
+
+    def test_they_are_recovered_once_their_hosts_answer(self):
+        self._hint()
+        self.questions.run()
+        self.client.ping.side_effect = None
+        for _ in range(400):
+            self.questions.run()
+            self._step()
+        self.assertEqual({'converged': 400}, self._states())
