@@ -24,6 +24,10 @@ from nova_failover_ext.recovery.host_devices import root_commands
 
 _SYS_BLOCK = pathlib.Path('/sys/block')
 _PREFIX = 'mpath-'
+#: States of a SCSI device whose transport is gone: its commands wait for it,
+#: or fail. A session that is being recovered is ``blocked`` for as long as
+#: its ``recovery_tmo`` says, two minutes where multipathd does not shorten it.
+_DEAD = ('blocked', 'transport-offline', 'offline')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +103,29 @@ def queues(table: str) -> bool:
     return 'queue_if_no_path' in rest[:int(count)]
 
 
-def fence(wwid: str, timeout: float) -> str:
+def fence(wwid: str, timeout: float,
+          sys_block: pathlib.Path = _SYS_BLOCK) -> str:
     """Let fail what a map has queued, if there is a map.
 
+    multipathd has a map queue again as long as it has a path, also a dead
+    one. So the paths that the kernel knows to be dead are removed before, as
+    os-brick does once the guest has let go.
+
     :param wwid: as for :func:`find`
-    :param timeout: seconds for each of two commands
+    :param timeout: seconds for each command
+    :param sys_block: where the kernel lists its block devices
     :returns: why the map still queues; empty if none does
     """
-    found = find(wwid)
+    found = find(wwid, sys_block)
+    if found is None:
+        return ''
     try:
-        if found is None or end_queueing(found, timeout):
+        for path in found.paths:
+            if _state(path, sys_block) in _DEAD:
+                root_commands.run(
+                    'tee', str(sys_block / path / 'device/delete'),
+                    timeout=timeout, given='1')
+        if end_queueing(found, timeout):
             return ''
     except root_commands.CommandFailed as error:
         return str(error)
@@ -118,9 +135,8 @@ def fence(wwid: str, timeout: float) -> str:
 def end_queueing(found: MultipathMap, timeout: float) -> bool:
     """Let what the map has queued fail, and look whether it stays so.
 
-    multipathd sets it again whenever it reloads a map that still has paths:
-    it lasts only once they are removed, so this is to be called before and
-    after that.
+    multipathd sets it again for a map that still has paths: it lasts only
+    once they are removed, so this is to be called before and after that.
 
     :param found: the map
     :param timeout: seconds for each of two commands
@@ -158,3 +174,11 @@ def remove(wwid: str, timeout: float,
         problem = str(error)
     left = find(wwid, sys_block)
     return f'{left.uuid} is still there: {problem}' if left else ''
+
+
+def _state(path: str, sys_block: pathlib.Path) -> str:
+    try:
+        return (sys_block / path / 'device/state').read_text().strip()
+    except OSError:
+        # It went away, or is no SCSI device.
+        return ''

@@ -28,20 +28,22 @@ class CommandFailed(exception.FailoverException):
     msg_fmt = '%(command)s: %(reason)s.'
 
 
-def run(*command: str, timeout: float) -> str:
+def run(*command: str, timeout: float, given: str | None = None) -> str:
     """Run a command as root.
 
     Relies on ``os_brick.privileged.rootwrap.execute``, read in os-brick
-    7.1.1: it passes ``timeout`` on and kills a command that is late.
+    7.1.1: it passes ``timeout`` and ``process_input`` on, and kills a command
+    that is late.
 
     :param command: the command and its arguments
     :param timeout: seconds
+    :param given: what it reads from its standard input, None for nothing
     :returns: its standard output
     :raises CommandFailed: if it fails or is late
     """
     try:
         output, _ = rootwrap.execute(*command, run_as_root=True,
-                                     timeout=timeout)
+                                     timeout=timeout, process_input=given)
     except (processutils.ProcessExecutionError, OSError) as error:
         raise CommandFailed(
             command=' '.join(command),

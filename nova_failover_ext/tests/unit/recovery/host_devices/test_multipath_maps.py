@@ -57,7 +57,9 @@ class MapsTestBase(base.BaseTestCase):
         (self.sys / 'dm-3/dm/uuid').unlink()
 
     def execute(self, *command, **kwargs):
+        given = kwargs.pop('process_input')
         self.assertEqual({'run_as_root': True, 'timeout': 5}, kwargs)
+        self.assertEqual('1' if command[0] == 'tee' else None, given)
         if command[:2] == ('multipath', '-f'):
             self.flush()
         return (self.table if command[1] == 'table' else ''), ''
@@ -141,6 +143,55 @@ class Ended(MapsTestBase):
         self.run.side_effect = OSError('no such command')
         self.assertRaises(root_commands.CommandFailed, root_commands.run,
                           'dmsetup', timeout=5)
+
+
+class Fenced(MapsTestBase):
+
+    def fence(self, *states):
+        names = ('sda', 'sdb')[:len(states)]
+        self.map(WWID, *names)
+        for name, state in zip(names, states, strict=True):
+            (self.sys / name / 'device').mkdir(parents=True)
+            (self.sys / name / 'device/state').write_text(state + '\n')
+        return multipath_maps.fence(WWID, 5, self.sys)
+
+    def deleted(self):
+        return [command.split('/')[-3] for command in self.commands()
+                if command.startswith('tee')]
+
+    def test_dead_paths_are_removed_before(self):
+        for state in ('blocked', 'transport-offline', 'offline'):
+            self.run.reset_mock()
+            with self.subTest(state):
+                self.sys = self.sys / state
+                self.sys.mkdir()
+                self.assertEqual('', self.fence(state, state))
+                self.assertEqual(['sda', 'sdb'], self.deleted())
+                self.assertEqual(
+                    [f'dmsetup message {WWID} 0 fail_if_no_path',
+                     f'dmsetup table {WWID}'], self.commands()[2:])
+
+    def test_a_path_that_lives_is_left_alone(self):
+        self.assertEqual('', self.fence('running', 'blocked'))
+        self.assertEqual(['sdb'], self.deleted())
+
+    def test_a_path_that_went_away(self):
+        self.map(WWID, 'sda')
+        self.assertEqual('', multipath_maps.fence(WWID, 5, self.sys))
+        self.assertEqual([], self.deleted())
+
+    def test_it_queues_again(self):
+        self.table = QUEUES
+        self.assertEqual(f'multipathd has mpath-{WWID} queue again',
+                         self.fence('running'))
+
+    def test_no_map(self):
+        self.assertEqual('', multipath_maps.fence(WWID, 5, self.sys))
+        self.run.assert_not_called()
+
+    def test_a_path_that_cannot_be_removed(self):
+        self.run.side_effect = OSError('read-only')
+        self.assertIn('read-only', self.fence('blocked'))
 
 
 class WwidOf(MapsTestBase):
