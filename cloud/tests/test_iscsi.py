@@ -48,9 +48,12 @@ class OneServerTestCase(base.OwnServersTestCase):
         assert isinstance(found, compute_host.Compute)
         return found
 
-    def lose_and_fail_over(self) -> None:
-        """Kill the primary, see that the guest notices, and fail over."""
-        self.lose_primary()
+    def lose_and_fail_over(self, how: str = 'kill') -> None:
+        """Lose the primary, see that the guest notices, and fail over.
+
+        :param how: kill or freeze
+        """
+        self.world.kind.lose('primary', how)
         waiting.wait_for('the guest to notice', lambda: self.look('one').site
                          in play.LOST, 120)
         self.world.failover('secondary')
@@ -94,14 +97,22 @@ class QueueTest(OneServerTestCase):
     queue = True
 
     def test_queueing_guest_is_healed(self) -> None:
-        """It is not: the killed QEMU hangs, and holds its own disk."""
+        """Its map is made to fail what it queues, and is removed."""
         self.lose_and_fail_over()
-        self.expectFailure(
-            "os-brick's forced disconnect removes the paths of a map that "
-            'queues, and leaves the map; a thread of the killed QEMU hangs '
-            "in it, and holds the lock of the server's local disk, so that "
-            'it cannot be powered on', self.wait_healed, 'one', self.before,
-            'secondary', 400)
+        self.wait_healed('one', self.before, 'secondary', 400)
+        self.assertEqual([], self.leftovers())
+
+
+class FrozenTest(OneServerTestCase):
+    """The site answers nothing, and does not close its connections."""
+
+    queue = True
+
+    def test_queueing_guest_of_a_frozen_site_is_healed(self) -> None:
+        """Its paths are dead only once their sessions have timed out."""
+        self.lose_and_fail_over('freeze')
+        self.wait_healed('one', self.before, 'secondary', 400)
+        self.assertEqual([], self.leftovers())
 
 
 class StaleWriteTest(OneServerTestCase):
