@@ -88,7 +88,7 @@ def summary(found: snapshot.BackendPlan) -> str:
     return '%s is on %s (%s); servers: %s%s' % (
         backend.name, backend.active_backend_id or 'its primary',
         backend.present.replication_status or 'no replication', counts,
-        '' if found.gate.open else '; waiting: ' + found.gate.reason)
+        found.gate.reason and '; waiting: ' + found.gate.reason)
 
 
 def state_of(server: server_plans.ServerPlan, latest: model.Recovery | None,
@@ -119,8 +119,7 @@ def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any]) -> Row:
     """
     backend = found.backend
     gate = known.get('gate') or {}
-    waits = (found.gate.reason if not found.gate.open
-             else gate.get('reason') if not gate.get('open', True) else '')
+    waits = found.gate.reason or gate.get('reason')
     converged = len(found.servers_to(server_plans.Verdict.SKIP))
     return (backend.name, backend.active_backend_id,
             backend.present.replication_status or '', len(found.servers),

@@ -44,7 +44,7 @@ def service(found: snapshot.Records) -> findings.Finding:
     if len(down) == len(backend.members):
         return findings.failure(BACKEND, backend.name,
                                 'cinder-volume is down')
-    if not found.gate.open:
+    if found.gate.reason:
         return findings.warning(BACKEND, backend.name, found.gate.reason)
     if down:
         return findings.warning(BACKEND, backend.name,

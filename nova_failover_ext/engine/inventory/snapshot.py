@@ -155,7 +155,7 @@ def read(cinder: Cinder, nova: Nova, name: str) -> Records:
     attachments, problems = nova.attachments(volumes)
     # A service that is at it may not answer.
     expected = (cinder.expectation(backend)
-                if decision.open or decision.partial else driver_rules.UNKNOWN)
+                if decision.open else driver_rules.UNKNOWN)
     return Records(backend, decision, volumes, tuple(attachments),
                    tuple(problems), expected)
 

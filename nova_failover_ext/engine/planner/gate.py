@@ -27,7 +27,7 @@ from nova_failover_ext.engine import model
 
 
 class Kind(str, enum.Enum):
-    """What keeps a gate closed."""
+    """What is waited for."""
 
     #: No service of the backend is up.
     MEMBERS = 'members'
@@ -46,21 +46,20 @@ class Decision:
     """Whether recovery may act on a backend now.
 
     :ivar open: True if it may
-    :ivar reason: why it may not, '' if it may
-    :ivar partial: True if it may act once the volume records that are not
-        written have been waited for long enough
-    :ivar kind: what keeps it closed, None if nothing does
+    :ivar reason: what is waited for, '' for nothing
+    :ivar late: ids of the volumes whose records are not written yet: their
+        servers wait, the others do not
+    :ivar kind: what is waited for, None for nothing
     """
 
     open: bool
     reason: str = ''
-    partial: bool = False
+    late: frozenset[str] = frozenset()
     kind: Kind | None = None
 
-    @property
-    def ends_soon(self) -> bool:
-        """Whether Cinder is about to settle what keeps it closed."""
-        return self.kind in (Kind.MOVING, Kind.ROWS)
+    def moves(self, volume_id: str) -> bool:
+        """Return whether Cinder is about to settle where a volume is."""
+        return self.kind is Kind.MOVING or volume_id in self.late
 
 
 # Not moved by a failover, or with an outcome of their own.
@@ -83,10 +82,14 @@ def decide(backend: model.Backend,
     closed = _by_members(backend)
     if closed:
         return closed
-    reason = _rows_reason(backend, list(volumes))
-    if reason:
-        return Decision(False, reason, partial=True, kind=Kind.ROWS)
-    return Decision(open=True)
+    known = list(volumes)
+    late = unwritten(backend, known) | {
+        v.id for v in known if v.replication_status == statuses.FAILING_OVER}
+    if not late:
+        return Decision(open=True)
+    return Decision(True, '%d of %d volume records of %s do not tell of the '
+                    'failover yet' % (len(late), len(known), backend.name),
+                    late, Kind.ROWS)
 
 
 def unwritten(backend: model.Backend,
@@ -141,13 +144,3 @@ def _by_members(backend: model.Backend) -> Decision | None:
 
 def _closed(kind: Kind, reason: str) -> Decision:
     return Decision(open=False, reason=reason, kind=kind)
-
-
-def _rows_reason(backend: model.Backend, volumes: list[model.Volume]) -> str:
-    moving = sum(v.replication_status ==
-                 statuses.FAILING_OVER for v in volumes)
-    late = len(unwritten(backend, volumes))
-    if moving or late:
-        return ('%d of %d volume records of %s do not tell of the failover '
-                'yet' % (moving + late, len(volumes), backend.name))
-    return ''

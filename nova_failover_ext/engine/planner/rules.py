@@ -100,7 +100,8 @@ _VolumeRule = tuple[Callable[[Facts], bool], Verdict, str, str]
 _ServerRule = tuple[Callable[[model.Server], bool], Verdict, str, str]
 
 _NOT_YET = 'its record in Cinder does not tell of the failover yet (%(row)s)'
-_WRITTEN = 'Cinder has written its record'
+#: What a volume waits for whose record is late.
+WRITTEN = 'Cinder has written its record'
 
 VOLUME_RULES: tuple[_VolumeRule, ...] = (
     (lambda f: not statuses.volume_is_replicated(f.volume.replication_status),
@@ -112,7 +113,7 @@ VOLUME_RULES: tuple[_VolumeRule, ...] = (
      'its replication status in Cinder is settled'),
     (lambda f: (f.late or
                 f.volume.replication_status == statuses.FAILING_OVER),
-     Verdict.DEFER, _NOT_YET, _WRITTEN),
+     Verdict.DEFER, _NOT_YET, WRITTEN),
     # An answer that is the same would be taken for in sync.
     (lambda f: bool(f.expected.blocks) and f.moved and not f.asked,
      Verdict.DEFER, '%(blocks)s', ''),

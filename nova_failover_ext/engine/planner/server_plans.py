@@ -144,8 +144,7 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
         grouped.setdefault(
             attachment.server.id, (attachment.server, []))[1].append(
             _volume_plan(attachment, facts))
-    plans = [_server_plan(server, volumes, server.id in ask.busy_servers,
-                          expected)
+    plans = [_server_plan(server, volumes, ask, expected)
              for server, volumes in grouped.values()]
     return sorted(plans, key=lambda p: (p.priority, p.server.id))
 
@@ -198,11 +197,14 @@ def _volume_plan(attachment: model.Attachment,
         facts.wanted, ruling.until, ruling.blocked)
 
 
-def _server_plan(server: model.Server, plans: list[VolumePlan], busy: bool,
+def _server_plan(server: model.Server, plans: list[VolumePlan],
+                 ask: PlanOptions,
                  expected: driver_rules.Expectation) -> ServerPlan:
     volumes = tuple(sorted(
         plans, key=lambda v: (not v.root, v.device_name or '')))
-    ruling = _ruling(server, volumes, busy)
+    ruling = _ruling(server, volumes)
+    if _may_wait(server, ruling):
+        ruling = _wait(server, volumes, ask) or ruling
     cycle = (_power_cycle(server, volumes)
              if ruling.verdict is Verdict.RECOVER else PowerCycle.NO)
     return ServerPlan(
@@ -212,8 +214,8 @@ def _server_plan(server: model.Server, plans: list[VolumePlan], busy: bool,
         ruling.blocked)
 
 
-def _ruling(server: model.Server, volumes: tuple[VolumePlan, ...],
-            busy: bool) -> rules.Ruling:
+def _ruling(server: model.Server,
+            volumes: tuple[VolumePlan, ...]) -> rules.Ruling:
     blocked = next((v for v in volumes if v.blocked), None)
     by_verdict = {v.verdict: v for v in reversed(volumes)}
     if blocked or Verdict.RECOVER in by_verdict:
@@ -221,17 +223,28 @@ def _ruling(server: model.Server, volumes: tuple[VolumePlan, ...],
         # To unshelve asks for a connection, too, and gets the old one.
         if not blocked or (ruling.verdict is Verdict.SKIP and server.vm_state
                            != vm_states.SHELVED_OFFLOADED):
-            return _BUSY if _waits(server, ruling, busy) else ruling
+            return ruling
     decisive = (blocked or by_verdict.get(Verdict.DEFER)
                 or by_verdict[Verdict.SKIP])
     return rules.Ruling(decisive.verdict, decisive.reason, decisive.until,
                         decisive.blocked)
 
 
-def _waits(server: model.Server, ruling: rules.Ruling, busy: bool) -> bool:
+def _may_wait(server: model.Server, ruling: rules.Ruling) -> bool:
     # What has begun is not left half done.
-    return (busy and ruling.verdict is Verdict.RECOVER
+    return (ruling.verdict is Verdict.RECOVER
             and server.task_state != staleness.TASK_STATE)
+
+
+def _wait(server: model.Server, volumes: tuple[VolumePlan, ...],
+          ask: PlanOptions) -> rules.Ruling | None:
+    # A server is recovered once, and not for each volume.
+    if server.id in ask.busy_servers:
+        return _BUSY
+    late = next((v for v in volumes if v.until == rules.WRITTEN), None)
+    if late is None or ask.late:
+        return None
+    return rules.Ruling(Verdict.DEFER, late.reason, late.until)
 
 
 def _power_cycle(server: model.Server,

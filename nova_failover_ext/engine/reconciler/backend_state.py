@@ -48,14 +48,13 @@ class Wait:
     """How long Cinder has been waited for.
 
     :ivar started: when that began, in seconds of the engine's clock
-    :ivar cause: the target, and whether only volume rows were missing;
-        another one is waited for anew
+    :ivar cause: the target; another one is waited for anew
     :ivar since: when that began
     :ivar until: when it is no longer scanned often
     """
 
     started: float
-    cause: tuple[str, bool]
+    cause: str
     since: datetime.datetime
     until: datetime.datetime
 
@@ -79,6 +78,9 @@ class BackendState:
     :ivar ids: request ids by server, where it is not ``failover_id``
     :ivar retrying: ids of servers whose hosts could not do it yet
     :ivar wait: how long the gate is closed, None if it is open
+    :ivar late: how long records of volumes are waited for, None if all are
+        written
+    :ivar ask_late: whether they have been waited for long enough
     :ivar signature: what Cinder's service said when works were planned
     :ivar records: what the last full scan has read, without mappings
     :ivar cells: the cell of each server that has not converged
@@ -111,6 +113,8 @@ class BackendState:
     ids: dict[str, str] = dataclasses.field(default_factory=dict)
     retrying: set[str] = dataclasses.field(default_factory=set)
     wait: Wait | None = None
+    late: Wait | None = None
+    ask_late: bool = False
     signature: tuple[str, str | None] | None = None
     records: snapshot.Records | None = None
     cells: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -189,19 +193,29 @@ class BackendState:
         self.wanted.discard(server_id)
         self.retrying.discard(server_id)
 
-    def closed(self, cause: tuple[str, bool], now: float,
-               timeout: float) -> float:
+    def closed(self, cause: str, now: float, timeout: float) -> float:
         """Note that the gate is closed, and return for how long it is.
 
         :param cause: see :class:`Wait`
         :param now: the engine's clock in seconds
         :param timeout: seconds to scan often
         """
-        if self.wait is None or cause != self.wait.cause:
-            since = timeutils.utcnow()
-            self.wait = Wait(now, cause, since, since
-                             + datetime.timedelta(seconds=timeout))
+        self.wait = _waited(self.wait, cause, now, timeout)
         return now - self.wait.started
+
+    def note_late(self, cause: str, now: float, timeout: float) -> None:
+        """Note that records of volumes are not written yet.
+
+        :param cause: see :class:`Wait`
+        :param now: the engine's clock in seconds
+        :param timeout: seconds to wait for them
+        """
+        self.late = _waited(self.late, cause, now, timeout)
+        self.ask_late = now - self.late.started >= timeout
+
+    def note_written(self) -> None:
+        """Note that all records of volumes are written."""
+        self.late, self.ask_late = None, False
 
     def id_for_work(self, server_id: str = '') -> str:
         """Return the failover id, a new one if none is known."""
@@ -234,3 +248,12 @@ class BackendState:
                 'reason': self.reason,
                 'since': wait and wait.since.isoformat(),
                 'until': wait and wait.until.isoformat()}
+
+
+def _waited(wait: Wait | None, cause: str, now: float,
+            timeout: float) -> Wait:
+    if wait is not None and wait.cause == cause:
+        return wait
+    since = timeutils.utcnow()
+    return Wait(now, cause, since,
+                since + datetime.timedelta(seconds=timeout))

@@ -108,7 +108,6 @@ class FullScan:
         if not self._may_act(state, read):
             # What waits was planned for what may be the target no longer.
             return []
-        state.moving = frozenset()
         _adopt(name, state, read, context.backends.take_hints(name),
                known)
         # All but the mappings, which are read again when they are needed.
@@ -119,8 +118,7 @@ class FullScan:
                 read: snapshot.Records,
                 began: float) -> list[work_items.Work]:
         name, context = read.backend.name, self._context
-        # The gate has stopped waiting for the rows that are missing.
-        ask = server_plans.PlanOptions(read.gate.partial,
+        ask = server_plans.PlanOptions(state.ask_late,
                                        frozenset(state.unasked),
                                        context.backends.moving(name),
                                        returned=state.returned)
@@ -155,35 +153,50 @@ class FullScan:
                  read: snapshot.Records) -> bool:
         decision, settings = read.gate, self._context.settings
         state.reason = decision.reason
+        state.moving = frozenset(
+            attachment.server.id for attachment in read.attachments
+            if decision.moves(attachment.volume_id))
         if decision.open:
             state.wait = None
+            self._wait_for_rows(state, read)
             return True
-        cause = (read.backend.active_backend_id, decision.partial)
-        closed = state.closed(cause, self._context.clock(),
-                              settings.gate_timeout)
+        state.note_written()
+        closed = state.closed(read.backend.active_backend_id,
+                              self._context.clock(), settings.gate_timeout)
         if closed < settings.gate_timeout:
             LOG.info('Waiting: %s', decision.reason)
-            state.moving = frozenset(
-                attachment.server.id for attachment in read.attachments
-                if decision.ends_soon)
-            self._scan_again(read.backend.name, state, decision)
-            return False
-        state.moving = frozenset()
-        state.reason = (
-            '%s; stopped waiting after %d s, scanned again every %d s' % (
-                decision.reason, settings.gate_timeout,
-                settings.reconcile_interval))
-        return decision.partial
-
-    def _scan_again(self, name: str,
-                    state: backend_state.BackendState,
-                    decision: gate.Decision) -> None:
-        again = self._context.clock() + self._context.waits.seconds(1)
-        if decision.kind is gate.Kind.ROWS:
-            self._context.queue.add(name,
-                                    max(again, state.full_scan_after))
+            self._context.queue.add(
+                read.backend.name,
+                self._context.clock() + self._context.waits.seconds(1),
+                scan_queue.Kind.SERVICES)
         else:
-            self._context.queue.add(name, again, scan_queue.Kind.SERVICES)
+            state.moving = frozenset()
+            state.reason = self._stopped_waiting(
+                'scanned again every %d s' % settings.reconcile_interval,
+                decision)
+        return False
+
+    def _wait_for_rows(self, state: backend_state.BackendState,
+                       read: snapshot.Records) -> None:
+        if not read.gate.late:
+            state.note_written()
+            return
+        context = self._context
+        now = context.clock()
+        state.note_late(read.backend.active_backend_id, now,
+                        context.settings.gate_timeout)
+        if state.ask_late:
+            state.moving = frozenset()
+            state.reason = self._stopped_waiting('they are asked about',
+                                                 read.gate)
+        else:
+            LOG.info('Waiting: %s', read.gate.reason)
+            context.queue.add(read.backend.name, max(
+                now + context.waits.seconds(1), state.full_scan_after))
+
+    def _stopped_waiting(self, what: str, decision: gate.Decision) -> str:
+        return '%s; stopped waiting after %d s, %s' % (
+            decision.reason, self._context.settings.gate_timeout, what)
 
     def _tell(self, name: str, state: backend_state.BackendState,
               read: snapshot.Records) -> None:

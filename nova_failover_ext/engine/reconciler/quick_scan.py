@@ -139,7 +139,7 @@ class QuickScan:
 
     def _judge(self, name: str, state: backend_state.BackendState,
                read: snapshot.Records, began: float) -> list[work_items.Work]:
-        ask = server_plans.PlanOptions(read.gate.partial,
+        ask = server_plans.PlanOptions(state.ask_late,
                                        frozenset(state.unasked),
                                        self._context.backends.moving(name),
                                        returned=state.returned)

@@ -20,6 +20,7 @@ from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.dispatcher import attempts
 from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine.notifier import observers
+from nova_failover_ext.engine.planner import rules
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import settings as reconciler_settings
@@ -157,10 +158,13 @@ class Triage:
                server: server_plans.ServerPlan,
                at: Situation) -> None:
         down = bool(server.server.host) and not server.server.compute_up
+        late = server.until == rules.WRITTEN
         self._note(state, at.backend, server.server.id, attempts.Try(
             at.target, Outcome.DEFERRED, server.reason,
-            free=down or at.others, wait=HELD if down else None,
-            patient=True), at.now)
+            free=down or at.others or late,
+            wait=HELD if down else 0.0 if late else None,
+            # Only a full scan can see that the record is written.
+            patient=True), at.now, again=not late)
         if down:
             self._hosts.note_up(*_hold(state, server), False)
 

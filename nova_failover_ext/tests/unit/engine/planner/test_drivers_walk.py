@@ -86,5 +86,5 @@ class DriversWalk(testtools.TestCase):
     def test_next_failover_is_waited_for(self, name):
         row = _row(drivers.BY_NAME[name], 'failed back', statuses.ENABLED)
         decision = gate.decide(fakes.backend(), [row])
-        self.assertEqual(row.replication_status in statuses.FAILED,
-                         decision.open, decision.reason)
+        self.assertEqual(row.replication_status not in statuses.FAILED,
+                         decision.moves(row.id), decision.reason)

@@ -51,7 +51,7 @@ class DecideTest(testtools.TestCase):
         decision = gate.decide(backend, [])
         self.assertEqual(
             gate.Decision(False, reason, kind=gate.Kind(kind)), decision)
-        self.assertEqual(kind == 'moving', decision.ends_soon)
+        self.assertEqual(kind == 'moving', decision.moves('vol'))
 
     def test_members_that_disagree(self):
         backend = fakes.backend(
@@ -68,23 +68,26 @@ class DecideTest(testtools.TestCase):
 
     @ddt.data('failing-over', 'enabled')
     def test_a_row_that_is_not_written(self, status):
-        rows = [fakes.volume(), fakes.volume(replication_status=status)]
+        rows = [fakes.volume(),
+                fakes.volume(id='late', replication_status=status)]
         decision = gate.decide(fakes.backend(), rows)
-        self.assertFalse(decision.open)
-        self.assertTrue(decision.partial)
+        self.assertTrue(decision.open)
+        self.assertEqual({'late'}, decision.late)
         self.assertIs(gate.Kind.ROWS, decision.kind)
-        self.assertTrue(decision.ends_soon)
+        self.assertEqual((True, False),
+                         (decision.moves('late'), decision.moves('vol')))
         self.assertIn('1 of 2 volume records', decision.reason)
 
     def test_a_row_that_failback_has_not_written(self):
         member = fakes.member(replication_status='enabled')
         decision = gate.decide(fakes.backend(member), [fakes.volume()])
-        self.assertFalse(decision.open)
+        self.assertEqual({'vol'}, decision.late)
 
     @ddt.data('disabled', 'not-capable', 'error')
     def test_rows_that_never_follow(self, status):
         rows = [fakes.volume(replication_status=status)]
-        self.assertTrue(gate.decide(fakes.backend(), rows).open)
+        self.assertEqual(gate.Decision(True),
+                         gate.decide(fakes.backend(), rows))
 
 
 @ddt.ddt

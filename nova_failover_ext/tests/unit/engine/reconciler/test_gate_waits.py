@@ -48,19 +48,51 @@ class GateTest(base.CoordinatorTestCase):
         self.assertIn('stopped waiting after 60 s, scanned again every 300 s',
                       self._report()['reason'])
 
-    def test_rows_that_are_never_written_do_not_hold_up_others(self):
+    def _one_is_late(self, server_id='late'):
         self.volumes['late'] = fakes.volume(
             id='late', replication_status='enabled')
         self.attachments.append(fakes.attachment(
-            server=fakes.server(id='late'), volume_id='late'))
+            server=fakes.server(id=server_id), volume_id='late'))
         self._hint()
-        self.assertEqual([], self.sent)
+
+    def test_rows_that_are_never_written_do_not_hold_up_others(self):
+        self._one_is_late()
+        self.assertEqual(['server'], self._ids())
+        self.assertIn('1 of 2 volume records', self._report()['reason'])
         for _ in range(11):
             self._later(5)
-        self.assertEqual([], self.sent)
+            self.assertEqual(['server'], self._ids())
         self._later(5)
-        self.assertEqual(['late', 'server'],
-                         [w.server_id for w in self.sent])
+        self.assertEqual(['late', 'server'], self._ids())
+        self.assertIn('they are asked about', self._report()['reason'])
+
+    def test_what_waits_is_not_dropped_because_of_a_late_row(self):
+        self._one_is_late()
+        self.dispatcher.counts.return_value = (1, 0)
+        for _ in range(12):
+            self._later(1)
+            self.assertEqual(['server'], self._ids())
+
+    def test_a_late_row_is_written(self):
+        self._one_is_late()
+        self.volumes['late'] = fakes.volume(id='late')
+        self._later(5)
+        self.assertEqual(['late', 'server'], self._ids())
+        self.assertEqual('', self._report()['reason'])
+
+    def test_servers_with_a_late_row_are_not_read_again_and_again(self):
+        self._one_is_late()
+        self.nova.attachments_of.reset_mock()
+        for _ in range(20):
+            self._later(1)
+        self.nova.attachments_of.assert_not_called()
+
+    def test_a_server_is_recovered_once_for_all_its_volumes(self):
+        self._one_is_late('server')
+        self.assertEqual([], self.sent)
+        for _ in range(12):
+            self._later(5)
+        self.assertEqual(['server'], self._ids())
 
     def test_a_late_row_is_asked_about_once(self):
         self.volumes['vol'] = fakes.volume(replication_status='enabled')
@@ -92,7 +124,7 @@ class GateTest(base.CoordinatorTestCase):
             self._later(5)
             self.assertEqual([], self.sent)
         self._later(5)
-        self.assertEqual([fakes.work()], self.sent)
+        self.assertEqual(['server'], self._ids())
 
     def test_what_waits_for_the_old_target_never_starts(self):
         self._hint()
