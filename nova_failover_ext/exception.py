@@ -60,6 +60,24 @@ class DatabaseUnavailable(FailoverException):
     msg_fmt = 'The Nova database cannot be read: %(reason)s.'
 
 
+class DecisionsUnavailable(FailoverException):
+    """The database of operators' decisions cannot be used."""
+
+    msg_fmt = 'The database of decisions cannot be used: %(reason)s.'
+
+
+class RecoveryPaused(FailoverException):
+    """An operator has paused what is asked for."""
+
+    msg_fmt = '%(pause)s.'
+
+
+class NotPaused(FailoverException):
+    """There is no pause to end."""
+
+    msg_fmt = '%(subject)s not paused; paused at present: %(paused)s.'
+
+
 class ConfigurationInvalid(FailoverException):
     """A needed option is missing or has a bad value."""
 

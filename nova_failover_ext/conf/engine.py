@@ -152,6 +152,32 @@ stops acting.
 """),
 ]
 
+_DECISIONS_OPTS = [
+    cfg.StrOpt(
+        'connection',
+        default='sqlite:///$state_path/nova-failover.sqlite',
+        secret=True,
+        help="""
+The database in which the engine remembers what operators have decided with
+``nova-failover pause``. The acting engine creates its tables and upgrades
+them. What is lost with this database are decisions, never a recovery.
+
+Where several engines run, they have to share one: name a database of its own
+on the cloud's MariaDB then, never one of Nova's.
+
+Possible values:
+
+* A file of SQLite (default), for a single engine; it has to outlive the
+  engine's container, if it has one
+* A URL of SQLAlchemy, such as
+  ``mysql+pymysql://user:password@controller/nova_failover?charset=utf8mb4``
+
+Related options:
+
+* ``[DEFAULT] state_path``
+"""),
+]
+
 _METRICS_OPTS = [
     cfg.StrOpt(
         'metrics_address',
@@ -256,4 +282,4 @@ def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
 
 def _all_opts() -> list[Any]:
     return [*_BUS_OPTS, *pacing.PACE_OPTS, *pacing.LOAD_OPTS, *_HA_OPTS,
-            *_METRICS_OPTS, *_READ_OPTS]
+            *_DECISIONS_OPTS, *_METRICS_OPTS, *_READ_OPTS]

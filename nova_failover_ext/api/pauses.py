@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What it means to pause recoveries, as plain data for bus and database."""
+
+from collections.abc import Iterable, Mapping
+import dataclasses
+import datetime
+from typing import Any
+
+from oslo_utils import timeutils
+
+#: Stands for every backend; no backend has this name.
+EVERYTHING = ''
+#: The longest name of a backend, a user or a host, in characters.
+MOST_NAME = 255
+#: The longest reason, in characters.
+MOST_REASON = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pause:
+    """An operator's decision that no recovery may start.
+
+    :ivar backend: name of the backend, :data:`EVERYTHING` for all
+    :ivar reason: why, in one line
+    :ivar user: who ran the command
+    :ivar host: name of the host on which the command ran
+    :ivar since: when the engine was told, naive UTC in whole seconds
+    """
+
+    backend: str
+    reason: str
+    user: str
+    host: str
+    since: datetime.datetime = dataclasses.field(
+        default_factory=lambda: timeutils.utcnow().replace(microsecond=0))
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense, and bring the reason into one line.
+
+        :raises ValueError: if a value is out of range, in one sentence
+        """
+        object.__setattr__(self, 'reason', ' '.join(self.reason.split()))
+        if not self.reason:
+            raise ValueError('a pause needs a reason')
+        if len(self.reason) > MOST_REASON:
+            raise ValueError('a reason has %d characters or fewer'
+                             % MOST_REASON)
+        if max(map(len, (self.backend, self.user, self.host))) > MOST_NAME:
+            raise ValueError('a name has %d characters or fewer' % MOST_NAME)
+
+    def __str__(self) -> str:
+        """Return who decided what, when and why."""
+        return 'Recoveries of %s are paused by %s since %s: %s' % (
+            self.subject, self.who, self.when, self.reason)
+
+    @property
+    def subject(self) -> str:
+        """What is paused, in words."""
+        return self.backend or 'every backend'
+
+    @property
+    def who(self) -> str:
+        """Who decided, as USER@HOST."""
+        return '%s@%s' % (self.user, self.host)
+
+    @property
+    def when(self) -> str:
+        """When it was decided, an ISO time with its zone."""
+        return self.since.isoformat(timespec='seconds') + '+00:00'
+
+    def to_primitive(self) -> dict[str, str]:
+        """Return plain data for the bus."""
+        return {'backend': self.backend, 'reason': self.reason,
+                'user': self.user, 'host': self.host,
+                'since': self.since.isoformat(timespec='seconds')}
+
+    @classmethod
+    def from_primitive(cls, primitive: Mapping[str, Any]) -> 'Pause':
+        """Rebuild it; keys of a newer sender are left out.
+
+        :param primitive: what :meth:`to_primitive` returned, maybe
+            elsewhere; without ``since`` the pause begins now
+        :raises ValueError: if a value is missing or out of range
+        """
+        values: dict[str, Any] = {
+            name: str(primitive.get(name) or '')
+            for name in ('backend', 'reason', 'user', 'host')}
+        if primitive.get('since'):
+            values['since'] = datetime.datetime.fromisoformat(
+                primitive['since'])
+        return cls(**values)
+
+
+def applying(pauses: Iterable[Pause], backend: str) -> list[Pause]:
+    """Return the pauses that hold a backend back, that of all first.
+
+    :param pauses: those in effect
+    :param backend: name of the backend, :data:`EVERYTHING` for all of them
+    """
+    return sorted((pause for pause in pauses
+                   if not backend or pause.backend in (EVERYTHING, backend)),
+                  key=lambda pause: pause.backend)

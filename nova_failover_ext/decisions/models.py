@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The tables in which decisions of operators are kept.
+
+Their names say whose they are: in a database that is shared by mistake, no
+table of another service is touched.
+"""
+
+from typing import Any
+
+from oslo_db.sqlalchemy import models
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from nova_failover_ext.api import pauses
+
+#: Where alembic notes the version of the schema; not its default name, which
+#: is Nova's in Nova's databases.
+VERSION_TABLE = 'nova_failover_alembic_version'
+
+Base: Any = orm.declarative_base(cls=models.ModelBase)
+
+
+class Pause(Base):
+    """See :class:`nova_failover_ext.api.pauses.Pause`."""
+
+    __tablename__ = 'nova_failover_pauses'
+    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+    backend = sa.Column(sa.String(pauses.MOST_NAME), primary_key=True)
+    reason = sa.Column(sa.Text, nullable=False)
+    user = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
+    host = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
+    since = sa.Column(sa.DateTime, nullable=False)

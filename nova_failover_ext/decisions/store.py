@@ -1,0 +1,129 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Reads and writes what operators have decided."""
+
+from collections.abc import Iterator
+import contextlib
+from typing import Any
+
+from alembic import util as alembic_util
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+from oslo_db.sqlalchemy import enginefacade
+from oslo_utils import strutils
+import sqlalchemy as sa
+
+from nova_failover_ext.api import pauses
+from nova_failover_ext.decisions import models
+from nova_failover_ext.decisions import schema
+from nova_failover_ext import exception
+
+#: Seconds to wait for a server of the database, by the parameter of PyMySQL
+#: and mysqlclient.
+_MYSQL_PATIENCE = {'connect_timeout': 5, 'read_timeout': 10,
+                   'write_timeout': 10}
+_ERRORS = (alembic_util.CommandError, db_exception.DBError,
+           db_exception.CantStartEngineError, sa.exc.SQLAlchemyError,
+           ImportError, OSError)
+
+
+@enginefacade.transaction_context_provider
+class _Context:
+    """What enginefacade keeps a session in."""
+
+
+class Store:
+    """The database of decisions; nothing of it is kept in memory."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        """Remember where it is; nothing is connected to.
+
+        :param conf: with the options of this package
+        """
+        self._conf = conf
+        self._manager: Any = None
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date, and create it at first.
+
+        :raises DecisionsUnavailable: if the database cannot be used
+        """
+        with _one_sentence():
+            schema.upgrade(self._facade().writer.get_engine())
+
+    def read(self) -> list[pauses.Pause]:
+        """Return the pauses that are in effect.
+
+        :raises DecisionsUnavailable: if they cannot be read
+        """
+        with (_one_sentence(),
+              self._facade().reader.using(_Context()) as session):
+            return [pauses.Pause(row.backend, row.reason, row.user, row.host,
+                                 row.since)
+                    for row in session.query(models.Pause)]
+
+    def save(self, pause: pauses.Pause) -> None:
+        """Write a pause, in place of an older one of the same backend.
+
+        :raises DecisionsUnavailable: if it cannot be written
+        """
+        with (_one_sentence(),
+              self._facade().writer.using(_Context()) as session):
+            session.merge(models.Pause(
+                backend=pause.backend, reason=pause.reason, user=pause.user,
+                host=pause.host, since=pause.since))
+
+    def delete(self, backend: str) -> None:
+        """Delete the pause of a backend, if there is one.
+
+        :raises DecisionsUnavailable: if it cannot be deleted
+        """
+        with (_one_sentence(),
+              self._facade().writer.using(_Context()) as session):
+            session.query(models.Pause).filter_by(backend=backend).delete()
+
+    def _facade(self) -> Any:
+        if self._manager is None:
+            connection = self._conf.failover_engine.connection
+            manager = enginefacade.transaction_context()
+            # Who asks comes back soon, and may not be kept waiting; a trial
+            # connection of oslo.db would log each failure once more.
+            manager.configure(connection=_bounded(connection), max_retries=0)
+            self._manager = manager
+        return self._manager
+
+
+def _bounded(connection: str) -> str:
+    url = sa.engine.make_url(connection)
+    if url.get_backend_name() != 'mysql':
+        return connection
+    return url.update_query_dict(
+        {name: str(seconds) for name, seconds in _MYSQL_PATIENCE.items()
+         if name not in url.query}).render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as exc:
+        raise exception.DecisionsUnavailable(reason=_reason(exc)) from exc
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, sa.exc.ArgumentError):
+        # Its text may hold the URL, and that the password.
+        return ('[failover_engine] connection makes no sense (%s)'
+                % type(error).__name__)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return str(strutils.mask_password(lines[0])).rstrip('.')
