@@ -19,6 +19,7 @@ import pathlib
 RECOVERY = 'nova_failover_ext/recovery'
 ATTEMPT = f'{RECOVERY}/attempt.py'
 BOUNDED = f'{RECOVERY}/bounded.py'
+BRAKE = 'nova_failover_ext/engine/brake.py'
 COMMIT = f'{RECOVERY}/commit.py'
 LIBVIRT = f'{RECOVERY}/virt/libvirt.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
@@ -26,6 +27,7 @@ MAPPING = f'{RECOVERY}/mapping.py'
 OWNERSHIP = f'{RECOVERY}/ownership.py'
 PLACES = f'{RECOVERY}/volume_places.py'
 PREPARE = f'{RECOVERY}/prepare.py'
+QUEUE = 'nova_failover_ext/engine/dispatcher/work_queue.py'
 SELF = f'{RECOVERY}/startup_recovery.py'
 STATES = f'{RECOVERY}/states.py'
 STEPS = f'{RECOVERY}/steps.py'
@@ -256,6 +258,16 @@ MUTATIONS = (
              'executor.shutdown(wait=False)'),
     Mutation('start', 'what was cut off is not taken up', SELF,
              'self._take_up()\n', 'pass\n'),
+    Mutation('pause', 'what is paused starts', QUEUE,
+             'return self._held(backend) or ', 'return '),
+    Mutation('pause', 'a pause holds up only what names its backend', BRAKE,
+             'pauses.EVERYTHING in self._pauses or ', ''),
+    Mutation('pause', 'the next engine starts before it has read', BRAKE,
+             'if not self._ready and self._clock() < self._deadline:',
+             'if False:'),
+    Mutation('pause', 'what was not saved is forgotten', BRAKE,
+             'for backend, pause in self._unsaved.items():',
+             'for backend, pause in ():'),
     Mutation('delete', 'what the API has sent is disconnected', MANAGER,
              """objects.BlockDeviceMappingList.get_by_instance_uuid(
                 context, instance.uuid))""", 'bdms)'),

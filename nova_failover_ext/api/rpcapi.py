@@ -97,9 +97,12 @@ class EngineAPI:
     API version history:
 
     * 1.0 - Initial version: recover, progress, status, health, ping
+    * 1.1 - Add pause and resume; health returns pauses and decisions
     """
 
-    VERSION = '1.0'
+    VERSION = '1.1'
+    #: What every engine understands, also an older one.
+    BASE_VERSION = '1.0'
 
     def __init__(self, client: Any) -> None:
         """Wrap a client of the API cell's bus.
@@ -112,7 +115,7 @@ class EngineAPI:
     @classmethod
     def target(cls) -> messaging.Target:
         """Return the target that the client must be made with."""
-        return messaging.Target(topic=ENGINE_TOPIC, version=cls.VERSION)
+        return messaging.Target(topic=ENGINE_TOPIC, version=cls.BASE_VERSION)
 
     def reach_bus(self, context: Any) -> None:
         """See that the bus is there, without waiting long for it.
@@ -137,10 +140,40 @@ class EngineAPI:
         :returns: the request id that is recorded
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         :raises oslo_messaging.RemoteError: ValueError, if the request is
-            nonsense
+            nonsense; RecoveryPaused, if nothing would start now
         """
         return str(self._client.prepare(timeout=timeout).call(
             context, 'recover', request=request))
+
+    def pause(self, context: Any, pause: dict[str, Any],
+              timeout: float) -> dict[str, Any]:
+        """Have no recovery of a backend start, or of any.
+
+        :param pause: see :meth:`.api.pauses.Pause.to_primitive`; the engine
+            adds the time
+        :param timeout: seconds to wait for an engine
+        :returns: ``pauses`` and ``decisions``, see :meth:`health`
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: RecoveryPaused, if just that is
+            paused already
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'pause', pause=pause))
+
+    def resume(self, context: Any, backend: str, who: str,
+               timeout: float) -> dict[str, Any]:
+        """Have the recoveries of a backend, or of all, start again.
+
+        :param backend: what is paused, '' for everything
+        :param who: asks for it, as USER@HOST
+        :param timeout: seconds to wait for an engine
+        :returns: ``pauses`` and ``decisions``, see :meth:`health`
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: NotPaused, if just that is not
+            paused
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.1').call(
+            context, 'resume', backend=backend, who=who))
 
     def progress(self, context: Any, backends: list[str],
                  timeout: float) -> dict[str, dict[str, Any]]:
@@ -167,7 +200,10 @@ class EngineAPI:
             ``coordination`` (name of the driver, '' without any),
             ``topics``, ``notification_log`` (ISO time of the latest
             notification by
-            backend) and ``nonces`` (of the latest probes that were received)
+            backend), ``nonces`` (of the latest probes that were received),
+            and from 1.1 on ``pauses`` (those in effect, see
+            :meth:`.api.pauses.Pause.to_primitive`) and ``decisions`` (what is
+            wrong with their database, '' for nothing)
         """
         return dict(self._client.prepare(timeout=timeout).call(
             context, 'health'))

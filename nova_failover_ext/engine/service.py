@@ -32,6 +32,8 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
+from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import backoff
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.dispatcher import dispatcher
@@ -82,7 +84,8 @@ class EngineService(service.Service):
         self._leadership: leadership.Leadership | None = None
         self._reconciler: reconcilers.Reconciler
         self._dispatcher: dispatcher.Dispatcher | None = None
-        self._periodics: periodics.PeriodicWorker | None = None
+        self._periodics: list[periodics.PeriodicWorker] = []
+        self._brake = brake.Brake(store.Store(conf))
 
     def start(self) -> None:
         """Start to act, or to wait until the acting engine is gone.
@@ -99,8 +102,11 @@ class EngineService(service.Service):
             lambda: locks.make_lock(self._conf, member),
             options.leader_timeout / PROOFS, options.leader_timeout,
             self._lead, self._follow)
-        self._periodics = _every(TICK, self._tick)
-        self.tg.add_thread(self._periodics.start)
+        # A database that hangs may keep no scan waiting.
+        self._periodics = [_every(TICK, self._tick),
+                           _every(TICK, self._refresh)]
+        for worker in self._periodics:
+            self.tg.add_thread(worker.start)
         self._leadership.start()
         LOG.info('nova-failover-engine is started on %s', self._conf.host)
 
@@ -112,8 +118,8 @@ class EngineService(service.Service):
         """
         if self._leadership:
             self._leadership.stop()
-        if self._periodics:
-            self._periodics.stop()
+        for worker in self._periodics:
+            worker.stop()
         if self._dispatcher:
             self._dispatcher.stop()
         if self._serving:
@@ -131,8 +137,13 @@ class EngineService(service.Service):
         if self._leadership and self._leadership.leading:
             self._reconciler.tick()
 
+    def _refresh(self) -> None:
+        self._brake.refresh(bool(self._leadership
+                                 and self._leadership.leading))
+
     def _lead(self) -> None:
         reconciler, conf = self._reconciler, self._conf
+        self._brake.lead()
         self._since = timeutils.utcnow()
         self._serving = bus_servers.BusServers((
             lambda: notification_endpoint.listener(
@@ -140,8 +151,9 @@ class EngineService(service.Service):
                 executor_name()),
             lambda: rpc_endpoint.server(
                 conf, rpc_endpoint.Endpoint(reconciler, conf.host,
-                                            self._about))))
+                                            self._about, self._brake))))
         self._serving.start()
+        self._executors[0].submit(self._refresh)
         reconciler.lead()
 
     def _follow(self) -> None:
@@ -194,7 +206,8 @@ class EngineService(service.Service):
             client.recover, reconciler.done, callers,
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
-                            options.retry_interval_min), hosts, observer)
+                            options.retry_interval_min), hosts, observer,
+            held=self._brake.held)
         reconciler.use(self._dispatcher, client, askers)
         return reconciler
 

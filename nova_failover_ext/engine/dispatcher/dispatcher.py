@@ -47,7 +47,8 @@ class Dispatcher:
                  executor: futurist.ThreadPoolExecutor,
                  limits: throttle.Limits, hosts: host_health.HostHealth,
                  observer: observers.Observer,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic,
+                 held: Callable[[str], bool] | None = None) -> None:
         """Start with nothing waiting.
 
         :param recover: recovers one server; what it raises counts as failed
@@ -58,6 +59,8 @@ class Dispatcher:
         :param hosts: asked for each host
         :param observer: told of each start and end
         :param clock: seconds, never going back
+        :param held: asked for each backend whether operators have paused it;
+            it answers at once
         """
         self._recover = recover
         self._done = done
@@ -66,7 +69,8 @@ class Dispatcher:
         self._observer = observer
         self._clock = clock
         self._lock = threading.Lock()
-        self._queue = work_queue.Queue(caps, limits.startable, hosts.may_start)
+        self._queue = work_queue.Queue(caps, limits.startable,
+                                       hosts.may_start, held)
         self._paused = False
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent

@@ -62,17 +62,21 @@ class Queue:
 
     def __init__(self, caps: work_items.Caps,
                  limit: Callable[[str], int] | None = None,
-                 may_send: Callable[[str, str], bool] | None = None) -> None:
+                 may_send: Callable[[str, str], bool] | None = None,
+                 held: Callable[[str], bool] | None = None) -> None:
         """Start with nothing.
 
         :param limit: how many of a backend may be in flight at present, if
             that can be less than the cap
         :param may_send: whether a host, given by cell and name, can be asked
             now
+        :param held: whether nothing of a backend may start, because operators
+            have paused it; what waits for it stays
         """
         self._caps = caps
         self._limit = limit or (lambda _backend: caps.per_backend)
         self._may_send = may_send or (lambda _cell, _host: True)
+        self._held = held or (lambda _backend: False)
         self._numbers = itertools.count()
         self._waiting: dict[str, _Entry] = {}
         self._running: dict[str, _Entry] = {}
@@ -295,7 +299,7 @@ class Queue:
                 and self._may_send(*host))
 
     def _full(self, backend: str) -> bool:
-        return len(self._running_of[backend]) >= min(
+        return self._held(backend) or len(self._running_of[backend]) >= min(
             self._limit(backend), self._caps.per_backend)
 
 

@@ -19,9 +19,12 @@ from nova import rpc
 from oslo_config import cfg
 import oslo_messaging as messaging
 
+from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
+from nova_failover_ext.engine import brake as brakes
 from nova_failover_ext.engine.reconciler import reconciler as reconcilers
+from nova_failover_ext import exception
 
 
 class Endpoint:
@@ -30,24 +33,50 @@ class Endpoint:
     target = messaging.Target(version=rpcapi.EngineAPI.VERSION)
 
     def __init__(self, reconciler: reconcilers.Reconciler, host: str,
-                 about: Callable[[], dict[str, Any]]) -> None:
+                 about: Callable[[], dict[str, Any]],
+                 brake: brakes.Brake) -> None:
         """Remember whom to ask.
 
         :param host: name of this controller, for :meth:`ping`
         :param about: what else :meth:`health` tells
+        :param brake: what operators have paused
         """
         self._reconciler = reconciler
         self._host = host
         self._about = about
+        self._brake = brake
 
+    @messaging.expected_exceptions(exception.RecoveryPaused)
     def recover(self, _context: Any, request: dict[str, Any]) -> str:
         """Scan some servers of a backend now.
 
         :returns: the request id that is recorded
         :raises ValueError: if the request is nonsense
+        :raises RecoveryPaused: if nothing would start now
         """
-        return self._reconciler.recover(
-            requests.Request.from_primitive(request))
+        wanted = requests.Request.from_primitive(request)
+        self._brake.refuse(wanted.backend)
+        return self._reconciler.recover(wanted)
+
+    @messaging.expected_exceptions(exception.RecoveryPaused)
+    def pause(self, _context: Any, pause: dict[str, Any]) -> dict[str, Any]:
+        """Start no recovery of a backend, or of any.
+
+        :returns: what is paused now
+        :raises RecoveryPaused: if just that is paused already
+        """
+        return self._brake.pause(pauses.Pause.from_primitive(pause))
+
+    @messaging.expected_exceptions(exception.NotPaused)
+    def resume(self, _context: Any, backend: str,
+               who: str) -> dict[str, Any]:
+        """Let the recoveries of a backend, or of all, start again.
+
+        :param who: asks for it, as USER@HOST
+        :returns: what is paused now
+        :raises NotPaused: if just that is not paused
+        """
+        return self._brake.resume(backend, who)
 
     def progress(self, _context: Any, backends: list[str]
                  ) -> dict[str, dict[str, Any]]:
@@ -57,7 +86,7 @@ class Endpoint:
     def health(self, _context: Any) -> dict[str, Any]:
         """Tell how this engine fares."""
         return {**self.ping(_context), **self._about(),
-                **self._reconciler.health()}
+                **self._brake.report(), **self._reconciler.health()}
 
     def status(self, _context: Any, backend: str) -> dict[str, Any]:
         """Return what is remembered of a backend."""

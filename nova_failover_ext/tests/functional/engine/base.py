@@ -18,6 +18,7 @@ import dataclasses
 import threading
 from unittest import mock
 
+import fixtures
 from nova import context as nova_context
 from nova import objects
 from nova import rpc as nova_rpc
@@ -79,7 +80,9 @@ class EngineTestBase(base.FailoverTestBase):
                          _target_cell)
         super().setUp()
         own_conf.register_opts(nova_rpc.CONF)
-        self.flags(**{'reconcile_interval': 3600, 'retry_interval_min': 0.1,
+        decisions = self.useFixture(fixtures.TempDir()).join('db.sqlite')
+        self.flags(**{'connection': 'sqlite:///%s' % decisions,
+                      'reconcile_interval': 3600, 'retry_interval_min': 0.1,
                       'retry_interval_max': 0.5, 'host_probe_interval': 1.0,
                       **self.OPTIONS}, group='failover_engine')
         for host in self.CELL2:

@@ -30,6 +30,8 @@ from nova_failover_ext.cli import engine_client as cli_engine
 from nova_failover_ext.compute import cinder_meter
 from nova_failover_ext.compute import endpoint
 from nova_failover_ext import conf as own_conf
+from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine.inventory import nova_reader
@@ -225,7 +227,8 @@ class EngineBusTest(test.TestCase):
 
     def _serve(self):
         server = rpc_endpoint.server(nova_rpc.CONF, rpc_endpoint.Endpoint(
-            self.reconciler, 'ctl', lambda: {'coordination': 'alone'}))
+            self.reconciler, 'ctl', lambda: {'coordination': 'alone'},
+            brake.Brake(mock.create_autospec(store.Store, instance=True))))
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
@@ -240,8 +243,8 @@ class EngineBusTest(test.TestCase):
         self.assertEqual({'b': {'waiting': 1}}, client.progress(['b']))
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
-             'coordination': 'alone', 'last_notifications': {}},
-            client.health())
+             'coordination': 'alone', 'last_notifications': {},
+             'pauses': [], 'decisions': ''}, client.health())
 
     def test_no_engine(self):
         self.assertRaises(

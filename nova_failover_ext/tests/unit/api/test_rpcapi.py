@@ -73,6 +73,22 @@ class EngineAPI(base.BaseTestCase):
         self.call.assert_called_once_with(
             'context', 'recover', request={'a': 1})
 
+    def test_pause_and_resume(self):
+        self.call.return_value = {'pauses': []}
+        self.assertEqual({'pauses': []}, self.api.pause(
+            'context', {'backend': 'b'}, 3))
+        self.client.prepare.assert_called_with(timeout=3, version='1.1')
+        self.call.assert_called_with(
+            'context', 'pause', pause={'backend': 'b'})
+        self.assertEqual({'pauses': []}, self.api.resume(
+            'context', 'b', 'jo@ctl1', 3))
+        self.client.prepare.assert_called_with(timeout=3, version='1.1')
+        self.call.assert_called_with(
+            'context', 'resume', backend='b', who='jo@ctl1')
+
+    def test_an_older_engine_is_understood(self):
+        self.assertEqual('1.0', self.api.target().version)
+
     def test_progress_and_health(self):
         self.call.return_value = {'node@rbd': {'limit': 4}}
         self.assertEqual(self.call.return_value, self.api.progress(

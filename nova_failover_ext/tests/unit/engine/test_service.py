@@ -18,11 +18,15 @@ from unittest import mock
 from kombu import exceptions as kombu_exception
 from nova import rpc as nova_rpc
 from oslo_config import cfg
+import oslo_messaging as messaging
 import testtools
 
+from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import dispatcher
 from nova_failover_ext.engine.election import locks
 from nova_failover_ext.engine.listener import bus_servers
@@ -30,6 +34,8 @@ from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext.engine import service
+from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_pauses
 
 
 class FakeServer:
@@ -101,6 +107,8 @@ class ServiceTest(testtools.TestCase):
             lambda own: self.follows.set())
         self.ticks = self._patch(reconciler.Reconciler, 'tick')
         self.dispatcher = self._patch(dispatcher, 'Dispatcher')
+        self.store = self._patch(store, 'Store').return_value
+        self.store.read.return_value = [test_pauses.pause()]
         self.service = service.EngineService(conf)
 
     def _patch(self, owner, name):
@@ -149,6 +157,17 @@ class ServiceTest(testtools.TestCase):
         self.make_server.assert_not_called()
         self.assertFalse(self.leadership_changed.is_set())
 
+    def test_who_leads_knows_what_is_paused(self):
+        read = threading.Event()
+        self.store.read.side_effect = lambda: (
+            read.set(), [test_pauses.pause()])[1]
+        self._start()
+        self.assertTrue(read.wait(10))
+        self.service._executors[0].shutdown()
+        held = self.dispatcher.call_args.kwargs['held']
+        self.assertEqual((True, False), (held('node@rbd'), held('other')))
+        self.store.upgrade.assert_called_once_with()
+
     def test_who_is_asked_about_it(self):
         self._start()
         about = self.service._about()
@@ -186,8 +205,9 @@ class EndpointTest(testtools.TestCase):
         super().setUp()
         self.reconciler = mock.create_autospec(
             reconciler.Reconciler, instance=True)
+        self.brake = mock.create_autospec(brake.Brake, instance=True)
         self.endpoint = rpc_endpoint.Endpoint(
-            self.reconciler, 'ctl', lambda: {'topics': ['t']})
+            self.reconciler, 'ctl', lambda: {'topics': ['t']}, self.brake)
 
     def test_recover(self):
         self.reconciler.recover.return_value = 'req-1'
@@ -200,6 +220,48 @@ class EndpointTest(testtools.TestCase):
         self.assertRaises(ValueError, self.endpoint.recover, {},
                           request={'backend': 'b', 'limit': 0})
 
+    def _refused(self, call, *args, **kwargs):
+        # The bus does not log what is expected.
+        error = self.assertRaises(messaging.ExpectedException, call, {},
+                                  *args, **kwargs)
+        return error.exc_info[0]
+
+    def test_recover_what_is_paused(self):
+        self.brake.refuse.side_effect = exception.RecoveryPaused(pause='x')
+        self.assertIs(exception.RecoveryPaused, self._refused(
+            self.endpoint.recover, request={'backend': 'b'}))
+        self.brake.refuse.assert_called_once_with('b')
+        self.reconciler.recover.assert_not_called()
+
+    def test_pause(self):
+        self.brake.pause.return_value = {'pauses': []}
+        pause = test_pauses.pause()
+        self.assertEqual({'pauses': []}, self.endpoint.pause(
+            {}, pause=pause.to_primitive()))
+        self.brake.pause.assert_called_once_with(pause)
+
+    def test_pause_what_is_paused(self):
+        self.brake.pause.side_effect = exception.RecoveryPaused(pause='x')
+        self.assertIs(exception.RecoveryPaused, self._refused(
+            self.endpoint.pause, test_pauses.pause().to_primitive()))
+
+    def test_pause_without_a_reason(self):
+        self.assertRaises(ValueError, self.endpoint.pause, {},
+                          pause={'backend': 'b', 'reason': ' '})
+        self.brake.pause.assert_not_called()
+
+    def test_resume(self):
+        self.brake.resume.return_value = {'pauses': []}
+        self.assertEqual({'pauses': []}, self.endpoint.resume(
+            {}, backend=pauses.EVERYTHING, who='jo@ctl1'))
+        self.brake.resume.assert_called_once_with('', 'jo@ctl1')
+
+    def test_resume_what_is_not_paused(self):
+        self.brake.resume.side_effect = exception.NotPaused(
+            subject='b is', paused='nothing')
+        self.assertIs(exception.NotPaused, self._refused(
+            self.endpoint.resume, 'b', 'jo@ctl1'))
+
     def test_progress(self):
         self.reconciler.progress.return_value = {'b': {'done': True}}
         self.assertEqual({'b': {'done': True}},
@@ -207,9 +269,11 @@ class EndpointTest(testtools.TestCase):
 
     def test_health(self):
         self.reconciler.health.return_value = {'nonces': ['n']}
+        self.brake.report.return_value = {'pauses': [], 'decisions': ''}
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
-             'topics': ['t'], 'nonces': ['n']}, self.endpoint.health({}))
+             'topics': ['t'], 'nonces': ['n'], 'pauses': [],
+             'decisions': ''}, self.endpoint.health({}))
 
     def test_status(self):
         self.reconciler.report.return_value = {'reason': ''}

@@ -82,12 +82,14 @@ class DispatcherTest(testtools.TestCase):
         for host in ('compute1', 'compute2'):
             self.hosts.note_answer(fakes.CELL, host)
         self.ear = Ear()
+        self.held = set()
         self.dispatcher = self._make(self._done)
 
     def _make(self, done):
         return dispatcher.Dispatcher(
             CAPS, self._recover, done, self.executor, self.limits,
-            self.hosts, self.ear, lambda: self.now)
+            self.hosts, self.ear, lambda: self.now,
+            held=self.held.__contains__)
 
     def _recover(self, work):
         self.recovered.append(work)
@@ -251,6 +253,21 @@ class DispatcherTest(testtools.TestCase):
         for _ in range(3):
             self.executor.run_one()
         self.assertEqual(['d'], [w.server_id for w in self.recovered])
+
+    def test_a_paused_backend_keeps_what_waits(self):
+        self._replace('a')
+        self.held.add(fakes.BACKEND)
+        self._replace('a', 'b')
+        self._replace('x', backend='other', host='compute2')
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual([('a', results.Outcome.RECOVERED),
+                          ('x', results.Outcome.RECOVERED)], self.told)
+        self.dispatcher.start_more()
+        self.assertEqual((1, 0), self.dispatcher.counts(fakes.BACKEND))
+        self.held.clear()
+        self.dispatcher.start_more()
+        self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
 
     def test_a_silent_host_waits_for_its_ping(self):
         self.hosts.note_silent(fakes.CELL, 'compute1')

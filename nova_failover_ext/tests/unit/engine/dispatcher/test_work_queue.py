@@ -43,12 +43,14 @@ class QueueTest(testtools.TestCase):
         super().setUp()
         self.limits = {}
         self.shut = set()
+        self.held = set()
         self._make(LOOSE)
 
     def _make(self, caps):
         self.queue = work_queue.Queue(
             caps, lambda backend: self.limits.get(backend, 9),
-            lambda _cell, host: host not in self.shut)
+            lambda _cell, host: host not in self.shut,
+            self.held.__contains__)
 
     def _take(self):
         taken = []
@@ -60,6 +62,16 @@ class QueueTest(testtools.TestCase):
 
     def _names(self):
         return [work.server_id for work in self._take()]
+
+    def test_what_is_paused_stays_and_others_go_on(self):
+        self.held.add('a')
+        self.queue.add([_work('one', 'a'), _work('both', 'a', 'b'),
+                        _work('two', 'b')])
+        self.assertEqual(['two'], [w.server_id for w in self._take()])
+        self.assertEqual({'one', 'both'}, self.queue.waiting_ids('a'))
+        self.held.clear()
+        self.assertEqual({'one', 'both'},
+                         {w.server_id for w in self._take()})
 
     def test_nothing_waits(self):
         self.assertIsNone(self.queue.take())

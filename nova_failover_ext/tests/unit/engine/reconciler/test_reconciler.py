@@ -77,6 +77,18 @@ class ReconcileTest(base.CoordinatorTestCase):
         self._later(5)
         self.assertEqual(2, self._full_scan())
 
+    def test_no_end_while_servers_wait_because_of_a_pause(self):
+        self.dispatcher.counts.return_value = (1, 0)
+        self.dispatcher.waiting.return_value = {'server'}
+        for _ in range(3):
+            self._hint()
+            self._later(300)
+        self.observer.began.assert_called_once()
+        self.observer.converged.assert_not_called()
+        progress = self._progress()
+        self.assertFalse(progress['done'])
+        self.assertEqual({'waiting': 1}, progress['counts'])
+
     def test_an_unexpected_error_does_not_end_it(self):
         log = self.useFixture(fixtures.FakeLogger())
         self.nova.attachments.side_effect = RuntimeError('CANARY')

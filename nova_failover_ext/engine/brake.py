@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Holds recoveries back that operators have paused.
+
+The database is the memory of all engines. What this engine knows of it is
+kept here, so that nobody who asks waits for a database, and so that a
+database that is down changes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+import threading
+import time
+from typing import Any, Protocol
+
+from oslo_log import log as logging
+
+from nova_failover_ext.api import pauses
+from nova_failover_ext import exception
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between two readings of the database.
+INTERVAL = 10.0
+#: Seconds for which an engine that begins to lead starts nothing before it
+#: has read the database.
+PATIENCE = 20.0
+
+
+class Store(Protocol):
+    """What is used of :class:`nova_failover_ext.decisions.store.Store`."""
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date."""
+
+    def read(self) -> list[pauses.Pause]:
+        """Return the pauses that are in effect."""
+
+    def save(self, pause: pauses.Pause) -> None:
+        """Write a pause."""
+
+    def delete(self, backend: str) -> None:
+        """Delete a pause."""
+
+
+class Brake:
+    """What is paused at present; each method may be called in any thread."""
+
+    def __init__(self, store: Store,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        """Know of no pause.
+
+        :param store: the database
+        :param clock: seconds, never going back
+        """
+        self._store = store
+        self._clock = clock
+        #: never changed in place: it is read without a lock
+        self._pauses: Mapping[str, pauses.Pause] = {}
+        #: what the database has still to be told, None for an end
+        self._unsaved: dict[str, pauses.Pause | None] = {}
+        self._problem = ''
+        self._ready = False
+        self._upgraded = False
+        self._deadline = 0.0
+        self._due = 0.0
+        self._lock = threading.Lock()
+        self._store_lock = threading.Lock()
+
+    def lead(self) -> None:
+        """Hold everything back until the database is read."""
+        with self._lock:
+            self._unsaved.clear()
+            self._ready = self._upgraded = False
+            self._deadline = self._clock() + PATIENCE
+            self._due = 0.0
+
+    def held(self, backend: str) -> bool:
+        """Return whether no recovery of a backend may start."""
+        if not self._ready and self._clock() < self._deadline:
+            return True
+        return pauses.EVERYTHING in self._pauses or backend in self._pauses
+
+    def refuse(self, backend: str) -> None:
+        """Refuse what would wait for the end of a pause.
+
+        :raises RecoveryPaused: if the backend or everything is paused
+        """
+        self._ensure_read()
+        for pause in pauses.applying(self._pauses.values(), backend):
+            raise exception.RecoveryPaused(pause=str(pause))
+
+    def pause(self, pause: pauses.Pause) -> dict[str, Any]:
+        """Pause a backend, or everything.
+
+        :returns: see :meth:`report`
+        :raises RecoveryPaused: if just that is paused already
+        """
+        self._ensure_read()
+        with self._lock:
+            older = self._pauses.get(pause.backend)
+            if older:
+                raise exception.RecoveryPaused(pause=str(older))
+            self._note(pause.backend, pause)
+        LOG.info('%s', pause)
+        return self._saved()
+
+    def resume(self, backend: str, who: str) -> dict[str, Any]:
+        """End a pause of a backend, or of everything.
+
+        :param who: ends it, as USER@HOST
+        :returns: see :meth:`report`
+        :raises NotPaused: if just that is not paused
+        """
+        self._ensure_read()
+        with self._lock:
+            older = self._pauses.get(backend)
+            if older is None:
+                raise exception.NotPaused(
+                    subject='%s is' % (backend or 'Every backend'),
+                    paused=', '.join(p.subject for p in self._pauses.values())
+                    or 'nothing')
+            self._note(backend, None)
+        LOG.info('Recoveries of %s are resumed by %s; they were paused by '
+                 '%s since %s: %s', older.subject, who, older.who, older.when,
+                 older.reason)
+        return self._saved()
+
+    def report(self) -> dict[str, Any]:
+        """Return what is paused as plain data for the bus.
+
+        :returns: ``pauses`` (see :meth:`.api.pauses.Pause.to_primitive`) and
+            ``decisions`` (what is wrong with the database, '' for nothing)
+        """
+        return {'pauses': [pause.to_primitive() for pause in pauses.applying(
+                    self._pauses.values(), pauses.EVERYTHING)],
+                'decisions': self._problem}
+
+    def refresh(self, leading: bool) -> None:
+        """Read the database if that is due, and write what it lacks.
+
+        :param leading: whether this engine acts; only then it writes
+        """
+        with self._lock:
+            if self._clock() < self._due:
+                return
+            self._due = self._clock() + INTERVAL
+        with self._store_lock:
+            self._synchronize(leading)
+
+    def _ensure_read(self) -> None:
+        # Who has just begun to lead may be asked before its first reading.
+        if self._ready:
+            return
+        with self._store_lock:
+            if not self._ready:
+                self._synchronize(True)
+
+    def _saved(self) -> dict[str, Any]:
+        with self._store_lock:
+            self._synchronize(True)
+        return self.report()
+
+    def _note(self, backend: str, pause: pauses.Pause | None) -> None:
+        known = {name: one for name, one in self._pauses.items()
+                 if name != backend}
+        self._pauses = {**known, backend: pause} if pause else known
+        self._unsaved[backend] = pause
+
+    def _synchronize(self, leading: bool) -> None:
+        problem = ''
+        try:
+            if leading:
+                self._write()
+            found = {pause.backend: pause for pause in self._store.read()}
+        except exception.DecisionsUnavailable as exc:
+            problem = str(exc)
+        else:
+            with self._lock:
+                self._adopt(found)
+        if leading:
+            self._report_problem(problem)
+            self._ready = True
+
+    def _write(self) -> None:
+        if not self._upgraded:
+            self._store.upgrade()
+            self._upgraded = True
+        with self._lock:
+            unsaved = dict(self._unsaved)
+        for backend, pause in unsaved.items():
+            if pause:
+                self._store.save(pause)
+            else:
+                self._store.delete(backend)
+            with self._lock:
+                if self._unsaved.get(backend) is pause:
+                    del self._unsaved[backend]
+
+    def _adopt(self, found: dict[str, pauses.Pause]) -> None:
+        # What was decided since the writing is newer than what was read.
+        for backend, pause in self._unsaved.items():
+            found.pop(backend, None)
+            if pause:
+                found[backend] = pause
+        self._pauses = found
+
+    def _report_problem(self, problem: str) -> None:
+        if problem and problem != self._problem:
+            LOG.warning('%s The latest decisions that are known stay in '
+                        'effect: %s', problem, '; '.join(
+                            map(str, self._pauses.values()))
+                        or 'nothing is paused')
+        elif self._problem and not problem:
+            LOG.info('The database of decisions can be used again')
+        self._problem = problem
