@@ -99,7 +99,8 @@ class Check(command.FailoverCommand):
         found, said = acting.health(client)
         if said is None:
             return found
-        return [*found, acting.probe(self.conf, client),
+        return [*found, *acting.paused(said),
+                acting.probe(self.conf, client),
                 *acting.last_notifications(said, backends)]
 
     def _hosts(self, records: list[Any], cells: set[str],

@@ -23,9 +23,16 @@ from oslo_utils import strutils
 
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
+from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
 
 _T = TypeVar('_T')
+
+#: What an engine refuses in a sentence for the operator, by the name that
+#: the error has on the bus.
+_REFUSALS: dict[str, type[exception.FailoverException]] = {
+    exception.RecoveryPaused.__name__: errors.Paused,
+    exception.NotPaused.__name__: errors.NotFound}
 
 
 class EngineClient:
@@ -53,9 +60,30 @@ class EngineClient:
         :returns: the request id under which it records
         :raises BrokerUnavailable: if the bus is down
         :raises EngineUnavailable: if no engine answers
+        :raises Paused: if nothing would start now
         """
         return self._asked(lambda: self._api.recover(
             self._context, request.to_primitive(), self._timeout))
+
+    def pause(self, pause: dict[str, Any]) -> dict[str, Any]:
+        """Have no recovery start, see ``EngineAPI.pause``.
+
+        Other exceptions are those of :meth:`recover`.
+
+        :raises Paused: if just that is paused already
+        """
+        return self._asked(lambda: self._api.pause(
+            self._context, pause, self._timeout))
+
+    def resume(self, backend: str, who: str) -> dict[str, Any]:
+        """Have recoveries start again, see ``EngineAPI.resume``.
+
+        Other exceptions are those of :meth:`recover`.
+
+        :raises NotFound: if just that is not paused
+        """
+        return self._asked(lambda: self._api.resume(
+            self._context, backend, who, self._timeout))
 
     def progress(self, backends: list[str]) -> dict[str, dict[str, Any]]:
         """Return how far it is, see ``EngineAPI.progress``.
@@ -103,6 +131,10 @@ def bus_reason(error: Exception) -> str:
 
 
 def _refused(error: Exception) -> exception.FailoverException:
+    # The text of what nobody expects may hold anything.
+    refusal = _REFUSALS.get(getattr(error, 'exc_type', None) or '')
+    if refusal:
+        return refusal(str(getattr(error, 'value', '')))
     return exception.EngineUnavailable(
         'The engine could not do it (%s); its log says more.'
         % type(error).__name__)

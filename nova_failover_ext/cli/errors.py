@@ -28,6 +28,12 @@ class NotFound(exception.FailoverException):
     exit_code = exitcodes.NOT_FOUND
 
 
+class Paused(exception.FailoverException):
+    """An operator has paused what is asked for."""
+
+    exit_code = exitcodes.PAUSED
+
+
 class OutputUnwritable(exception.FailoverException):
     """A file cannot be written."""
 

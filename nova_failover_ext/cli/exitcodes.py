@@ -30,6 +30,8 @@ DEGRADED = 6
 NOT_READY = 7
 #: There is no such failover, or none of the servers asked for is there.
 NOT_FOUND = 8
+#: ``recover`` and ``pause``: an operator has paused that already.
+PAUSED = 9
 
 _MEANINGS = {
     OK: 'done',
@@ -41,6 +43,7 @@ _MEANINGS = {
     DEGRADED: 'nothing has failed, but there are warnings',
     NOT_READY: 'something has failed',
     NOT_FOUND: 'nothing of that name is there; nothing was changed',
+    PAUSED: 'recoveries are paused already; nothing was changed',
 }
 
 

@@ -39,7 +39,8 @@ class Recover(command.FailoverCommand):
     nova-failover-engine; --dry-run needs neither of the last two.
     """
 
-    exit_codes = (exitcodes.TIMED_OUT, exitcodes.NOT_FOUND)
+    exit_codes = (exitcodes.TIMED_OUT, exitcodes.NOT_FOUND,
+                  exitcodes.PAUSED)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add whom to recover, how, and whether to wait."""
@@ -115,6 +116,9 @@ class Recover(command.FailoverCommand):
         # What is named has to be there before anything is asked for.
         named = {request.backend: self._named(request)
                  for request in wanted if not request.whole}
+        if len(wanted) > 1:
+            # What one backend refuses is not to be asked of the others.
+            self._refuse_paused(client, wanted)
         for request in wanted:
             failover_id = client.recover(dataclasses.replace(
                 request, failover_id=client.failover_id))
@@ -136,6 +140,13 @@ class Recover(command.FailoverCommand):
                       'within %g seconds; the engine goes on.'
                       % parsed_args.timeout)
         return plans
+
+    def _refuse_paused(self, client: Any, wanted: list[Any]) -> None:
+        from nova_failover_ext.cli import pausing
+        said = client.health()
+        for request in wanted:
+            for pause in pausing.in_effect(said, request.backend):
+                raise errors.Paused('%s.' % pause)
 
     def _named(self, request: Any) -> frozenset[str]:
         found = selection.judge(self.records(request.backend), request)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nova_failover_ext.api import server_state
+from nova_failover_ext.cli import pausing
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import server_plans
@@ -111,20 +112,23 @@ def state_of(server: server_plans.ServerPlan, latest: model.Recovery | None,
     return _AFTER.get(result.lower(), ServerState.UNKNOWN)
 
 
-def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any]) -> Row:
+def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any],
+                health: Mapping[str, Any]) -> Row:
     """Return a row for BACKEND_COLUMNS.
 
     :param known: what an engine counts for it, see
         ``EngineAPI.progress``; empty if none could be asked
+    :param health: see ``EngineAPI.health``; likewise
     """
     backend = found.backend
     gate = known.get('gate') or {}
-    waits = found.gate.reason or gate.get('reason')
+    waits = [found.gate.reason or gate.get('reason'),
+             *map(str, pausing.in_effect(health, backend.name))]
     converged = len(found.servers_to(server_plans.Verdict.SKIP))
     return (backend.name, backend.active_backend_id,
             backend.present.replication_status or '', len(found.servers),
             converged, len(found.servers) - converged,
-            known.get('in_flight', ''), waits or '',
+            known.get('in_flight', ''), '; '.join(filter(None, waits)),
             known.get('failover_id') or '', known.get('last_checked') or '')
 
 

@@ -58,8 +58,10 @@ class Status(command.FailoverCommand):
         from nova_failover_ext.cli import rows
         found = self.backend_plan(backend)
         self.tell(rows.summary(found))
-        remembered = self.engine_knows(
-            lambda client: client.status(found.backend.name))
+        name = found.backend.name
+        remembered = self.engine_knows(lambda client: {
+            **client.status(name), 'health': client.health()})
+        self._tell_of_pauses(remembered, name)
         if remembered.get('reason'):
             self.tell('The engine waits: %s' % remembered['reason'])
         return [found], (rows.STATUS_COLUMNS, rows.status_rows(
@@ -69,8 +71,17 @@ class Status(command.FailoverCommand):
         from nova_failover_ext.cli import rows
         plans = [self.backend_plan(backend.name)
                    for backend in self.replicated()]
-        counts = self.engine_knows(lambda client: client.progress(
-            [found.backend.name for found in plans]))
+        said = self.engine_knows(lambda client: {
+            'counts': client.progress([one.backend.name for one in plans]),
+            'health': client.health()})
+        self._tell_of_pauses(said)
         return plans, (rows.BACKEND_COLUMNS, [
-            rows.backend_row(found, counts.get(found.backend.name, {}))
+            rows.backend_row(found, said.get('counts', {}).get(
+                found.backend.name, {}), said.get('health', {}))
             for found in plans])
+
+    def _tell_of_pauses(self, said: dict[str, Any],
+                        backend: str = '') -> None:
+        from nova_failover_ext.cli import pausing
+        for sentence in pausing.sentences(said.get('health', {}), backend):
+            self.tell(sentence)

@@ -23,9 +23,11 @@ import tenacity
 
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.cli import engine_client
+from nova_failover_ext.cli import pausing
 from nova_failover_ext import exception
 
 ENGINE = 'engine'
+PAUSE = 'pause'
 NOTIFICATIONS = 'notifications'
 
 #: What an engine that cannot agree with others names as its means.
@@ -51,6 +53,15 @@ def health(client: engine_client.EngineClient) -> tuple[
     except exception.EngineUnavailable as exc:
         return [bus, findings.failure(ENGINE, '', str(exc))], None
     return [bus, _engine(said)], said
+
+
+def paused(said: Mapping[str, Any]) -> list[findings.Finding]:
+    """Return a warning for each thing that holds recoveries back.
+
+    :param said: see ``EngineAPI.health``
+    """
+    return [findings.warning(PAUSE, '', sentence.rstrip('.'))
+            for sentence in pausing.sentences(said)]
 
 
 def last_notifications(said: Mapping[str, Any],

@@ -40,6 +40,7 @@ from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import recovery
 from nova_failover_ext.recovery import results
+from nova_failover_ext.tests.unit.api import test_pauses
 from nova_failover_ext.tests.unit.engine import fakes
 
 
@@ -224,11 +225,13 @@ class EngineBusTest(test.TestCase):
         self.reconciler.report.return_value = {'reason': 'gate'}
         self.reconciler.progress.return_value = {'b': {'waiting': 1}}
         self.reconciler.health.return_value = {'last_notifications': {}}
+        self.store = mock.create_autospec(store.Store, instance=True)
+        self.store.read.return_value = []
 
     def _serve(self):
         server = rpc_endpoint.server(nova_rpc.CONF, rpc_endpoint.Endpoint(
             self.reconciler, 'ctl', lambda: {'coordination': 'alone'},
-            brake.Brake(mock.create_autospec(store.Store, instance=True))))
+            brake.Brake(self.store)))
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
@@ -245,6 +248,27 @@ class EngineBusTest(test.TestCase):
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
              'coordination': 'alone', 'last_notifications': {},
              'pauses': [], 'decisions': ''}, client.health())
+
+    def test_what_is_paused_is_refused_in_its_own_words(self):
+        self._serve()
+        # What is decided counts, also while it cannot be read.
+        self.store.read.side_effect = exception.DecisionsUnavailable(
+            reason='down')
+        client = cli_engine.EngineClient(PATIENCE)
+        sent = test_pauses.pause('b').to_primitive()
+        self.assertEqual([sent], client.pause(sent)['pauses'])
+        for call in (lambda: client.pause(sent),
+                     lambda: client.recover(requests.Request('b'))):
+            # This bus passes errors on as they are.
+            error = self.assertRaises(exception.RecoveryPaused, call)
+            self.assertEqual('%s.' % test_pauses.pause('b'), str(error))
+        error = self.assertRaises(exception.NotPaused, client.resume, '',
+                                  'jo@c')
+        self.assertEqual('Every backend is not paused; paused at present: b.',
+                         str(error))
+        self.assertEqual([], client.resume('b', 'jo@c')['pauses'])
+        client.recover(requests.Request('b'))
+        self.reconciler.recover.assert_called_once()
 
     def test_no_engine(self):
         self.assertRaises(

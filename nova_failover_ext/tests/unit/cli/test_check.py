@@ -35,6 +35,7 @@ from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_pauses
 from nova_failover_ext.tests.unit.cli import test_commands
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -275,6 +276,13 @@ class ActingTest(testtools.TestCase):
         super().setUp()
         self.client = mock.Mock(spec_set=['health'])
         self.client.health.return_value = HEALTH
+
+    def test_what_is_paused_is_a_warning(self):
+        self.assertEqual([], acting.paused(HEALTH))
+        (found,) = acting.paused({
+            **HEALTH, 'pauses': [test_pauses.pause().to_primitive()]})
+        self.assertEqual(findings.Result.WARN, found.result)
+        self.assertIn('node@rbd are paused by jo@ctl1', found.detail)
 
     def test_health(self):
         rows, said = acting.health(self.client)

@@ -81,6 +81,7 @@ class CommandsTestCase(testtools.TestCase):
         self.engine.failover_id = fakes.FAILOVER_ID
         self.engine.recover.return_value = fakes.FAILOVER_ID
         self.engine.status.return_value = {}
+        self.engine.health.return_value = {}
         self.engine.progress.return_value = counts()
         self.stdout, self.stderr = io.StringIO(), io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stdout', self.stdout))

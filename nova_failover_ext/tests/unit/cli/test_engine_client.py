@@ -23,6 +23,7 @@ import testtools
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli import engine_client
+from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
 
 
@@ -64,6 +65,24 @@ class EngineClientTest(testtools.TestCase):
     def test_status(self):
         self.status.return_value = {'reason': ''}
         self.assertEqual({'reason': ''}, self.client.status('b'))
+
+    def test_pause_and_resume(self):
+        pause = self._patch(rpcapi.EngineAPI, 'pause')
+        pause.return_value = {'pauses': []}
+        self.assertEqual({'pauses': []}, self.client.pause({'backend': 'b'}))
+        self.assertEqual(({'backend': 'b'}, 7), pause.call_args.args[2:])
+        resume = self._patch(rpcapi.EngineAPI, 'resume')
+        resume.return_value = {'pauses': []}
+        self.assertEqual({'pauses': []}, self.client.resume('b', 'jo@ctl1'))
+        self.assertEqual(('b', 'jo@ctl1', 7), resume.call_args.args[2:])
+
+    @ddt.data(('RecoveryPaused', errors.Paused), ('NotPaused',
+                                                  errors.NotFound))
+    @ddt.unpack
+    def test_what_an_engine_refuses(self, name, kind):
+        self.recover.side_effect = messaging.RemoteError(name, 'Why.')
+        error = self.assertRaises(kind, self.client.recover, self.request)
+        self.assertEqual('Why.', str(error))
 
     @ddt.data(
         (messaging.MessagingTimeout(), exception.EngineUnavailable,

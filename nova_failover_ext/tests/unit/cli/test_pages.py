@@ -21,12 +21,14 @@ import testtools
 from nova_failover_ext.cli import check
 from nova_failover_ext.cli import history
 from nova_failover_ext.cli import main
+from nova_failover_ext.cli import pause
 from nova_failover_ext.cli import plan
 from nova_failover_ext.cli import recover
 from nova_failover_ext.cli import report
 from nova_failover_ext.cli import status
 
-PAGES = pathlib.Path(__file__).resolve().parents[4] / 'doc/source/cli'
+TOP = pathlib.Path(__file__).resolve().parents[4]
+PAGES = TOP / 'doc/source/cli'
 #: Cliff's own, and what every command has.
 COMMON = {'--help', '--format', '--column', '--quote', '--noindent',
           '--max-width', '--fit-width', '--print-empty', '--sort-column',
@@ -37,10 +39,13 @@ COMMON = {'--help', '--format', '--column', '--quote', '--noindent',
 class PagesTest(testtools.TestCase):
     """Held against what the commands take."""
 
-    @ddt.data(check.Check, history.History, plan.Plan, recover.Recover,
-              report.Report, status.Status)
+    @ddt.data(check.Check, history.History, pause.Pause, pause.Resume,
+              plan.Plan, recover.Recover, report.Report, status.Status)
     def test_page(self, kind):
         name = kind.__name__.lower()
+        self.assertIn('%s = "%s:%s"\n' % (
+            name, kind.__module__, kind.__name__),
+            (TOP / 'pyproject.toml').read_text())
         page = (PAGES / ('nova-failover-%s.rst' % name)).read_text()
         app = mock.create_autospec(main.FailoverApp, instance=True)
         parser = kind(app, None).get_parser('nova-failover %s' % name)
@@ -50,7 +55,7 @@ class PagesTest(testtools.TestCase):
         for option in options:
             # In the synopsis, and where it is explained.
             synopsis = page.replace(' -o FILE', ' [--output FILE]')
-            self.assertIn('[%s' % option, synopsis)
+            self.assertRegex(synopsis, r'[\[ ]%s\b' % option)
             self.assertRegex(page, r'(?m)^(``-o FILE``, )?``%s\b' % option)
         for code in kind.exit_codes:
             self.assertIn('   * - %d\n' % code, page)

@@ -152,15 +152,15 @@ class SummaryTest(testtools.TestCase):
                             fakes.server_plan(verdict=SKIP))
         self.assertEqual(
             (fakes.BACKEND, 'second', 'failed-over', 2, 1, 1, '', '', '', ''),
-            rows.backend_row(found, {}))
+            rows.backend_row(found, {}, {}))
         row = dict(zip(rows.BACKEND_COLUMNS, rows.backend_row(found, {
             'in_flight': 3, 'failover_id': 'req', 'last_checked': 'now',
-            'gate': {'open': False, 'reason': 'rows'}}), strict=True))
+            'gate': {'open': False, 'reason': 'rows'}}, {}), strict=True))
         self.assertEqual((3, 'rows', 'req', 'now'), (
             row['In Flight'], row['Waiting For'], row['Failover'],
             row['Last Checked']))
         closed = fakes.found(gate=gate.Decision(False, 'not yet'))
-        self.assertEqual('not yet', rows.backend_row(closed, {})[7])
+        self.assertEqual('not yet', rows.backend_row(closed, {}, {})[7])
 
     def test_converged(self):
         done = fakes.server_plan(verdict=SKIP)
