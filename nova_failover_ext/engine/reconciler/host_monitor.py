@@ -18,23 +18,23 @@ import threading
 import typing
 
 import futurist
-from kombu import exceptions as kombu_exception
-from nova import exception as nova_exception
-from oslo_db import exception as db_exception
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import scan_context
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import bounded
 
 LOG = logging.getLogger(__name__)
 
 #: nova-compute is there, and does not know of recovery.
 _ANSWERS = (messaging.UnsupportedVersion, messaging.NoSuchMethod,
             messaging.RemoteError)
-_ERRORS = (messaging.MessagingException, kombu_exception.KombuError,
-           db_exception.DBError, nova_exception.NovaException, OSError)
+#: Seconds that a ping may take beyond its own time-out: it waits for ever for
+#: a bus that is down.
+_MARGIN = 2.0
+
 
 
 class Client(typing.Protocol):
@@ -62,6 +62,7 @@ class HostMonitor:
         self._asking = False
         self._lock = threading.Lock()
         self._pinged: set[backend_state.Host] = set()
+        self._calls = bounded.Calls()
 
     def tick(self) -> None:
         """Ask what is due; a host has one question at a time."""
@@ -111,16 +112,21 @@ class HostMonitor:
         hosts = self._context.hosts
         settling = hosts.settling()
         try:
-            self._client.ping(cell, host, self._context.settings.ping_timeout)
+            timeout = self._context.settings.ping_timeout
+            self._calls.call((cell, host), self._client.ping,
+                             timeout + _MARGIN, cell, host, timeout)
         except _ANSWERS:
             LOG.debug('nova-compute on %s does not know of recovery', host)
-        except _ERRORS as exc:
-            LOG.debug('nova-compute on %s is not responding (%s)', host,
-                      type(exc).__name__)
-            hosts.note_silent(cell, host)
-            self._context.dispatcher.give_up(
-                (cell, host), 'nova-compute on %s does not respond' % host)
-            self._start_more(settling, (cell, host))
+        except (messaging.MessagingTimeout, bounded.TimedOut):
+            self._give_up((cell, host), settling,
+                          'nova-compute on %s does not respond' % host)
+            return
+        except Exception as exc:  # noqa: BLE001
+            # Buses and databases raise what they like, and nobody looks at
+            # the end of this thread: the servers would wait for good.
+            self._give_up((cell, host), settling,
+                          'nova-compute on %s cannot be asked (%s)'
+                          % (host, type(exc).__name__))
             return
         finally:
             with self._lock:
@@ -128,6 +134,13 @@ class HostMonitor:
         hosts.note_answer(cell, host)
         self._wake(lambda *key: key == (cell, host) and hosts.may_send(*key))
         self._start_more(settling, (cell, host))
+
+    def _give_up(self, host: backend_state.Host, settling: bool,
+                 reason: str) -> None:
+        LOG.debug('%s', reason)
+        self._context.hosts.note_silent(*host)
+        self._context.dispatcher.give_up(host, reason)
+        self._start_more(settling, host)
 
     def _start_more(self, settling: bool, host: backend_state.Host) -> None:
         settled = settling and not self._context.hosts.settling()

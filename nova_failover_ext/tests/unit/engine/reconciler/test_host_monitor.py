@@ -13,8 +13,10 @@
 """Silent hosts are asked beside the scans, and once at a time."""
 
 import dataclasses
+import threading
 
 import ddt
+import fixtures
 import oslo_messaging as messaging
 
 from nova_failover_ext.recovery import results
@@ -80,10 +82,8 @@ class SilentHostsTest(base.CoordinatorTestCase):
 
     def test_an_error_is_not_the_last_question(self):
         self._all_are_silent()
-        self.client.ping.side_effect = ValueError
+        self.client.ping.side_effect = RuntimeError
         self._later(10)
-        self.assertRaises(ValueError, self.asked.run)
-        self.client.ping.side_effect = messaging.MessagingTimeout()
         self.asked.run()
         self._later(60)
         self.assertEqual(self._hosts(), self._pinged())
@@ -93,6 +93,7 @@ class SilentHostsTest(base.CoordinatorTestCase):
 class FirstContactTest(test_at_scale.Base):
     """Most hosts have died, and nobody knows yet."""
 
+    SETTINGS = {'attempts': 20, 'ping_timeout': 0.5}
     SERVERS = 400
     SLOTS = 4
 
@@ -144,6 +145,27 @@ class FirstContactTest(test_at_scale.Base):
         self.questions.run()
         self.assertEqual(self.SLOTS, len(self.calls.jobs))
         self.assertEqual([], self.hosts.silent())
+
+    @ddt.data(RuntimeError('CANARY'), ValueError('CANARY'), OSError('CANARY'))
+    def test_what_nobody_expects_leaves_no_server_waiting(self, error):
+        self.client.ping.side_effect = error
+        self._hint()
+        self.questions.run()
+        server = self._report()['servers']['1']
+        self.assertEqual('nova-compute on compute1 cannot be asked (%s)'
+                         % type(error).__name__, server['reason'])
+        self.assertEqual({'failed': 400}, self._states())
+
+    def test_a_ping_that_hangs_holds_up_no_other(self):
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        self.client.ping.side_effect = lambda cell, host, timeout: (
+            host not in ('compute1', 'compute2') or go_on.wait())
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_failover_ext.engine.reconciler.host_monitor._MARGIN', 0.01))
+        self._hint()
+        self.questions.run()
+        self.assertEqual(self.SLOTS, len(self.calls.jobs))
 
     def test_each_server_is_told_why(self):
         self._hint()
