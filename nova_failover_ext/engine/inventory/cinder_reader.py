@@ -20,9 +20,6 @@ services shows replication to admins, the cluster from microversion 3.7 on;
 a volume shows its group from 3.13 on; ``capabilities`` of a host are what
 its driver said of itself when it started, asked by a call to cinder-volume,
 whether the service is enabled or not.
-
-Relied on in keystoneauth, whose Adapter the client is: the attributes
-``status_code_retries`` and ``retriable_status_codes``, read in 5.18.1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +38,7 @@ from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
 from oslo_log import log as logging
 from oslo_utils import strutils
+import tenacity
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
@@ -58,7 +56,11 @@ UNKNOWN_FOR = 300.0
 #: Answers that another request may not get: too many requests, or an error of
 #: Cinder or of what stands before it. A scan has hundreds of requests; one of
 #: them must not be the end of it.
-PASSING = (429, 500, 502, 503, 504)
+PASSING = (413, 429, 500, 502, 503, 504)
+#: Seconds to wait at most before such a request is repeated. keystoneauth can
+#: repeat, too, and obeys any Retry-After: a proxy that says an hour would keep
+#: a failover from being seen for as long.
+LONGEST_WAIT = 10.0
 
 LOG = logging.getLogger(__name__)
 
@@ -77,18 +79,11 @@ _ADVICE = (
 def admin_client() -> Any:
     """Return a cinderclient with the ``[cinder]`` credentials.
 
-    It repeats a request that was answered by one of :data:`PASSING`, as often
-    as ``[cinder] http_retries`` says and when ``Retry-After`` says.
-
     :raises CinderUnavailable: if Keystone or Cinder does not let us in
     """
     with _translated():
-        client = nova_cinder.cinderclient(
+        return nova_cinder.cinderclient(
             nova.context.get_admin_context(), microversion=MICROVERSION)
-    # Nova has it repeat what found no connection, and nothing else.
-    client.client.status_code_retries = nova.conf.CONF.cinder.http_retries
-    client.client.retriable_status_codes = PASSING
-    return client
 
 
 class CinderReader:
@@ -187,8 +182,8 @@ class CinderReader:
     def _ask_driver(self, host: str) -> driver_rules.Expectation | None:
         try:
             with _translated():
-                found = self._timed(self._client().capabilities.get,
-                                    host=host)
+                found = self._timed_once(self._client().capabilities.get,
+                                         host=host)
         except exception.CinderUnavailable as exc:
             LOG.info('The driver of %s is not known: %s', host, exc)
             return None
@@ -219,6 +214,14 @@ class CinderReader:
             marker = page[-1].id
 
     def _timed(self, call: Callable[..., Any], **values: Any) -> Any:
+        # Nova has its client repeat what found no connection, and no more.
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_passes), wait=_wait,
+            stop=tenacity.stop_after_attempt(
+                1 + nova.conf.CONF.cinder.http_retries),
+            reraise=True)(self._timed_once, call, **values)
+
+    def _timed_once(self, call: Callable[..., Any], **values: Any) -> Any:
         began = self._clock()
         try:
             return call(**values)
@@ -227,6 +230,19 @@ class CinderReader:
             spent.requests = getattr(spent, 'requests', 0) + 1
             spent.seconds = (getattr(spent, 'seconds', 0.0)
                              + self._clock() - began)
+
+
+def _passes(error: BaseException) -> bool:
+    return (isinstance(error, cinder_exception.ClientException)
+            and error.code in PASSING)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    # Cinder's client tells of Retry-After with 413 only.
+    asked = getattr(error, 'retry_after', 0)
+    backoff = 0.5 * 2 ** (state.attempt_number - 1)
+    return float(min(LONGEST_WAIT, asked if asked > 0 else backoff))
 
 
 class _translated:

@@ -26,6 +26,7 @@ from keystoneauth1 import session as ks_session
 from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
 from requests_mock.contrib import fixture as mock_fixture
+import tenacity
 import testtools
 
 from nova_failover_ext.engine.inventory import cinder_reader
@@ -147,9 +148,10 @@ class CinderReaderTest(testtools.TestCase):
         self.client.services.list.side_effect = RuntimeError
         self.assertRaises(RuntimeError, self.reader.backends)
 
-    def test_an_error_while_volumes_are_listed(self):
+    @mock.patch.object(tenacity.nap.time, 'sleep', autospec=True)
+    def test_an_error_while_volumes_are_listed(self, _sleep):
         self.client.volumes.list.side_effect = [
-            [_row(1)], cinder_exception.ClientException(503)]
+            [_row(1)], *[cinder_exception.ClientException(503)] * 4]
         self.assertRaises(exception.CinderUnavailable, self.reader.volumes,
                           fakes.backend())
 
@@ -176,11 +178,15 @@ class AdminClientTest(testtools.TestCase):
         self.cinderclient.side_effect = lambda *args, **values: (
             cinder_client.Client(session=session))
         self.reader = cinder_reader.CinderReader(2)
+        patcher = mock.patch.object(tenacity.nap.time, 'sleep', autospec=True)
+        self.sleep = patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def _waits(self):
+        return [call.args[0] for call in self.sleep.call_args_list]
 
     def _answers(self, *answers):
-        return self.http.get('http://cinder/volumes/detail', [
-            {'headers': {'Retry-After': '0'}, **answer}
-            for answer in answers])
+        return self.http.get('http://cinder/volumes/detail', list(answers))
 
     def test_context(self):
         cinder_reader.admin_client()
@@ -197,6 +203,17 @@ class AdminClientTest(testtools.TestCase):
                               {'json': {'volumes': []}})
         self.assertEqual(['vol'], list(self.reader.volumes(fakes.backend())))
         self.assertEqual(5, asked.call_count)
+        self.assertEqual([0.5, 0.5, 1.0], self._waits())
+
+    @ddt.data(('3', 3), ('3600', cinder_reader.LONGEST_WAIT), ('0', 0.5))
+    @ddt.unpack
+    def test_retry_after(self, text, seconds):
+        self._answers(
+            {'status_code': 413, 'headers': {'Retry-After': text},
+             'json': {'overLimit': {'code': 413, 'message': 'slow'}}},
+            {'json': {'volumes': []}})
+        self.reader.volumes(fakes.backend())
+        self.assertEqual([seconds], self._waits())
 
     @ddt.data((503, 4), (400, 1), (404, 1))
     @ddt.unpack
