@@ -102,7 +102,7 @@ class Commit:
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
             if action is not Action.WAIT:
-                self._steps.fence(item.volume)
+                self._steps.fence(item)
         for item in by_way[Action.FINISH]:
             self._steps.exchange(item)
         for item in by_way[Action.WAIT]:
@@ -125,7 +125,7 @@ class Commit:
         :raises RecoveryFailed: with the step that failed
         """
         for item in stale:
-            self._steps.fence(item.volume)
+            self._steps.fence(item)
         self._power_off()
         self._exchange(stale)
         self._settle(stale, has_to_run=False)

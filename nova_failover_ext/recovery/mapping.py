@@ -168,6 +168,12 @@ class Mapping:
         for key in (*_STASHED, staleness.IN_PROGRESS_MARKER):
             if key in self.connection_info:
                 info[key] = self.connection_info[key]
+        mark = info.get(staleness.IN_PROGRESS_MARKER)
+        if mark:
+            # The old connection has it, if that is still on the host.
+            info[staleness.IN_PROGRESS_MARKER] = {
+                key: value for key, value in mark.items()
+                if key != staleness.WWID}
         self._save(info)
 
     def renew(self, fresh: dict[str, Any]) -> None:

@@ -139,20 +139,28 @@ class Steps:
             raise interface.GuestHoldsDevice(
                 device=volume.device_name, reason=error) from error
 
-    def fence(self, volume: mapping.Mapping) -> None:
+    def fence(self, item: prepare.Prepared) -> None:
         """Have what waits for the old connection fail, instead of hang.
 
-        Where that cannot be done, the next steps tell whether it matters.
+        Where that cannot be done, the next steps tell whether it matters. A
+        connection that the guest does not use any more, or that another
+        server of the host uses, too, is left alone.
         """
-        if not volume.wwid:
+        volume = item.volume
+        if not volume.wwid or not item.record_stale:
             return
         try:
-            problem = self._components.calls.call(
-                ('fence', self._instance.uuid, volume.volume_id),
-                self._components.virt.fence, self._conf.release_timeout,
-                volume.wwid)
-        except bounded.TimedOut as error:
-            problem = str(error)
+            with self._alone(volume):
+                if self._shared(volume, volume.old_connection):
+                    return
+                problem = self._components.calls.call(
+                    ('fence', self._instance.uuid, volume.volume_id),
+                    self._components.virt.fence, self._conf.release_timeout,
+                    volume.wwid)
+        # The host's commands fail as they like, and nothing is lost by it.
+        except Exception as error:  # noqa: BLE001
+            problem = masking.scrub(f'{type(error).__name__}: {error}',
+                                    volume.connection_info)
         if problem:
             LOG.warning('What waits for the old connection of volume '
                         '%(volume)s may hang: %(problem)s',

@@ -119,17 +119,20 @@ def fence(wwid: str, timeout: float,
     found = find(wwid, sys_block)
     if found is None:
         return ''
-    try:
-        for path in found.paths:
-            if _state(path, sys_block) in _DEAD:
+    problem = f'multipathd has {found.uuid} queue again'
+    for path in found.paths:
+        if _state(path, sys_block) in _DEAD:
+            try:
                 root_commands.run(
                     'tee', str(sys_block / path / 'device/delete'),
                     timeout=timeout, given='1')
-        if end_queueing(found, timeout):
-            return ''
+            except root_commands.CommandFailed as error:
+                # It may have gone away by itself.
+                problem = str(error)
+    try:
+        return '' if end_queueing(found, timeout) else problem
     except root_commands.CommandFailed as error:
         return str(error)
-    return f'multipathd has {found.uuid} queue again'
 
 
 def end_queueing(found: MultipathMap, timeout: float) -> bool:

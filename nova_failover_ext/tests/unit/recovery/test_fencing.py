@@ -12,11 +12,14 @@
 
 """What queues for the old site fails, and what is left of a guest is seen."""
 
+from unittest import mock
+
 from oslo_serialization import jsonutils
 
 from nova_failover_ext.recovery import policy
 from nova_failover_ext.recovery import results
 from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery import steps
 from nova_failover_ext.tests.unit.recovery import base
 from nova_failover_ext.tests.unit.recovery import world
 
@@ -77,6 +80,27 @@ class Fencing(FencingCase):
         removed = self.around.virt.disconnect.call_args.args[-1]
         self.assertEqual(WWID, removed[staleness.WWID])
         self.assertNotIn(WWID, jsonutils.dumps(self.info()))
+
+    def test_map_of_an_earlier_failover_is_not_fenced_again(self):
+        self.around.errors['disconnect'] = OSError('busy')
+        self.recover(self.around)
+        mark = self.info().get(staleness.IN_PROGRESS_MARKER) or {}
+        self.assertNotIn(staleness.WWID, mark)
+        del self.around.calls[:]
+        # The guest has the right disk, whose map may have the same WWID.
+        self.recover(self.around)
+        self.assertNotIn(f'fence {WWID}', self.around.calls)
+
+    def test_map_that_another_server_uses(self):
+        self.around.virt.fence.reset_mock()
+        with mock.patch.object(steps.Steps, '_shared', autospec=True) as use:
+            use.return_value = True
+            self.recover(self.around)
+        self.around.virt.fence.assert_not_called()
+
+    def test_whatever_fencing_raises(self):
+        self.around.virt.fence.side_effect = RuntimeError('privsep is gone')
+        self.assertEqual(Outcome.RECOVERED, self.recover(self.around).outcome)
 
     def test_map_is_known_after_a_crash(self):
         self.around.errors['power_off'] = OSError('x')

@@ -42,6 +42,7 @@ class MapsTestBase(base.BaseTestCase):
         self.run = patched.start()
         self.addCleanup(patched.stop)
         self.table = FAILS
+        self.missing = 'no such path'
         self.flush = self.forget
 
     def map(self, wwid, *paths, device='dm-3'):
@@ -60,6 +61,8 @@ class MapsTestBase(base.BaseTestCase):
         given = kwargs.pop('process_input')
         self.assertEqual({'run_as_root': True, 'timeout': 5}, kwargs)
         self.assertEqual('1' if command[0] == 'tee' else None, given)
+        if command[0] == 'tee' and self.missing in command[1]:
+            raise processutils.ProcessExecutionError(stderr='no such file')
         if command[:2] == ('multipath', '-f'):
             self.flush()
         return (self.table if command[1] == 'table' else ''), ''
@@ -188,6 +191,13 @@ class Fenced(MapsTestBase):
     def test_no_map(self):
         self.assertEqual('', multipath_maps.fence(WWID, 5, self.sys))
         self.run.assert_not_called()
+
+    def test_a_path_that_goes_away_at_that_moment(self):
+        self.missing = 'sda'
+        self.assertEqual('', self.fence('blocked', 'blocked'))
+        self.assertEqual(['sda', 'sdb'], self.deleted())
+        self.assertEqual(f'dmsetup message {WWID} 0 fail_if_no_path',
+                         self.commands()[2])
 
     def test_a_path_that_cannot_be_removed(self):
         self.run.side_effect = OSError('read-only')
