@@ -156,6 +156,9 @@ class Brake:
             self._due = self._clock() + INTERVAL
         with self._store_lock:
             self._synchronize(leading)
+        if leading and not self._ready:
+            # Until the first reading, nothing starts for a while.
+            self._due = 0.0
 
     def _ensure_read(self) -> None:
         # Who has just begun to lead may be asked before its first reading.
@@ -189,7 +192,7 @@ class Brake:
                 self._adopt(found)
         if leading:
             self._report_problem(problem)
-            self._ready = True
+            self._ready = self._ready or not problem
 
     def _write(self) -> None:
         if not self._upgraded:

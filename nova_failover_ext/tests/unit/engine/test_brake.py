@@ -155,11 +155,23 @@ class BrakeTest(base.BaseTestCase):
         self._later(leading=False)
         self.assertNotIn('down', self.log.output)
 
-    def test_a_database_that_is_down_holds_nothing_up(self):
+    def test_a_database_that_is_down_holds_up_for_a_time(self):
         self._break()
         self.brake = self._lead()
-        self.assertFalse(self.brake.held('node@rbd'))
+        self.assertTrue(self.brake.held('node@rbd'))
         self.assertIn('down', self.brake.report()['decisions'])
+        self.now += brake.PATIENCE
+        self.assertFalse(self.brake.held('node@rbd'))
+
+    def test_a_database_that_comes_up_after_the_engine(self):
+        self._pause()
+        self._break('read')
+        other = self._lead()
+        self.now += 1
+        self.store.read.side_effect = lambda: list(self.saved.values())
+        other.refresh(True)
+        self.now += brake.PATIENCE
+        self.assertTrue(other.held('node@rbd'))
 
     def test_a_database_that_hangs_holds_up_for_a_time(self):
         other = self._lead(refresh=False)
