@@ -29,6 +29,7 @@ from nova_failover_ext import exception
 #: A connection to a database is given up after this many times the
 #: ``cell_timeout``: until then, a silent cell is not asked again.
 DEADLINES = 4
+_TIMEOUTS = ('read_timeout', 'write_timeout')
 
 
 def choose_threads() -> None:
@@ -124,11 +125,11 @@ def _bound_databases(conf: cfg.ConfigOpts) -> None:
     seconds = DEADLINES * conf.failover_engine.cell_timeout
     for group in ('database', 'api_database'):
         options = conf[group]
-        if (options.connection.startswith('mysql')
-                and not options.connection_parameters):
-            conf.set_override(
-                'connection_parameters',
-                f'read_timeout={seconds}&write_timeout={seconds}', group)
+        given = options.connection_parameters
+        if options.connection.startswith('mysql'):
+            conf.set_override('connection_parameters', '&'.join(filter(None, (
+                given, *(f'{name}={seconds}' for name in _TIMEOUTS
+                         if name not in given)))), group)
 
 
 def _configure_databases(conf: cfg.ConfigOpts) -> None:

@@ -70,8 +70,8 @@ class HistoryReader:
         """
         began = _naive(since)
         rows, problems = self._in_cells(
-            lambda context, _cell, heard: _heard(
-                self._totals(context, began, servers), heard))
+            lambda context, _cell, heard: self._totals(
+                context, began, servers, heard))
         return outcomes.failovers(rows), problems
 
     def servers(self, failover_id: str) -> tuple[
@@ -98,17 +98,21 @@ class HistoryReader:
         return [one for part in parts for one in part], problems
 
     def _totals(self, context: Any, since: datetime.datetime,
-                servers: Collection[str] | None) -> Iterator[Any]:
+                servers: Collection[str] | None,
+                heard: Callable[[], None]) -> Iterator[Any]:
         if servers is not None:
             for batch in _batches(sorted(servers), self._batch_size):
                 yield from queries.total_rows_of(context, since, batch)
+                heard()
             return
         high = queries.latest_id(context)
         while high > 0:
             low = max(0, high - self._id_range)
             yield from queries.total_rows_between(
                 context, since, low, high)
+            heard()
             oldest = queries.start_after(context, low)
+            heard()
             if oldest is None or oldest < since:
                 return
             high = low
@@ -121,7 +125,7 @@ class HistoryReader:
         unhealed = [row for row in rows
                     if outcomes.state_after(tries.get(row.id, ()))
                     is not server_state.ServerState.CONVERGED]
-        later = self._later(context, unhealed)
+        later = self._later(context, unhealed, heard)
         return [outcomes.ServerHistory(
             server_id=row.instance_uuid, name=row.display_name or '',
             project_id=row.project_id or '', host=row.host or '', cell=cell,
@@ -142,18 +146,16 @@ class HistoryReader:
                     str(strutils.mask_password(row.details or ''))))
         return found
 
-    def _later(self, context: Any, rows: list[Any]) -> dict[str, str]:
+    def _later(self, context: Any, rows: list[Any],
+               heard: Callable[[], None]) -> dict[str, str]:
         known = {row.instance_uuid: row.id for row in rows}
-        return {row.instance_uuid: row.request_id or ''
-                for batch in _batches(sorted(known), self._batch_size)
-                for row in queries.latest_rows(context, batch)
-                if row.id > known[row.instance_uuid]}
-
-
-def _heard(rows: Iterable[Any], heard: Callable[[], None]) -> Iterator[Any]:
-    for row in rows:
-        heard()
-        yield row
+        found: dict[str, str] = {}
+        for batch in _batches(sorted(known), self._batch_size):
+            heard()
+            found.update((row.instance_uuid, row.request_id or '')
+                         for row in queries.latest_rows(context, batch)
+                         if row.id > known[row.instance_uuid])
+        return found
 
 
 def _naive(when: datetime.datetime) -> datetime.datetime:

@@ -90,8 +90,10 @@ class ConfigureTest(testtools.TestCase):
     def test_what_the_operator_tells_drivers_counts(self):
         conf = self._configure(
             GOOD.replace('sqlite', 'mysql+pymysql').replace(
-                '[database]', '[database]\nconnection_parameters = a=b'))
-        self.assertEqual('a=b', conf.database.connection_parameters)
+                '[database]', '[database]\n'
+                'connection_parameters = a=b&read_timeout=7'))
+        self.assertEqual('a=b&read_timeout=7&write_timeout=60',
+                         conf.database.connection_parameters)
 
     def test_drivers_that_have_no_such_parameter(self):
         conf = self._configure(GOOD)
