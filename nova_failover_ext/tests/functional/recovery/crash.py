@@ -26,6 +26,7 @@ from unittest import mock
 import fixtures
 import futurist
 from nova.compute import manager as compute_manager
+from nova.servicegroup.drivers import db as servicegroup_db
 from nova.tests.fixtures import libvirt as fakelibvirt
 
 from nova_failover_ext.recovery import staleness
@@ -34,6 +35,8 @@ from nova_failover_ext.tests.functional.recovery import crash_process
 from nova_failover_ext.tests.functional.recovery import crash_scenes
 
 Outcome = crash_scenes.Outcome
+#: Seconds, more than a scene takes.
+LONG = 3600
 
 
 class CrashTestBase(crash_scenes.SceneTestBase):
@@ -41,8 +44,11 @@ class CrashTestBase(crash_scenes.SceneTestBase):
 
     def setUp(self):
         super().setUp()
-        # No service lives long enough to report that it is alive.
-        self.flags(service_down_time=3600)
+        # No service lives long enough to report that it is alive. The
+        # scheduler has read service_down_time before.
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova.servicegroup.drivers.db.DbDriver.is_up',
+            functools.partialmethod(_is_up, servicegroup_db.DbDriver.is_up)))
         # What a host recovers by itself at its start is done once it has
         # started.
         self.useFixture(fixtures.MockPatchObject(
@@ -142,3 +148,7 @@ class CrashTestBase(crash_scenes.SceneTestBase):
             Outcome.UNCHANGED, Outcome.SKIPPED))
         return [', '.join(passes) or 'none',
                 f'{self.power_ons()} ({power_ons})']
+
+
+def _is_up(_own, is_up, service):
+    return is_up(types.SimpleNamespace(service_down_time=LONG), service)
