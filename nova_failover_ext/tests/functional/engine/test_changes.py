@@ -79,11 +79,15 @@ class Restarted(base.EngineTestBase):
     OPTIONS = {'max_in_flight': 1}
 
     def test_the_failover_keeps_its_name(self):
-        servers = self.boot_many(('compute1', 'compute2', 'compute3'))
+        servers = self.boot_many(
+            ('compute1', 'compute2', 'compute3'), (1, 2, 3))
         self.cinder.site = 'secondary'
+        # Else all three may be healed before the engine stops.
+        held = self.hold(volume_id=self.volumes_of(servers[1])[0])
         engine = self.start_engine()
-        self.wait_for(lambda: any(map(self.is_healed, servers)), 'the first')
+        held.wait()
         engine.stop()
+        held.release()
         self.wait_for(lambda: not self.under_way(), 'what was under way')
         self.assertFalse(all(map(self.is_healed, servers)))
         self.start_engine()
