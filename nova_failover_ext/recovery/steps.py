@@ -174,7 +174,11 @@ class Steps:
         """
         with step_context.step('power_off'):
             virt = self._components.virt
-            alive = virt.watch(self._instance)
+            # A command line is read through the memory of its process, which
+            # one that hangs may have locked.
+            alive = self._components.calls.call(
+                ('watch', self._instance.uuid), virt.watch,
+                self._conf.release_timeout, self._instance)
             if virt.guest_runs(self._instance):
                 self._components.host.power_off(self._context, self._instance)
             if virt.guest_runs(self._instance):

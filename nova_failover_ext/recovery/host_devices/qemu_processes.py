@@ -80,8 +80,9 @@ def of_server(server_id: str,
               proc: pathlib.Path = _PROC) -> frozenset[Process]:
     """Return the QEMU processes of a server.
 
-    It has to be asked before the guest is powered off: a process that is
-    being killed has no command line any more.
+    A process that is being killed is found, too: its first thread has lost
+    its command line with its memory, the threads that wait for their storage
+    have not.
 
     :param server_id: UUID
     :param proc: where procfs is mounted
@@ -89,7 +90,7 @@ def of_server(server_id: str,
     found = set()
     for process in proc.glob('[0-9]*'):
         try:
-            if is_guest((process / 'cmdline').read_bytes(), server_id):
+            if is_guest(_cmdline(process), server_id):
                 stat = parse_stat((process / 'stat').read_text())
                 found.add(Process(int(process.name), stat.started))
         except (OSError, ValueError):
@@ -130,6 +131,22 @@ def alive(processes: Iterable[Process], proc: pathlib.Path = _PROC) -> str:
     states = {process.pid: state(process, proc) for process in processes}
     return ', '.join(f'QEMU process {pid} in state {letters}'
                      for pid, letters in sorted(states.items()) if letters)
+
+
+def _cmdline(process: pathlib.Path) -> bytes:
+    cmdline = (process / 'cmdline').read_bytes()
+    if cmdline:
+        return cmdline
+    threads = (_read_if_there(path / 'cmdline')
+               for path in (process / 'task').iterdir())
+    return next(filter(None, threads), b'')
+
+
+def _read_if_there(path: pathlib.Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b''
 
 
 def _thread(path: pathlib.Path) -> str:

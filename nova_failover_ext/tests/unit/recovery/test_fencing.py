@@ -12,6 +12,7 @@
 
 """What queues for the old site fails, and what is left of a guest is seen."""
 
+import threading
 from unittest import mock
 
 from oslo_serialization import jsonutils
@@ -122,6 +123,16 @@ class ProcessThatStays(FencingCase):
         self.assertNotIn('power_on', self.around.calls)
         self.assertNotIn('disconnect a /primary/a', self.around.calls)
         self.assertEqual(staleness.TASK_STATE, self.around.instance.task_state)
+
+    def test_processes_cannot_be_looked_at(self):
+        go_on = threading.Event()
+        self.addCleanup(go_on.set)
+        self.around.virt.watch.side_effect = lambda instance: go_on.wait(60)
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.FAILED, result.outcome)
+        self.assertIn('step power_off', result.reason)
+        self.assertIn('no answer within', result.reason)
+        self.assertNotIn('power_off', self.around.calls)
 
     def test_next_pass_powers_it_on(self):
         self.around.left = 'QEMU process 4711 in state D'

@@ -13,12 +13,22 @@
 """QEMU processes, against a copy of what procfs says."""
 
 import pathlib
+import subprocess
+import sys
 
 from oslotest import base
 
 import fixtures
+from nova_failover_ext.recovery import bounded
 from nova_failover_ext.recovery.host_devices import qemu_processes
 
+# A process whose first thread ends before the others, as that of a killed
+# QEMU does while the others wait for their storage.
+HEADLESS = '''
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).pthread_exit(None)
+'''
 SERVER = '5d3a2b6e-9c7f-4d39-b6b6-6a6b8d0f0a01'
 STAT = ('%d (CPU 0/TCG) :)) %s 1 4711 4711 0 -1 1077936384 52 0 0 0 31 12 0 0 '
         '20 0 4 0 %d 912384000 31000 18446744073709551615')
@@ -60,6 +70,27 @@ class QemuProcesses(base.BaseTestCase):
         self.process(7000)
         (self.proc / '8000').mkdir()
         self.assertEqual({qemu_processes.Process(4711, 100)}, self.found())
+
+    def test_killed_process_is_found_by_the_threads_that_are_left(self):
+        self.process(4711, threads='ZD')
+        (self.proc / '4711/task/4712/cmdline').write_bytes(
+            b'qemu-system-x86_64\0-uuid\0' + SERVER.encode() + b'\0')
+        self.assertEqual({qemu_processes.Process(4711, 100)}, self.found())
+
+    def test_as_the_kernel_shows_it(self):
+        process = subprocess.Popen(
+            (sys.executable, '-c', HEADLESS, '-uuid', SERVER),
+            stdin=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        cmdline = pathlib.Path(f'/proc/{process.pid}/cmdline')
+        bounded.wait_until_empty(cmdline.read_text, 10)
+        found = qemu_processes.of_server(SERVER)
+        self.assertEqual([process.pid], [one.pid for one in found])
+        self.assertIn('S', qemu_processes.alive(found))
+        process.stdin.close()
+        process.wait()
+        self.assertEqual('', qemu_processes.alive(found))
 
     def test_alive(self):
         self.qemu(threads='SR')
