@@ -107,6 +107,13 @@ class Records:
     problems: tuple[cell_problem.CellProblem, ...]
     expected: driver_rules.Expectation = driver_rules.UNKNOWN
 
+    def servers_with(self, volume_ids: typing.Collection[str]
+                     ) -> frozenset[str]:
+        """Return the ids of the servers with any of these volumes."""
+        return frozenset(attachment.server.id
+                         for attachment in self.attachments
+                         if attachment.volume_id in volume_ids)
+
     def servers_of(self, group_id: str) -> set[str]:
         """Return the ids of the servers with volumes of a group."""
         return {attachment.server.id for attachment in self.attachments
@@ -117,9 +124,12 @@ class Records:
 
         :param ask: what to ask about in spite of the records
         """
+        # While nothing may act, the gate does not look at volumes.
+        late = (self.gate.late if self.gate.open else
+                gate.unwritten(self.backend, self.volumes.values()))
         return self._backend_plan(server_plans.build(
             self.backend, self.volumes, self.attachments, ask,
-            self.expected))
+            self.expected, late))
 
     def rehearse(self) -> BackendPlan:
         """Tell what would be done if all replicated volumes moved now."""

@@ -20,7 +20,6 @@ from nova.compute import vm_states
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
-from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.planner import rules
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import staleness
@@ -99,7 +98,8 @@ class PlanOptions:
 
     A question harms nothing: a connection that is right is left alone.
 
-    :ivar late: volumes whose rows do not tell of the failover
+    :ivar late: ids of volumes whose rows do not tell of the failover, and
+        are not waited for any longer
     :ivar servers: ids of servers whose stamps do not count
     :ivar busy_servers: ids of the servers with volumes on other backends that
         are failing over right now; they wait, to be recovered once for all
@@ -108,7 +108,7 @@ class PlanOptions:
     :ivar returned: whether the backend is known to have been at a replica
     """
 
-    late: bool = False
+    late: frozenset[str] = frozenset()
     servers: frozenset[str] = frozenset()
     busy_servers: frozenset[str] = frozenset()
     rehearsal: bool = False
@@ -118,8 +118,8 @@ class PlanOptions:
 def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
           attachments: Iterable[model.Attachment],
           ask: PlanOptions = PlanOptions(),
-          expected: driver_rules.Expectation = driver_rules.UNKNOWN
-          ) -> list[ServerPlan]:
+          expected: driver_rules.Expectation = driver_rules.UNKNOWN,
+          late: frozenset[str] = frozenset()) -> list[ServerPlan]:
     """Return a verdict for every server with a volume of the backend.
 
     :param backend: the backend, settled or not
@@ -127,11 +127,11 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     :param attachments: the block device mappings that name these volumes
     :param ask: what to ask about in spite of the records
     :param expected: what to expect of the backend's driver
+    :param late: ids of the volumes whose rows do not tell of the failover
     :returns: in the order in which servers are to be recovered
     """
-    late = (frozenset() if ask.late
-            else gate.unwritten(backend, volumes.values()))
     attachments = tuple(attachments)
+    waited_for = late - ask.late
     # Where no mapping was ever stamped as at a replica, a mapping without a
     # stamp is from before this product was installed, or new.
     ask = dataclasses.replace(
@@ -140,7 +140,7 @@ def build(backend: model.Backend, volumes: Mapping[str, model.Volume],
     for attachment in attachments:
         volume = volumes[attachment.volume_id]
         facts = _facts(attachment, volume, stamp_for(backend, volume), ask,
-                       volume.id in late, expected)
+                       volume.id in waited_for, expected)
         grouped.setdefault(
             attachment.server.id, (attachment.server, []))[1].append(
             _volume_plan(attachment, facts))
@@ -158,7 +158,7 @@ def rehearse(backend: model.Backend, volumes: Mapping[str, model.Volume],
     Parameters and result are those of :func:`build`.
     """
     return build(backend, volumes, attachments,
-                 PlanOptions(late=True, rehearsal=True), expected)
+                 PlanOptions(frozenset(volumes), rehearsal=True), expected)
 
 
 def stamp_for(backend: model.Backend, volume: model.Volume) -> str:
@@ -241,8 +241,9 @@ def _wait(server: model.Server, volumes: tuple[VolumePlan, ...],
     # A server is recovered once, and not for each volume.
     if server.id in ask.busy_servers:
         return _BUSY
-    late = next((v for v in volumes if v.until == rules.WRITTEN), None)
-    if late is None or ask.late:
+    late = next((v for v in volumes if v.until == rules.WRITTEN
+                 and v.volume_id not in ask.late), None)
+    if late is None:
         return None
     return rules.Ruling(Verdict.DEFER, late.reason, late.until)
 

@@ -51,7 +51,7 @@ def _expects(context: scan_context.ScanContext, name: str,
              state: backend_state.BackendState) -> bool:
     # Who is deferred for a reason of its own may be so for ever.
     return bool(state.last_checked is None or state.wait or state.errors
-                or (state.late and not state.ask_late)
+                or state.late.keys() - state.ask_late
                 or state.asked or state.claims or state.retrying
                 or context.queue.expects(name, max(context.clock(),
                                                    state.full_scan_after)))

@@ -16,6 +16,7 @@
 It may be lost with the process; the next scan computes everything anew.
 """
 
+from collections.abc import Collection
 import dataclasses
 import datetime
 import threading
@@ -78,9 +79,9 @@ class BackendState:
     :ivar ids: request ids by server, where it is not ``failover_id``
     :ivar retrying: ids of servers whose hosts could not do it yet
     :ivar wait: how long the gate is closed, None if it is open
-    :ivar late: how long records of volumes are waited for, None if all are
-        written
-    :ivar ask_late: whether they have been waited for long enough
+    :ivar late: since when the record of a volume is waited for, on the
+        engine's clock in seconds, by the volume's id
+    :ivar ask_late: ids of those that have been waited for long enough
     :ivar signature: what Cinder's service said when works were planned
     :ivar records: what the last full scan has read, without mappings
     :ivar cells: the cell of each server that has not converged
@@ -113,8 +114,8 @@ class BackendState:
     ids: dict[str, str] = dataclasses.field(default_factory=dict)
     retrying: set[str] = dataclasses.field(default_factory=set)
     wait: Wait | None = None
-    late: Wait | None = None
-    ask_late: bool = False
+    late: dict[str, float] = dataclasses.field(default_factory=dict)
+    ask_late: frozenset[str] = frozenset()
     signature: tuple[str, str | None] | None = None
     records: snapshot.Records | None = None
     cells: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -203,19 +204,24 @@ class BackendState:
         self.wait = _waited(self.wait, cause, now, timeout)
         return now - self.wait.started
 
-    def note_late(self, cause: str, now: float, timeout: float) -> None:
-        """Note that records of volumes are not written yet.
+    def note_late(self, volume_ids: Collection[str], now: float,
+                  timeout: float) -> None:
+        """Note which records of volumes are not written yet.
 
-        :param cause: see :class:`Wait`
+        Each is waited for by itself: one that is never written must not cut
+        short the wait for those of a later failover.
+
+        :param volume_ids: ids of all such volumes
         :param now: the engine's clock in seconds
-        :param timeout: seconds to wait for them
+        :param timeout: seconds to wait for a record
         """
-        self.late = _waited(self.late, cause, now, timeout)
-        self.ask_late = now - self.late.started >= timeout
+        self.late = {one: self.late.get(one, now) for one in volume_ids}
+        self.ask_late = frozenset(one for one, since in self.late.items()
+                                  if now - since >= timeout)
 
-    def note_written(self) -> None:
-        """Note that all records of volumes are written."""
-        self.late, self.ask_late = None, False
+    def forget_late(self) -> None:
+        """Wait anew for each record: another failover has begun."""
+        self.late, self.ask_late = {}, frozenset()
 
     def id_for_work(self, server_id: str = '') -> str:
         """Return the failover id, a new one if none is known."""

@@ -153,14 +153,13 @@ class FullScan:
                  read: snapshot.Records) -> bool:
         decision, settings = read.gate, self._context.settings
         state.reason = decision.reason
-        state.moving = frozenset(
-            attachment.server.id for attachment in read.attachments
-            if decision.moves(attachment.volume_id))
         if decision.open:
             state.wait = None
             self._wait_for_rows(state, read)
             return True
-        state.note_written()
+        state.moving = read.servers_with(
+            {one for one in read.volumes if decision.moves(one)})
+        state.forget_late()
         closed = state.closed(read.backend.active_backend_id,
                               self._context.clock(), settings.gate_timeout)
         if closed < settings.gate_timeout:
@@ -178,18 +177,17 @@ class FullScan:
 
     def _wait_for_rows(self, state: backend_state.BackendState,
                        read: snapshot.Records) -> None:
-        if not read.gate.late:
-            state.note_written()
-            return
-        context = self._context
+        context, late = self._context, read.gate.late
         now = context.clock()
-        state.note_late(read.backend.active_backend_id, now,
-                        context.settings.gate_timeout)
-        if state.ask_late:
-            state.moving = frozenset()
+        if state.target != read.backend.active_backend_id:
+            state.forget_late()
+        state.note_late(late, now, context.settings.gate_timeout)
+        waited_for = late - state.ask_late
+        state.moving = read.servers_with(waited_for)
+        if late and not waited_for:
             state.reason = self._stopped_waiting('they are asked about',
                                                  read.gate)
-        else:
+        elif waited_for:
             LOG.info('Waiting: %s', read.gate.reason)
             context.queue.add(read.backend.name, max(
                 now + context.waits.seconds(1), state.full_scan_after))

@@ -35,7 +35,7 @@ def chosen(request: requests.Request, records: snapshot.Records) -> set[str]:
         return admitted
     wanted = dict.fromkeys(admitted, request.policy) if request.policy else {}
     found = overruled(records, wanted).judge(server_plans.PlanOptions(
-        bool(records.gate.late),
+        records.gate.late,
         frozenset(admitted) if request.ignore_stamps else frozenset()))
     first = [p.server.id
              for p in found.servers_to(server_plans.Verdict.RECOVER)

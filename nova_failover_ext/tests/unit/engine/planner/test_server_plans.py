@@ -44,9 +44,12 @@ class PriorityTest(testtools.TestCase):
 class BuildTest(testtools.TestCase):
     """The plan as a whole."""
 
+    late = ()
+
     def _build(self, *attachments, **volumes):
         rows = {'vol': fakes.volume(), **volumes}
-        return server_plans.build(fakes.backend(), rows, attachments)
+        return server_plans.build(fakes.backend(), rows, attachments,
+                                  late=frozenset(self.late))
 
     def test_a_server_with_several_volumes_is_there_once(self):
         servers = self._build(
@@ -106,6 +109,7 @@ class BuildTest(testtools.TestCase):
         self.assertIn('refuses', server.reason)
 
     def test_the_row_of_a_volume_is_late(self):
+        self.late = ('vol',)
         server = self._build(
             fakes.attachment(),
             vol=fakes.volume(replication_status='enabled'))[0]
@@ -113,9 +117,11 @@ class BuildTest(testtools.TestCase):
 
     def test_a_late_row_is_asked_about_where_told_to(self):
         rows = {'vol': fakes.volume(replication_status='enabled')}
+        late = frozenset(rows)
         server = server_plans.build(fakes.backend(), rows,
                                     [fakes.attachment()],
-                                    server_plans.PlanOptions(late=True))[0]
+                                    server_plans.PlanOptions(late),
+                                    late=late)[0]
         self.assertEqual(RECOVER, server.verdict)
 
     @ddt.data(('server', RECOVER), ('other', SKIP))

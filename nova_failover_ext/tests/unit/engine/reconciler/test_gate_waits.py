@@ -94,6 +94,36 @@ class GateTest(base.CoordinatorTestCase):
             self._later(5)
         self.assertEqual(['server'], self._ids())
 
+    def test_each_record_is_waited_for_by_itself(self):
+        self._one_is_late()
+        for _ in range(13):
+            self._later(5)
+        self.assertEqual(['late', 'server'], self._ids())
+        # A group of volumes fails over; the backend stays where it is.
+        self.volumes['next'] = fakes.volume(
+            id='next', replication_status='failing-over')
+        self.attachments.append(fakes.attachment(
+            server=fakes.server(id='next'), volume_id='next'))
+        self._hint()
+        self.assertEqual(['late', 'server'], self._ids())
+        self.assertFalse(self._progress()['done'])
+        backends = self.reconciler._context.backends
+        self.assertEqual({'next'}, backends.moving('other'))
+        self.volumes['next'] = fakes.volume(id='next')
+        self._later(5)
+        self.assertEqual(['late', 'next', 'server'], self._ids())
+
+    def test_records_are_waited_for_anew_after_the_next_failover(self):
+        self._one_is_late()
+        for _ in range(13):
+            self._later(5)
+        self.member = fakes.member(active_backend_id='third')
+        self.volumes['late'] = fakes.volume(
+            id='late', replication_status='failing-over')
+        self._hint()
+        self.assertIn('1 of 2 volume records', self._report()['reason'])
+        self.assertNotIn('stopped waiting', self._report()['reason'])
+
     def test_a_late_row_is_asked_about_once(self):
         self.volumes['vol'] = fakes.volume(replication_status='enabled')
         self._hint()
