@@ -22,6 +22,7 @@ and ``nova.context.target_cell``.
 
 from collections.abc import Callable, Hashable, Iterable
 import concurrent.futures
+import dataclasses
 import threading
 import time
 from typing import Any, TypeVar
@@ -42,6 +43,9 @@ _ERRORS = (db_exception.DBError, db_exception.CantStartEngineError,
            sa.exc.SQLAlchemyError)
 #: Seconds for which a cell may say nothing, unless it is told otherwise.
 TIMEOUT = 15.0
+# Seconds until a silent cell is asked again, doubled each time. A connection
+# whose other end is gone may say nothing for hours, and a new one answer.
+_AGAIN = 60.0
 
 
 def all_cells() -> list[Any]:
@@ -97,6 +101,20 @@ class Reading:
                                   % timeout) from exc
 
 
+@dataclasses.dataclass(frozen=True)
+class _Late:
+    """A reading without an answer.
+
+    :ivar reading: the latest of the cell
+    :ivar wait: seconds from its end to the next
+    :ivar again_at: when to ask again nevertheless
+    """
+
+    reading: Reading
+    wait: float
+    again_at: float
+
+
 #: Reads one cell. It gets a context that is targeted at the cell, the
 #: CellMapping, and what to call whenever the cell has answered.
 Read = Callable[[Any, Any, Callable[[], None]], _R]
@@ -105,20 +123,25 @@ Read = Callable[[Any, Any, Callable[[], None]], _R]
 class Cells:
     """Reads cells, and remembers which of them are silent."""
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
+    def __init__(self, timeout: float = TIMEOUT,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         """Remember how long to wait.
 
         :param timeout: seconds for which a cell may say nothing
+        :param clock: seconds, never going back
         """
         self._timeout = timeout
+        self._clock = clock
         self._lock = threading.Lock()
-        self._late: dict[Hashable, Reading] = {}
+        self._late: dict[Hashable, _Late] = {}
 
     def read(self, cells: Iterable[Any], read: Read[_R]) -> tuple[
             list[_R], list[cell_problem.CellProblem]]:
         """Read several cells at the same time.
 
-        A cell that has not answered an earlier reading yet is not asked.
+        A cell that has not answered an earlier reading yet is not asked for
+        a minute, then for two, and so on: each reading keeps a thread and a
+        connection.
 
         :param cells: as :func:`all_cells` has them
         :param read: reads one of them
@@ -139,10 +162,11 @@ class Cells:
     def _begin(self, cell: Any, read: Read[Any]) -> Reading | None:
         with self._lock:
             late = self._late.get(cell.uuid)
-            if late is not None and not late.future.done():
+            if late is not None and late.reading.future.done():
+                del self._late[cell.uuid]
+            elif late is not None and self._clock() < late.again_at:
                 return None
-            self._late.pop(cell.uuid, None)
-        reading = Reading()
+        reading = Reading(self._clock)
         # Not an executor: those join their threads when the process ends,
         # which a silent cell would hold up.
         threading.Thread(target=_run, args=(reading, cell, read),
@@ -153,11 +177,19 @@ class Cells:
         if reading is None:
             raise _Silent('an earlier question has no answer yet')
         try:
-            return reading.result(self._timeout)
+            found = reading.result(self._timeout)
         except _Silent:
-            with self._lock:
-                self._late[uuid] = reading
+            self._note_late(uuid, reading)
             raise
+        with self._lock:
+            self._late.pop(uuid, None)
+        return found
+
+    def _note_late(self, uuid: Hashable, reading: Reading) -> None:
+        with self._lock:
+            before = self._late.get(uuid)
+            wait = 2 * before.wait if before else _AGAIN
+            self._late[uuid] = _Late(reading, wait, self._clock() + wait)
 
 
 def _run(reading: Reading, cell: Any, read: Read[Any]) -> None:

@@ -13,6 +13,7 @@
 """Cells are read side by side, each for as long as it says something."""
 
 import threading
+import time
 import types
 from unittest import mock
 
@@ -101,5 +102,28 @@ class CellsTest(base.BaseTestCase):
             self._read(read))
         self.assertEqual(1, asked.count('one'))
         self.go_on.set()
-        self.reader._late[self.pair[0].uuid].future.result(10)
+        self.reader._late[self.pair[0].uuid].reading.future.result(10)
+        self.assertEqual((['one', 'two'], []), self._read(read))
+
+    def test_a_silent_cell_is_asked_anew_after_a_while(self):
+        """A connection to a database that has moved never ends by itself."""
+        passed = [0.0]
+        self.reader = nova_cells.Cells(
+            0.2, lambda: time.monotonic() + passed[0])
+        asked = []
+
+        def read(_context, cell, _heard):
+            asked.append(cell.name)
+            if cell.name == 'one' and asked.count('one') < 3:
+                self.go_on.wait()
+            return cell.name
+
+        counts = []
+        for seconds in (0, 59, 2, 59, 59):
+            passed[0] += seconds
+            self.assertEqual(['two'], self._read(read)[0])
+            counts.append(asked.count('one'))
+        self.assertEqual([1, 1, 2, 2, 2], counts)
+        passed[0] += 3
+        self.assertEqual((['one', 'two'], []), self._read(read))
         self.assertEqual((['one', 'two'], []), self._read(read))
