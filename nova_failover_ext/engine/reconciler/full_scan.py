@@ -118,10 +118,7 @@ class FullScan:
                 read: snapshot.Records,
                 began: float) -> list[work_items.Work]:
         name, context = read.backend.name, self._context
-        ask = server_plans.PlanOptions(state.ask_late,
-                                       frozenset(state.unasked),
-                                       context.backends.moving(name),
-                                       returned=state.returned)
+        ask = context.plan_options(name, state)
         found = scope.overruled(read, state.policies).judge(ask)
         now = context.clock()
         self._note_problems(name, state, found, now)

@@ -23,7 +23,6 @@ from oslo_log import log as logging
 from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine.planner import gate
-from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import scan_context
 from nova_failover_ext.engine.reconciler import scan_queue
@@ -139,10 +138,7 @@ class QuickScan:
 
     def _judge(self, name: str, state: backend_state.BackendState,
                read: snapshot.Records, began: float) -> list[work_items.Work]:
-        ask = server_plans.PlanOptions(state.ask_late,
-                                       frozenset(state.unasked),
-                                       self._context.backends.moving(name),
-                                       returned=state.returned)
+        ask = self._context.plan_options(name, state)
         found = scope.overruled(read, state.policies).judge(ask)
         at = triage.Situation(
             name, found.backend.active_backend_id, began,

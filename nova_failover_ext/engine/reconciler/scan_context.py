@@ -22,6 +22,7 @@ from nova_failover_ext.engine.dispatcher import dispatcher as dispatchers
 from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.notifier import observers
+from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import known_backends
 from nova_failover_ext.engine.reconciler import scan_queue
@@ -56,6 +57,13 @@ class ScanContext:
     def spent(self) -> dict[str, int]:
         """Return the questions that this thread has asked, by kind."""
         return {**self.cinder.spent, **self.nova.spent}
+
+    def plan_options(self, name: str, state: backend_state.BackendState
+                     ) -> server_plans.PlanOptions:
+        """Return what to ask about a backend in spite of the records."""
+        return server_plans.PlanOptions(
+            state.ask_late, frozenset(state.unasked),
+            self.backends.moving(name), returned=state.returned)
 
     def plan_server_scan(self, name: str,
                          state: backend_state.BackendState) -> None:
