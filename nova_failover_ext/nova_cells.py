@@ -30,11 +30,11 @@ from typing import Any, TypeVar
 import nova.context
 from nova import objects
 from oslo_db import exception as db_exception
-from oslo_utils import strutils
 import sqlalchemy as sa
 
 from nova_failover_ext.api import cell_problem
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import masking
 
 _R = TypeVar('_R')
 
@@ -58,7 +58,7 @@ def all_cells() -> list[Any]:
         mappings = objects.CellMappingList.get_all(context)
     except _ERRORS as exc:
         raise exception.DatabaseUnavailable(
-            reason='API database: %s' % _reason(exc)) from exc
+            reason='API database: %s' % masking.first_line(exc)) from exc
     return [cell for cell in mappings if not cell.is_cell0()]
 
 
@@ -156,7 +156,7 @@ class Cells:
                 found.append(self._end(cell.uuid, reading))
             except (_Silent, *_ERRORS) as exc:
                 problems.append(cell_problem.CellProblem(
-                    cell.name or cell.uuid, _reason(exc)))
+                    cell.name or cell.uuid, masking.first_line(exc)))
         return found, problems
 
     def _begin(self, cell: Any, read: Read[Any]) -> Reading | None:
@@ -200,9 +200,3 @@ def _run(reading: Reading, cell: Any, read: Read[Any]) -> None:
     # It is raised again where the result is wanted.
     except BaseException as error:  # noqa: BLE001
         reading.future.set_exception(error)
-
-
-def _reason(error: BaseException) -> str:
-    # Further lines hold the statement and its parameters.
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return str(strutils.mask_password(lines[0])).rstrip('.')

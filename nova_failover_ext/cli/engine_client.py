@@ -19,12 +19,12 @@ from kombu import exceptions as kombu_exception
 import nova.context
 from nova import rpc
 import oslo_messaging as messaging
-from oslo_utils import strutils
 
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli import errors
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import masking
 
 _T = TypeVar('_T')
 
@@ -119,15 +119,9 @@ class EngineClient:
         except (messaging.MessageDeliveryFailure,
                 kombu_exception.KombuError, OSError) as exc:
             raise exception.BrokerUnavailable(
-                reason=bus_reason(exc)) from exc
+                reason=masking.first_line(exc)) from exc
         except messaging.MessagingException as exc:
             raise _refused(exc) from exc
-
-
-def bus_reason(error: Exception) -> str:
-    """Return why a bus cannot be used, in one line without secrets."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return str(strutils.mask_password(lines[0])).rstrip('.')
 
 
 def _refused(error: Exception) -> exception.FailoverException:

@@ -20,13 +20,13 @@ from alembic import util as alembic_util
 from oslo_config import cfg
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
-from oslo_utils import strutils
 import sqlalchemy as sa
 
 from nova_failover_ext.api import pauses
 from nova_failover_ext.decisions import models
 from nova_failover_ext.decisions import schema
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import masking
 
 #: Seconds to wait for a server of the database, by the parameter of PyMySQL
 #: and mysqlclient.
@@ -125,5 +125,4 @@ def _reason(error: Exception) -> str:
         # Its text may hold the URL, and that the password.
         return ('[failover_engine] connection makes no sense (%s)'
                 % type(error).__name__)
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return str(strutils.mask_password(lines[0])).rstrip('.')
+    return masking.first_line(error)

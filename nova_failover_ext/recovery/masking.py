@@ -36,6 +36,19 @@ def scrub(text: str, *infos: Mapping[str, Any] | None) -> str:
     return masked
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, without passwords.
+
+    Further lines of a database's error hold the statement and its
+    parameters.
+
+    :param error: maybe from another library
+    :returns: without a full stop; the name of the class if it has no text
+    """
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return scrub(lines[0]).rstrip('.')
+
+
 def _secret_values(info: Mapping[str, Any]) -> Iterable[str]:
     for key, value in info.items():
         if isinstance(value, Mapping):

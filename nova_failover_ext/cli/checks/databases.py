@@ -21,8 +21,8 @@ from nova import rpc
 import oslo_messaging as messaging
 
 from nova_failover_ext.cli.checks import findings
-from nova_failover_ext.cli import engine_client
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import masking
 
 DATABASE = 'database'
 BUS = 'message bus'
@@ -82,5 +82,5 @@ def _bus(cell: Any) -> findings.Finding:
                                 'sense (%s)' % type(exc).__name__)
     except (messaging.MessagingException, kombu_exception.KombuError,
             OSError) as exc:
-        return findings.failure(BUS, subject, engine_client.bus_reason(exc))
+        return findings.failure(BUS, subject, masking.first_line(exc))
     return findings.good(BUS, subject)

@@ -37,12 +37,12 @@ import nova.context
 from nova import exception as nova_exception
 from nova.volume import cinder as nova_cinder
 from oslo_log import log as logging
-from oslo_utils import strutils
 import tenacity
 
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import masking
 
 #: The first microversion that shows clusters of services and groups of
 #: volumes.
@@ -263,10 +263,8 @@ def _reason(error: BaseException) -> str:
     for kinds, advice in _ADVICE:
         if isinstance(error, kinds):
             return advice
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     # What follows in a connection error says the same again.
-    text = lines[0].partition(': HTTP')[0]
-    return str(strutils.mask_password(text)).rstrip('.')
+    return masking.first_line(error).partition(': HTTP')[0]
 
 
 def _member(service: Any) -> model.Member:

@@ -12,6 +12,7 @@
 
 """No secret of connection_info survives in a text."""
 
+import ddt
 from oslotest import base
 
 from nova_failover_ext.recovery import masking
@@ -45,3 +46,13 @@ class Scrub(base.BaseTestCase):
 
     def test_none(self):
         self.assertEqual('text', masking.scrub('text', None, {}))
+
+
+@ddt.ddt
+class FirstLine(base.BaseTestCase):
+
+    @ddt.data(('gone.\n[SQL: CANARY]', 'gone'), ('', 'ValueError'),
+              ("no way: password='CANARY'", "no way: password='***'"))
+    @ddt.unpack
+    def test_first_line(self, text, expected):
+        self.assertEqual(expected, masking.first_line(ValueError(text)))
