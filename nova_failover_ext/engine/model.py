@@ -122,7 +122,8 @@ class Attachment:
 class Hint:
     """What somebody says of a backend; only a reason to scan it.
 
-    :ivar failover_id: of the failover they tell of
+    :ivar failover_id: of the failover they tell of, None if they do not tell
+        of one that has ended
     :ivar target: the active_backend_id they tell of, None if they do not
     :ivar group_id: the replication group that has failed over, None for the
         backend

@@ -19,6 +19,7 @@ from typing import Any
 
 from cinder_failover_hooks import exception as hooks_exception
 from cinder_failover_hooks import notifications
+from cinder_failover_hooks import objects
 from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
@@ -67,10 +68,20 @@ class Endpoint:
         LOG.info('Notification %s: %s is on %r (failover %s)', event_type,
                  found.backend, found.new_active_backend_id or '',
                  found.failover_id)
-        self._reconciler.hint(found.backend, model.Hint(
-            found.failover_id, found.new_active_backend_id,
-            # Not in version 1.0.
-            found.group_id if found.obj_attr_is_set('group_id') else None))
+        self._reconciler.hint(found.backend, _hint(event_type, found))
+
+
+def _hint(event_type: str,
+          found: objects.BackendFailoverPayload) -> model.Hint:
+    target = found.new_active_backend_id
+    # Not in version 1.0.
+    group_id = found.group_id if found.obj_attr_is_set('group_id') else None
+    # A service that starts on the primary tells so whether or not there ever
+    # was a failover, and a failover that starts has moved nothing yet.
+    still = event_type == notifications.START or (
+        event_type == notifications.ANNOUNCE and not target)
+    return model.Hint(None if still and not group_id else found.failover_id,
+                      target, group_id)
 
 
 def listener(conf: cfg.ConfigOpts, endpoint: Endpoint,

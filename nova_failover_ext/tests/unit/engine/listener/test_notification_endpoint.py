@@ -30,6 +30,7 @@ from nova_failover_ext.engine import model
 from nova_failover_ext.engine.reconciler import notification_log
 from nova_failover_ext.engine.reconciler import reconciler
 
+GROUP = '5d7e3f10-2c44-4a6b-9b1e-7a0c5d9e2f31'
 SAMPLES = (pathlib.Path(cinder_failover_hooks.__file__).parents[1]
            / 'doc' / 'notification_samples')
 
@@ -60,13 +61,34 @@ class EndpointTest(testtools.TestCase):
             self.reconciler.hint.reset_mock()
             self._send(sample)
             payload = sample['payload']['failover_object.data']
+            started = (sample['event_type'] == 'backend.failover.start'
+                       and not payload.get('group_id'))
             self.reconciler.hint.assert_called_once_with(
                 payload['backend'], model.Hint(
-                    payload['failover_id'],
+                    None if started else payload['failover_id'],
                     payload['new_active_backend_id'],
                     payload.get('group_id')))
             self.assertTrue(self.endpoint.filter_rule.match(
                 {}, sample['publisher_id'], sample['event_type'], {}, {}))
+
+    @ddt.data(('announce', None, None, False),
+              ('announce', 'second', None, True),
+              ('announce', None, GROUP, True),
+              ('failover.start', 'second', None, False),
+              ('failover.error', None, None, True),
+              ('failover.end', None, None, True))
+    @ddt.unpack
+    def test_only_what_has_moved_tells_of_a_failover(self, event, target,
+                                                     group_id, told):
+        sample = _sample('backend-failover-end.json')
+        data = sample['payload']['failover_object.data']
+        data.update(new_active_backend_id=target, group_id=group_id)
+        self.endpoint.info({}, sample['publisher_id'], 'backend.' + event,
+                           sample['payload'], {})
+        hint = self.reconciler.hint.call_args.args[1]
+        self.assertEqual(
+            (data['failover_id'] if told else None, target, group_id),
+            (hint.failover_id, hint.target, hint.group_id))
 
     @ddt.data(None, 5, 'text', [], {}, {'failover_object.name': 'x'})
     def test_malformed(self, payload):

@@ -13,12 +13,21 @@
 
 """Notifications are hints; the truth is looked at."""
 
+import json
+import pathlib
+
+import cinder_failover_hooks
+
 from nova_failover_ext.api import requests
+from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.engine import fakes
 from nova_failover_ext.tests.unit.engine.reconciler import base
+
+SAMPLES = (pathlib.Path(cinder_failover_hooks.__file__).parents[1]
+           / 'doc' / 'notification_samples')
 
 
 class HintTest(base.CoordinatorTestCase):
@@ -53,6 +62,20 @@ class HintTest(base.CoordinatorTestCase):
         self.attachments = [fakes.attachment(stamp='second')]
         self._hint(target='elsewhere')
         self.assertEqual([], self.sent)
+
+    def test_a_service_that_starts_on_the_primary_has_moved_nothing(self):
+        self.member = fakes.member(active_backend_id='',
+                                   replication_status='enabled')
+        self.volumes = {'vol': fakes.volume(replication_status='enabled')}
+        payload = json.loads((SAMPLES / 'backend-announce.json').read_text())[
+            'payload']
+        payload['failover_object.data'].update(
+            backend=fakes.BACKEND, new_active_backend_id='',
+            replication_status='enabled')
+        endpoint = notification_endpoint.Endpoint(self.reconciler)
+        endpoint.info({}, 'volume.x', 'backend.announce', payload, {})
+        self.assertEqual(1, self._full_scan())
+        self.assertFalse(self.sent)
 
     def test_late_after_failback(self):
         self.member = fakes.member(active_backend_id='',
