@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 import functools
 import threading
 from typing import Any
@@ -29,6 +30,7 @@ from cinder_failover_hooks import objects
 from cinder_failover_hooks import payloads
 from cinder_failover_hooks import retry
 from cinder_failover_hooks import state
+from cinder_failover_hooks import statuses
 from cinder_failover_hooks import worker
 
 LOG = logging.getLogger(__name__)
@@ -176,13 +178,27 @@ class Emitter:
         if with_volumes:
             volumes = self._backend.read_volumes(header.group_id, size,
                                                  attempt)
+        count = 0
         for payload in payloads.build(header, volumes, size):
+            count += len(payload.volumes)
             primitive = payload.to_notification()
             for topic in self._conf.failover_hooks.topics:
                 attempt('sending', functools.partial(
                     self._send_one, topic, header.event_type, primitive))
-        LOG.debug('Sent %s of backend %s (%s).', header.event_type,
-                  header.backend, header.failover_id)
+        self._log_sent(header, count if with_volumes else None)
+
+    def _log_sent(self, header: payloads.Header, count: int | None) -> None:
+        # The reporter has logged the start of a failover.
+        started = header.event_type == notifications.START
+        LOG.log(logging.DEBUG if started else logging.INFO,
+                'Sent %(event)s of %(subject)s (%(id)s) to topics %(topics)s: '
+                '%(content)s.',
+                {'event': header.event_type,
+                 'subject': payloads.subject_of(self._backend.name,
+                                                header.group_id),
+                 'id': header.failover_id,
+                 'topics': ', '.join(self._conf.failover_hooks.topics),
+                 'content': '; '.join(_content(header, count))})
 
     def _send_one(self, topic: str, event_type: str,
                   primitive: dict[str, Any]) -> None:
@@ -195,3 +211,14 @@ class Emitter:
                    notifications.publisher_id_of(self._backend.name),
                    event_type, notifications.priority_of(event_type),
                    primitive)
+
+
+def _content(header: payloads.Header, count: int | None) -> Iterator[str]:
+    # The record of the backend does not show where a group is.
+    if not header.group_id:
+        yield 'the backend is on %s' % statuses.called(
+            header.now.active_backend_id)
+    if count is not None:
+        yield 'affected volumes: %d' % count
+    if header.reason:
+        yield header.reason.rstrip('.')

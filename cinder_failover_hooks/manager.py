@@ -148,4 +148,4 @@ def _follow_cluster(host: str | None, cluster: str | None) -> None:
     if moved:
         LOG.warning('%s missed a failover of its cluster %s and switches from '
                     '%s to %s.', host, cluster,
-                    *(name or statuses.PRIMARY for name in moved))
+                    *map(statuses.called, moved))

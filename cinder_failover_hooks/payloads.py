@@ -106,6 +106,17 @@ def build(header: Header, volumes: Iterable[state.Volume],
             group_id=header.group_id, target=header.target)
 
 
+def subject_of(backend: str, group_id: str | None) -> str:
+    """Return what a notification is about, for a text.
+
+    :param backend: ``host@backend``
+    :param group_id: the replication group, None for the whole backend
+    """
+    if group_id:
+        return 'group %s of backend %s' % (group_id, backend)
+    return 'backend %s' % backend
+
+
 def _volume(volume: state.Volume,
             reason: str | None) -> objects.VolumePayload:
     return objects.VolumePayload(

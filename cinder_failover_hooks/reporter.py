@@ -32,6 +32,7 @@ from cinder_failover_hooks import notifications
 from cinder_failover_hooks import payloads
 from cinder_failover_hooks import retry
 from cinder_failover_hooks import state
+from cinder_failover_hooks import statuses
 
 LOG = logging.getLogger(__name__)
 
@@ -82,8 +83,21 @@ class Report:
         """Report that the failover starts, before Cinder begins with it."""
         with _never_raises('the start of a failover'):
             self._before = self._backend.read_state()
+            self._log_start()
             self._emitter.emit(
                 self._header(notifications.START, self._before), False)
+
+    def _log_start(self) -> None:
+        request = self._request
+        LOG.info('Failover %(id)s of %(subject)s begins: from %(old)s to '
+                 '%(target)s.',
+                 {'id': request.failover_id,
+                  'subject': payloads.subject_of(self._backend.name,
+                                                 request.group_id),
+                  'old': statuses.called(self._before.active_backend_id),
+                  'target': ('the target that the driver chooses'
+                             if request.target is None
+                             else statuses.called(request.target))})
 
     def returned(self) -> None:
         """Report the outcome of the failover, after Cinder has saved all rows.

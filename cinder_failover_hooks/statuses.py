@@ -65,3 +65,12 @@ def volume_is_replicated(replication_status: str | None) -> bool:
     :param replication_status: of the volume
     """
     return replication_status not in UNREPLICATED
+
+
+def called(backend_id: str | None) -> str:
+    """Return what texts call a backend id.
+
+    :param backend_id: of a record or of a request
+    :returns: the id, or ``primary``, for which Cinder has several values
+    """
+    return 'primary' if backend_id in (None, '', PRIMARY) else str(backend_id)

@@ -13,6 +13,7 @@
 """Sending in the background."""
 
 from collections.abc import Iterable
+import logging
 import threading
 from typing import Any
 from unittest import mock
@@ -105,6 +106,32 @@ class TestEmitter(base.TestCase):
              notifications.END, 'info'), (topic, publisher, event, priority))
         found = notifications.from_notification(payload)
         self.assertEqual(base.ATTACHED.volume_id, found.volumes[0].volume_id)
+
+    def test_the_log_tells_what_was_sent_to_whom(self) -> None:
+        """How many volumes, in all parts; the start is logged elsewhere."""
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        made = self._emitter(*[base.ATTACHED] * 3, part_size=2,
+                             topics=['one', 'two'])
+        made.emit(base.header(event_type=notifications.START), False)
+        made.emit(base.header(), True)
+        made.emit(base.header(group_id='g'), True)
+        made.worker.wait()
+        self.assertEqual([
+            'Sent backend.failover.end of backend ctl1@rbd (%s) to topics '
+            'one, two: the backend is on site-b; affected volumes: 3.'
+            % base.REQUEST,
+            'Sent backend.failover.end of group g of backend ctl1@rbd (%s) '
+            'to topics one, two: affected volumes: 3.' % base.REQUEST],
+            log.output.splitlines())
+
+    def test_the_log_tells_why_it_failed(self) -> None:
+        """In the words of the notification."""
+        made = self._emitter()
+        made.emit(base.header(event_type=notifications.ERROR,
+                              reason='The array is down.'), True)
+        made.worker.wait()
+        self.assertIn('affected volumes: 0; The array is down.\n',
+                      self.log.output)
 
     def test_start_reads_no_volumes(self) -> None:
         """It must not keep the end waiting."""

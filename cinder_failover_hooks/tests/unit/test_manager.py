@@ -176,7 +176,7 @@ class TestStart(base.TestCase):
         manager.FailoverVolumeManager(host='ctl1@rbd', cluster='cl@rbd')
         self.assertEqual([mock.call.follow('ctl1@rbd'), mock.call.init()],
                          self.calls.mock_calls)
-        self.assertIn('switches from default to site-b', self.log.output)
+        self.assertIn('switches from primary to site-b', self.log.output)
 
     def test_nothing_to_follow(self) -> None:
         """No cluster, and nothing in the log."""

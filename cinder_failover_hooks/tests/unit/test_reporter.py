@@ -74,6 +74,20 @@ class TestReporter(ReporterTestCase):
                          (end.cause, end.old, end.now, end.reason))
         self.assertEqual({base.REQUEST}, {start.failover_id, end.failover_id})
 
+    def test_the_log_tells_that_a_failover_begins(self) -> None:
+        """From where to where, in one word for the primary."""
+        self._report([base.PRIMARY]).started()
+        self._report([base.SECONDARY], 'default').started()
+        self._report([base.PRIMARY], None, group_id='g').started()
+        begins = 'Failover %s of %%s begins: from %%s.' % base.REQUEST
+        backend = 'backend %s' % base.BACKEND
+        self.assertEqual([
+            begins % (backend, 'primary to site-b'),
+            begins % (backend, 'site-b to primary'),
+            begins % ('group g of ' + backend,
+                      'primary to the target that the driver chooses')],
+            self.log.output.splitlines())
+
     def test_failback(self) -> None:
         """The same way in the other direction."""
         report = self._report([base.SECONDARY, base.PRIMARY], 'default')

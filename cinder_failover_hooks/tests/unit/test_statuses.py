@@ -51,3 +51,10 @@ class TestStatuses(base.TestCase):
             self.assertTrue(statuses.volume_is_replicated(status), status)
         for status in statuses.UNREPLICATED:
             self.assertFalse(statuses.volume_is_replicated(status), status)
+
+    @ddt.data((None, 'primary'), ('', 'primary'), ('default', 'primary'),
+              ('site-b', 'site-b'))
+    @ddt.unpack
+    def test_called(self, backend_id: str | None, name: str) -> None:
+        """Texts have one word for the primary."""
+        self.assertEqual(name, statuses.called(backend_id))
