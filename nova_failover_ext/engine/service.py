@@ -46,6 +46,7 @@ from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.listener import bus_servers
 from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
+from nova_failover_ext.engine.notifier import log_observer
 from nova_failover_ext.engine.notifier import metrics
 from nova_failover_ext.engine.notifier import notifier
 from nova_failover_ext.engine.notifier import observers
@@ -170,7 +171,8 @@ class EngineService(service.Service):
     def _make_observer(self) -> observers.Observer:
         options = self._conf.failover_engine
         recovery_notifier = notifier.Notifier(self._conf.host)
-        several: list[observers.Observer] = [recovery_notifier]
+        several: list[observers.Observer] = [log_observer.LogObserver(),
+                                             recovery_notifier]
         self._stoppers.append(recovery_notifier.stop)
         if options.metrics_port:
             counters = metrics.Metrics()

@@ -185,12 +185,12 @@ class CinderReader:
                 found = self._timed_once(self._client().capabilities.get,
                                          host=host)
         except exception.CinderUnavailable as exc:
-            LOG.info('The driver of %s is not known: %s', host, exc)
+            LOG.debug('The driver of %s is not known: %s', host, exc)
             return None
         except Exception as exc:  # noqa: BLE001
             # No scan may fail for lack of what nobody waits for.
-            LOG.info('The driver of %s is not known: %s', host,
-                     type(exc).__name__)
+            LOG.debug('The driver of %s is not known: %s', host,
+                      type(exc).__name__)
             return None
         return driver_rules.recognise(getattr(found, 'vendor_name', None),
                                       getattr(found, 'storage_protocol', None))

@@ -20,6 +20,7 @@ from typing import Any
 from cinder_failover_hooks import exception as hooks_exception
 from cinder_failover_hooks import notifications
 from cinder_failover_hooks import objects
+from cinder_failover_hooks import statuses
 from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
@@ -65,8 +66,8 @@ class Endpoint:
                         event_type, publisher_id,
                         ' '.join(str(exc).split()))
             return
-        LOG.info('Notification %s: %s is on %r (failover %s)', event_type,
-                 found.backend, found.new_active_backend_id or '',
+        LOG.info('Notification %s: %s is on %s (failover %s)', event_type,
+                 found.backend, statuses.called(found.new_active_backend_id),
                  found.failover_id)
         self._reconciler.hint(found.backend, _hint(event_type, found))
 

@@ -16,7 +16,7 @@
 It may be lost with the process; the next scan computes everything anew.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 import dataclasses
 import datetime
 import threading
@@ -96,6 +96,7 @@ class BackendState:
     :ivar errors: scans in a row that could not read the records
     :ivar unread: full scans in a row that could not read a cell
     :ivar reason: why nothing is done at present, '' if it is
+    :ivar told: what was logged last, by subject
     """
 
     tries: attempts.Attempts
@@ -131,6 +132,7 @@ class BackendState:
     unread: int = 0
     reason: str = ''
     last_checked: datetime.datetime | None = None
+    told: dict[str, Hashable] = dataclasses.field(default_factory=dict)
 
     def adopt(self, target: str, announced_id: str | None) -> None:
         """Note the present target, and whose failover it is.
@@ -228,6 +230,15 @@ class BackendState:
         if self.failover_id is None:
             self.failover_id = oslo_context.generate_request_id()
         return self.ids.get(server_id, self.failover_id)
+
+    def is_news(self, subject: str, fact: Hashable) -> bool:
+        """Note that something is logged; return whether it has changed.
+
+        Scans of a cloud in which nothing happens find the same each time.
+        """
+        old = self.told.get(subject)
+        self.told[subject] = fact
+        return fact != old
 
     def report(self) -> dict[str, Any]:
         """Return it as plain data for the bus."""

@@ -24,6 +24,7 @@ from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import known_backends
 from nova_failover_ext.engine.reconciler import scan_context
+from nova_failover_ext.engine.reconciler import scan_log
 from nova_failover_ext.engine.reconciler import scan_queue
 from nova_failover_ext.engine.reconciler import scope
 from nova_failover_ext.engine.reconciler import triage
@@ -54,7 +55,7 @@ class FullScan:
         try:
             read = snapshot.read(context.cinder, context.nova, name)
         except exception.BackendNotFound as exc:
-            LOG.warning('Nothing is done: %s', exc)
+            LOG.warning('Skipping the scan: %s', exc)
             context.backends.forget(name)
             context.dispatcher.replace(name, [])
             return
@@ -127,9 +128,9 @@ class FullScan:
             context.dispatcher.in_flight(name), bool(ask.busy_servers))
         works = [context.triage.consider(state, server, at)
                  for server in found.servers]
-        counts = {v.value: len(found.servers_to(v))
-                  for v in server_plans.Verdict}
-        LOG.info('%s is on %r: %s', name, at.target, counts)
+        text = scan_log.describe(found)
+        if state.is_news('found', text):
+            LOG.info('%s', text)
         return [work for work in works if work]
 
     def _note_problems(self, name: str,
@@ -160,16 +161,16 @@ class FullScan:
         closed = state.closed(read.backend.active_backend_id,
                               self._context.clock(), settings.gate_timeout)
         if closed < settings.gate_timeout:
-            LOG.info('Waiting: %s', decision.reason)
+            self._log_wait(read.backend.name, state, decision)
             self._context.queue.add(
                 read.backend.name,
                 self._context.clock() + self._context.waits.seconds(1),
                 scan_queue.Kind.SERVICES)
         else:
             state.moving = frozenset()
-            state.reason = self._stopped_waiting(
-                'scanned again every %d s' % settings.reconcile_interval,
-                decision)
+            self._stop_waiting(
+                read, state, decision,
+                'scanned again every %d s' % settings.reconcile_interval)
         return False
 
     def _wait_for_rows(self, state: backend_state.BackendState,
@@ -181,17 +182,28 @@ class FullScan:
         state.note_late(late, now, context.settings.gate_timeout)
         waited_for = late - state.ask_late
         state.moving = read.servers_with(waited_for)
-        if late and not waited_for:
-            state.reason = self._stopped_waiting('they are asked about',
-                                                 read.gate)
-        elif waited_for:
-            LOG.info('Waiting: %s', read.gate.reason)
+        if not late:
+            state.is_news('gate', None)
+        elif not waited_for:
+            self._stop_waiting(read, state, read.gate, 'they are asked about')
+        else:
+            self._log_wait(read.backend.name, state, read.gate)
             context.queue.add(read.backend.name, max(
                 now + context.waits.seconds(1), state.full_scan_after))
 
-    def _stopped_waiting(self, what: str, decision: gate.Decision) -> str:
-        return '%s; stopped waiting after %d s, %s' % (
+    def _log_wait(self, name: str, state: backend_state.BackendState,
+                  decision: gate.Decision) -> None:
+        # The number of records in the reason changes all the time.
+        if state.is_news('gate', decision.kind):
+            LOG.info('Waiting with %s: %s', name, decision.reason)
+
+    def _stop_waiting(self, read: snapshot.Records,
+                      state: backend_state.BackendState,
+                      decision: gate.Decision, what: str) -> None:
+        state.reason = '%s; stopped waiting after %d s, %s' % (
             decision.reason, self._context.settings.gate_timeout, what)
+        if state.is_news('gate', (decision.kind, what)):
+            LOG.warning('%s: %s', read.backend.name, state.reason)
 
     def _tell(self, name: str, state: backend_state.BackendState,
               read: snapshot.Records) -> None:
@@ -206,7 +218,6 @@ class FullScan:
         if over and state.began_at is not None:
             seconds = context.clock() - state.began_at
             state.began_at = None
-            LOG.info('%s has converged', name)
             context.observer.converged(name, state.id_for_work(),
                                        seconds)
 

@@ -16,6 +16,7 @@
 from collections.abc import Callable, Iterable
 import threading
 
+from cinder_failover_hooks import statuses
 from oslo_log import log as logging
 
 from nova_failover_ext.engine import model
@@ -119,7 +120,8 @@ def announced(backend: str, present: str,
         if (hint.target or '') == present:
             found = hint.failover_id
         else:
-            LOG.info('A notification of failover %s says that %s is on %r, '
-                     'Cinder says %r: Cinder counts', hint.failover_id,
-                     backend, hint.target or '', present)
+            LOG.info('A notification of failover %s says that %s is on %s, '
+                     'Cinder says %s: using Cinder\'s value',
+                     hint.failover_id, backend, statuses.called(hint.target),
+                     statuses.called(present))
     return found

@@ -75,7 +75,8 @@ class QuickScan:
         with state.lock:
             moved = state.signature != scan_context.signature(backend)
             if moved:
-                LOG.info('Cinder has moved on with %s', name)
+                LOG.info('Cinder\'s record of %s has changed, planning anew',
+                         name)
                 context.supersede(name, state)
             if moved or (state.wait is None) != decision.open:
                 context.dispatcher.replace(name, [])

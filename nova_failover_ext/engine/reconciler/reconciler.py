@@ -245,7 +245,7 @@ class Reconciler:
         except Exception as exc:  # noqa: BLE001
             # The thread ends here; nobody else would tell of it. The text
             # of what nobody expects may hold anything, so it stays here.
-            LOG.error('Looking at %s failed with %s:\n%s', scan.backend,
+            LOG.error('The scan of %s failed with %s:\n%s', scan.backend,
                       type(exc).__name__,
                       ''.join(traceback.format_tb(exc.__traceback__)))
             self._put_off(scan, 'an unexpected error, see the engine\'s log')
@@ -269,7 +269,7 @@ class Reconciler:
             state = self._context.backends.get(scan.backend)
             state.errors += 1
             state.reason, errors = reason, state.errors
-        LOG.warning('Looking at %s is put off: %s', scan.backend, reason)
+        LOG.warning('The scan of %s is postponed: %s', scan.backend, reason)
         if self._leading:
             self._context.queue.add(
                 scan.backend, self._context.clock()
