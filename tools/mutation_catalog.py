@@ -250,7 +250,8 @@ MUTATIONS = (
              '            if problem and False:\n'
              '                self.pending'),
     Mutation('start', 'a stale guest is resumed', SELF,
-             'not self._may_be_stale(context, mappings) or', 'True or'),
+             'not self._may_be_stale(context, instance, mappings) or',
+             'True or'),
     Mutation('start', 'a withheld guest is not claimed', SELF,
              'if not self._claim(instance):', 'if False:'),
     Mutation('start', 'the pool is shut down before its work is done', SELF,

@@ -77,9 +77,9 @@ class FailoverEndpoint:
                 if alone else results.ServerResult(
                     server_id, results.Outcome.DEFERRED,
                     'it is being recovered already'))
-        LOG.info('Recovery of server %(server)s: %(outcome)s %(reason)s',
-                 {'server': server_id, 'outcome': result.outcome.value,
-                  'reason': result.reason})
+        LOG.info('Recovery for failover %(id)s ended: %(summary)s',
+                 {'id': failover_id, 'summary': result.summary},
+                 instance_uuid=server_id)
         return {**result.to_primitive(),
                 loads.KEY: meter.load.to_primitive()}
 

@@ -27,6 +27,7 @@ from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import prepare
 from nova_failover_ext.recovery import record
+from nova_failover_ext.recovery import recovery_log
 from nova_failover_ext.recovery import results
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery import states
@@ -154,12 +155,22 @@ class Attempt:
              actions: list[states.Action], found: Found) -> commit.Commit:
         self._log = self._record()
         self._log.begun()
+        self._tell(stale, actions)
         made = self._new_commit()
         made.run(stale, actions, self._guest.runs, self._guest.has_to_run)
         with step_context.step('power_state'):
             self._components.host.update_power_state(self._instance)
         self._end(made, found)
         return made
+
+    def _tell(self, stale: list[prepare.Prepared],
+              actions: list[states.Action]) -> None:
+        recovery_log.begun(self._context.request_id, self._instance, stale,
+                           actions)
+        if states.Action.POWER_CYCLE in actions or self._is_off:
+            recovery_log.power_cycle(self._instance, states.cycle_reason(
+                self._guest.policy, self._guest.runs,
+                [item.disk for item in stale]))
 
     def _new_commit(self) -> commit.Commit:
         made = commit.Commit(
@@ -186,6 +197,8 @@ class Attempt:
             raise exception.RecoveryDeferred(reason=_unfit(found))
         self._log = self._record()
         self._log.begun()
+        recovery_log.begun(self._context.request_id, self._instance, stale,
+                           [states.Action.EXCHANGE] * len(stale))
         made = self._new_commit()
         made.powered_off = False
         made.catch_up(stale)

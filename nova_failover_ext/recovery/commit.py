@@ -23,10 +23,12 @@ from typing import Any
 
 from nova import exception as nova_exception
 from oslo_log import log as logging
+from oslo_utils import timeutils
 
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
+from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import prepare
@@ -163,7 +165,9 @@ class Commit:
                 return
 
     def _held(self, error: Exception, replug: Items, detach: Items) -> None:
-        LOG.warning('%s A power cycle is needed', error,
+        reason = masking.scrub(str(error), *(
+            item.volume.connection_info for item in (*replug, *detach)))
+        LOG.warning('%s A power cycle is needed', reason,
                     instance=self._instance)
         self._try_others_or_fail(error)
         self._power_cycle(replug, detach)
@@ -210,6 +214,8 @@ class Commit:
                 f'the guest back: {error}') from error
 
     def _power_cycle(self, items: Items, detach: Items) -> None:
+        watch = timeutils.StopWatch()
+        watch.start()
         self._power_off()
         for item in detach:
             self._detach(item, release=False)
@@ -219,6 +225,8 @@ class Commit:
         with step_context.step('power_on'):
             self._power_on(len(items) + len(self._others))
         self.powered_off, self.power_cycled = False, True
+        LOG.info('The power cycle took %.1f s', watch.elapsed(),
+                 instance=self._instance)
 
     def _power_on(self, volumes: int) -> None:
         # Nova connects all volumes once more, and may hang as any connect.

@@ -75,10 +75,12 @@ class Recovery:
         waits = any(mapping.Mapping(bdm).waiting for bdm in
                     self._components.host.mappings(context, instance.uuid))
         if waits:
-            result = self._components.host.locked(
-                instance.uuid, self._catch_up, context, instance)
-            LOG.info('Volumes that waited for a power cycle: %s %s',
-                     result.outcome.value, result.reason, instance=instance)
+            with timeutils.StopWatch() as watch:
+                result = self._components.host.locked(
+                    instance.uuid, self._catch_up, context, instance)
+            result = dataclasses.replace(result, seconds=watch.elapsed())
+            LOG.info('Recovery of the volumes that waited for a power cycle '
+                     'ended: %s', result.summary, instance=instance)
         return waits
 
     def policy_of(self, instance: Any) -> policies.Policy:

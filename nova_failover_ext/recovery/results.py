@@ -73,6 +73,14 @@ class ServerResult:
     seconds: float = 0.0
     volumes: tuple[VolumeResult, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """How it ended, in a few words for the log."""
+        return '%s after %.1f s%s%s' % (
+            self.outcome.value, self.seconds,
+            ', with a power cycle' if self.power_cycled else '',
+            ': ' + self.reason if self.reason else '')
+
     def to_primitive(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and strings for the bus."""
         primitive = dataclasses.asdict(self)

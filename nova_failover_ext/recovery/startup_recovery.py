@@ -79,7 +79,7 @@ class StartupRecovery:
             return False
         mappings = self._mappings(context, instance.uuid)
         if not begun and (
-                not self._may_be_stale(context, mappings) or
+                not self._may_be_stale(context, instance, mappings) or
                 self._cannot_run(context, instance, mappings)):
             return False
         if not self._claim(instance):
@@ -125,15 +125,15 @@ class StartupRecovery:
             mapping.Mapping(bdm) for bdm in
             self._components.host.mappings(context, server_id)))
 
-    def _may_be_stale(self, context: Any,
+    def _may_be_stale(self, context: Any, instance: Any,
                       mappings: Iterable[mapping.Mapping]) -> bool:
         try:
             return any(
                 staleness.may_be_stale(volume.connection_info, place)
                 for volume, place in self._replicated(context, mappings))
         except exception.RecoveryDeferred as error:
-            LOG.warning('Whether volumes were moved cannot be found out: %s',
-                        error)
+            LOG.warning('It is not known whether volumes have moved: %s',
+                        error, instance=instance)
             # Only a replicated volume has ever been stamped or marked.
             return any(volume.begun
                        or staleness.STAMP in volume.connection_info
@@ -196,18 +196,14 @@ class StartupRecovery:
                        if volume.begun or staleness.may_be_stale(
                            volume.connection_info, place)}
             result = self._work.recover(context, withheld.server_id, volumes)
-            LOG.info('Recovery of server %(server)s at the start of this '
-                     'host: %(outcome)s %(reason)s',
-                     {'server': withheld.server_id,
-                      'outcome': result.outcome.value,
-                      'reason': result.reason})
+            LOG.info('Recovery at the start of this host ended: %s',
+                     result.summary, instance_uuid=withheld.server_id)
         except exception.RecoveryDeferred as error:
-            LOG.warning('Server %(server)s is left to the engine: %(error)s',
-                        {'server': withheld.server_id, 'error': error})
+            LOG.warning('The server is left to the engine: %s', error,
+                        instance_uuid=withheld.server_id)
         # The thread ends here; nobody else would tell of it. The text of
         # what nobody expects may hold anything.
         except Exception as error:  # noqa: BLE001
-            LOG.error('Server %(server)s is left to the engine after an '
-                      'unexpected %(error)s',
-                      {'server': withheld.server_id,
-                       'error': type(error).__name__})
+            LOG.error('The server is left to the engine after an unexpected '
+                      '%s', type(error).__name__,
+                      instance_uuid=withheld.server_id)

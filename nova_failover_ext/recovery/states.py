@@ -162,6 +162,22 @@ def actions(disposition: Disposition, policy: Policy, guest_runs: bool,
     return chosen
 
 
+def cycle_reason(policy: Policy, guest_runs: bool,
+                 disks: Sequence[Disk]) -> str:
+    """Return why a server is power-cycled whose actions say so.
+
+    :param policy: as in :func:`actions`, and so are the others
+    """
+    if not guest_runs:
+        return 'an earlier recovery has left the guest powered off'
+    stale = [disk for disk in disks if disk.guest_stale]
+    if any(disk.root for disk in stale):
+        return 'the root volume has moved'
+    if policy is Policy.POWER_CYCLE:
+        return f'the policy is {policy.value}'
+    return 'the guest has a moved volume mounted'
+
+
 def _way(disposition: Disposition, policy: Policy, guest_runs: bool,
          disk: Disk) -> Action:
     if disk.leaving or (policy is Policy.DETACH and not disk.root):

@@ -43,6 +43,8 @@ _USE = frozenset((
     'access_mode', 'attachment_id', 'cacheable', 'discard', 'encrypted',
     'enforce_multipath', 'initiator_target_map', 'qos_specs'))
 
+_MOST_PATHS = 4
+
 
 def same_place(saved: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
     """Return whether two connection_info lead to the same volume.
@@ -82,6 +84,34 @@ def with_newest_secrets(saved: Mapping[str, Any],
     return {**saved, 'data': {
         **(saved.get('data') or {}),
         **{key: new[key] for key in keys if key in new}}}
+
+
+def describe(connection_info: Mapping[str, Any]) -> str:
+    """Return a place in a few words, for the log.
+
+    Of what Cinder returned only what names the place is in it, so that no
+    secret is. Of a protocol that is not known, that is its name alone.
+
+    :param connection_info: of a block device mapping, or Cinder's answer
+    """
+    if not connection_info:
+        return 'an unknown place'
+    protocol = _protocol(connection_info)
+    data = connection_info.get('data') or {}
+    if protocol == 'rbd':
+        return 'rbd %s at %s' % (data.get('name'), _listed(_monitors(data)))
+    known = (_subsystem if protocol == 'nvmeof'
+             else _PROTOCOLS.get(protocol, lambda data: frozenset()))
+    return ' '.join(filter(None, (protocol, _listed(known(data)))))
+
+
+def _listed(paths: Paths) -> str:
+    # All paths lead to the same volume.
+    texts = sorted(' '.join(path) if isinstance(path, tuple) else str(path)
+                   for path in paths)
+    return ', '.join(texts[:_MOST_PATHS]) + (
+        ' and %d more' % (len(texts) - _MOST_PATHS)
+        if len(texts) > _MOST_PATHS else '')
 
 
 def _protocol(connection_info: Mapping[str, Any]) -> str:

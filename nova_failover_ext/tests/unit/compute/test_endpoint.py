@@ -56,6 +56,16 @@ class Endpoint(base.BaseTestCase):
             self.context, 's', {'v': 'b'}, None)
         self.assertEqual('req-f', self.context.request_id)
 
+    def test_the_log_tells_how_it_ended(self):
+        self.work.recover.return_value = results.ServerResult(
+            's', results.Outcome.DEFERRED, 'why', seconds=1.25)
+        with self.assertLogs('nova_failover_ext.compute', 'INFO') as logs:
+            self._recover()
+        [record] = logs.records
+        self.assertEqual('Recovery for failover req-f ended: deferred after '
+                         '1.2 s: why', record.getMessage())
+        self.assertEqual('s', record.instance_uuid)
+
     def test_target_is_that_of_the_client(self):
         target = rpcapi.ComputeFailoverAPI.target()
         self.assertEqual(target.namespace, self.endpoint.target.namespace)

@@ -38,3 +38,9 @@ class ServerResult(base.BaseTestCase):
         wire = dict(RESULT.to_primitive(), outcome='odd')
         self.assertRaises(
             ValueError, results.ServerResult.from_primitive, wire)
+
+    def test_summary(self):
+        self.assertEqual('recovered after 1.5 s, with a power cycle: why',
+                         RESULT.summary)
+        self.assertEqual('unchanged after 0.0 s', results.ServerResult(
+            'server', results.Outcome.UNCHANGED).summary)

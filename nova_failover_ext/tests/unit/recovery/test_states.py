@@ -119,3 +119,21 @@ class Ways(base.BaseTestCase):
     def test_cut_off_after_power_off(self, policy, disks, expected):
         self.assertEqual(expected, states.actions(
             Disposition.RUNNING, policy, False, disks))
+
+
+@ddt.ddt
+class CycleReason(base.BaseTestCase):
+
+    @ddt.data(
+        (Policy.REATTACH, False, states.Disk(), 'left the guest powered off'),
+        (Policy.REATTACH, True, states.Disk(root=True, guest_stale=True),
+         'root volume'),
+        (Policy.POWER_CYCLE, True, states.Disk(guest_stale=True),
+         'policy is power-cycle'),
+        (Policy.REATTACH, True, states.Disk(guest_stale=True, mounted=True),
+         'mounted'))
+    @ddt.unpack
+    def test_reason(self, policy, runs, disk, expected):
+        self.assertIn(Action.POWER_CYCLE, states.actions(
+            Disposition.RUNNING, policy, runs, [disk]))
+        self.assertIn(expected, states.cycle_reason(policy, runs, [disk]))

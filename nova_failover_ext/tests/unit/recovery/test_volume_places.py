@@ -158,3 +158,45 @@ class WithNewestSecrets(base.BaseTestCase):
         new = dict(RBD, hosts=['m3'], ports=['1'])
         self.assertEqual(info(new, 'rbd'), volume_places.with_newest_secrets(
             info(dict(RBD), 'rbd'), info(new, 'rbd')))
+
+
+@ddt.ddt
+class Describe(base.BaseTestCase):
+
+    @ddt.data(
+        (ISCSI, 'iscsi'), (FC, 'fibre_channel'), (RBD, 'rbd'), (NFS, 'nfs'))
+    @ddt.unpack
+    def test_no_secret_and_no_python(self, data, kind):
+        text = volume_places.describe(info(
+            dict(data, auth_password='canary', keyring='canary'), kind))
+        self.assertTrue(text.startswith(kind + ' '), text)
+        self.assertNotRegex(text, r"canary|[\[{(']|None")
+
+    def test_several_paths(self):
+        text = volume_places.describe(info(
+            {'target_portals': ['a:1', 'b:1'], 'target_iqns': ['iqn'] * 2,
+             'target_luns': [3, 3]}, 'iscsi'))
+        self.assertEqual('iscsi a:1 iqn 3, b:1 iqn 3', text)
+
+    def test_many_paths(self):
+        text = volume_places.describe(info(
+            {'target_wwns': list('abcdef'), 'target_lun': 1},
+            'fibre_channel'))
+        self.assertEqual('fibre_channel a 1, b 1, c 1, d 1 and 2 more', text)
+
+    def test_image_of_a_cluster(self):
+        self.assertEqual('rbd pool/volume at m1 6789', volume_places.describe(
+            info({'name': 'pool/volume', 'hosts': ['m1'], 'ports': ['6789']},
+                 'rbd')))
+
+    def test_namespace(self):
+        self.assertEqual('nvmeof nqn a 4420', volume_places.describe(info(
+            {'target_nqn': 'nqn', 'portals': [['a', 4420, 'tcp']]},
+            'nvmeof')))
+
+    def test_protocol_that_is_not_known(self):
+        self.assertEqual('odd', volume_places.describe(
+            info({'password': 'canary'}, 'odd')))
+
+    def test_nothing_saved(self):
+        self.assertEqual('an unknown place', volume_places.describe({}))

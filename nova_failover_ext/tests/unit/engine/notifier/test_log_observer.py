@@ -56,10 +56,10 @@ class LogObserverTest(testtools.TestCase):
         self.observer.converged(fakes.BACKEND, fakes.FAILOVER_ID, 36.5)
         self.assertEqual([
             'Failover ID: BACKEND is on second, recovering 2 servers',
-            'Failover ID of BACKEND: heard of 2 of 2 servers after 31 s: '
-            '1 unchanged, 1 failed',
-            'Failover ID: every server of BACKEND has converged after 36.5 s: '
-            '1 recovered, 1 unchanged'], self._lines())
+            ('Failover ID of BACKEND: heard of 2 of 2 servers after 31 s: '
+             '1 unchanged, 1 failed'),
+            ('Failover ID: every server of BACKEND has converged after '
+             '36.5 s: 1 recovered, 1 unchanged')], self._lines())
 
     def test_primary_and_a_single_server(self):
         self._began(servers=1, target='')
@@ -78,15 +78,15 @@ class LogObserverTest(testtools.TestCase):
         self.observer.superseded(fakes.BACKEND, fakes.FAILOVER_ID, 2)
         self._ended('a', Outcome.RECOVERED, 60)
         self.assertEqual(
-            ['Failover ID of BACKEND is superseded; not recovered for it: '
-             '2 servers'], self._lines()[1:])
+            [('Failover ID of BACKEND is superseded; not recovered for it: '
+             '2 servers')], self._lines()[1:])
 
     def test_retries_exhausted(self):
         self.observer.retries_exhausted(
             fakes.BACKEND, fakes.FAILOVER_ID, 'a', 'why')
         self.assertEqual(
-            ['Failover ID of BACKEND: retries of server a are exhausted: '
-             'why'], self._lines())
+            [('Failover ID of BACKEND: retries of server a are exhausted: '
+             'why')], self._lines())
 
     def test_nothing_when_idle(self):
         self.observer.scanned(fakes.BACKEND, 1.0, {'cinder': 2})
