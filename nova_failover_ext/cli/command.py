@@ -13,7 +13,7 @@
 """What the commands share: configuration, readers, errors, exit codes."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cliff import lister
@@ -78,9 +78,21 @@ class FailoverCommand(lister.Lister):
         except exception.FailoverException as exc:
             if self.app.options.debug:
                 raise
-            self.tell(str(exc))
+            self.tell(_in_one_line(str(exc)))
             return int(getattr(exc, 'exit_code', exitcodes.UNUSABLE))
         return self.exit_code
+
+    def produce_output(self, parsed_args: argparse.Namespace,
+                       column_names: Sequence[str],
+                       data: Iterable[Sequence[Any]]) -> int:
+        """Print the table, each text in one line.
+
+        What tools and services of others report may have several.
+        """
+        printed: int = super().produce_output(
+            parsed_args, column_names,
+            [tuple(map(_in_one_line, row)) for row in data])
+        return printed
 
     def readers(self) -> tuple[Any, Any]:
         """Return the reader of Cinder and that of Nova's databases."""
@@ -167,3 +179,7 @@ def add_backend(parser: argparse.ArgumentParser, *,
                             help='%s; %s' % (_BACKEND_HELP, optional))
     else:
         parser.add_argument('backend', metavar='BACKEND', help=_BACKEND_HELP)
+
+
+def _in_one_line(cell: Any) -> Any:
+    return ' '.join(cell.split()) if isinstance(cell, str) else cell

@@ -23,6 +23,7 @@ from rich import console as rich_console
 from rich import progress as rich_progress
 
 from nova_failover_ext.api import server_state
+from nova_failover_ext.api import wording
 
 #: By backend, see ``EngineAPI.progress``.
 Counts = Mapping[str, Mapping[str, Any]]
@@ -44,7 +45,8 @@ class Progress:
         self._last = ''
         if stream.isatty():
             self._bar = rich_progress.Progress(
-                rich_progress.TextColumn('{task.description}'),
+                # Reasons quote options as [group], which is markup of rich.
+                rich_progress.TextColumn('{task.description}', markup=False),
                 rich_progress.BarColumn(),
                 rich_progress.MofNCompleteColumn(),
                 rich_progress.TimeElapsedColumn(),
@@ -64,26 +66,35 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def show(self, counts: Counts) -> None:
-        """Show where it stands; lines are written only if it changed."""
-        text = describe(counts)
+    def show(self, counts: Counts, begun: bool = True) -> None:
+        """Show where it stands; lines are written only if it changed.
+
+        :param begun: whether the counts are already about the request
+        """
+        text = describe(counts, begun)
         if self._bar:
-            self._bar.update(self._task, description=text,
-                             completed=_count(counts, _CONVERGED),
-                             total=_total(counts) or None)
+            self._bar.update(
+                self._task, description=text,
+                completed=_count(counts, _CONVERGED) if begun else 0,
+                total=_total(counts) or None)
         elif text != self._last:
             self._stream.write('%s\n' % text)
             self._stream.flush()
         self._last = text
 
 
-def describe(counts: Counts) -> str:
-    """Return one line about how far it is."""
+def describe(counts: Counts, begun: bool = True) -> str:
+    """Return one line about how far it is.
+
+    :param begun: whether the counts are already about the request
+    """
     waits = [gate['reason'] for known in counts.values()
              if (gate := known.get('gate') or {}).get('reason')
              and not gate.get('open', True)]
     if waits:
         return 'waiting: %s' % '; '.join(waits)
+    if not begun:
+        return 'waiting for the engine to begin'
     others = ['%d %s' % (number, state.value)
               for state in server_state.ServerState
               if state.value != _CONVERGED
@@ -92,8 +103,18 @@ def describe(counts: Counts) -> str:
                   for known in counts.values())
     if unasked:
         others.append('%d to be asked about' % unasked)
-    return ', '.join(['%d of %d servers converged' % (
-        _count(counts, _CONVERGED), _total(counts)), *others])
+    return ', '.join(['%d of %s converged' % (
+        _count(counts, _CONVERGED),
+        wording.count(_total(counts), 'server')), *others])
+
+
+def has_begun(counts: Counts, failover_id: str) -> bool:
+    """Return whether the counts are about a request, not of before it.
+
+    :param failover_id: what the request is recorded under
+    """
+    return bool(counts) and all(failover_id in known.get('begun', ())
+                                for known in counts.values())
 
 
 def ended(counts: Counts, failover_id: str) -> bool:
@@ -103,9 +124,9 @@ def ended(counts: Counts, failover_id: str) -> bool:
 
     :param failover_id: what the request is recorded under
     """
-    return bool(counts) and all(
-        failover_id in known.get('begun', ()) and known.get('done')
-        and not known.get('unasked') for known in counts.values())
+    return has_begun(counts, failover_id) and all(
+        known.get('done') and not known.get('unasked')
+        for known in counts.values())
 
 
 def _count(counts: Counts, state: str) -> int:

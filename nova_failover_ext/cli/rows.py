@@ -15,6 +15,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cinder_failover_hooks import statuses
+
 from nova_failover_ext.api import server_state
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.engine.inventory import snapshot
@@ -87,7 +89,7 @@ def summary(found: snapshot.BackendPlan) -> str:
     counts = ', '.join('%s %d' % (v.value, len(found.servers_to(v)))
                        for v in server_plans.Verdict)
     return '%s is on %s (%s); servers: %s%s' % (
-        backend.name, backend.active_backend_id or 'its primary',
+        backend.name, statuses.called(backend.active_backend_id),
         backend.present.replication_status or 'no replication', counts,
         found.gate.reason and '; waiting: ' + found.gate.reason)
 
@@ -125,7 +127,7 @@ def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any],
     waits = [found.gate.reason or gate.get('reason'),
              *map(str, pausing.in_effect(health, backend.name))]
     converged = len(found.servers_to(server_plans.Verdict.SKIP))
-    return (backend.name, backend.active_backend_id,
+    return (backend.name, statuses.called(backend.active_backend_id),
             backend.present.replication_status or '', len(found.servers),
             converged, len(found.servers) - converged,
             known.get('in_flight', ''), '; '.join(filter(None, waits)),

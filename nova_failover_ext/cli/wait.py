@@ -93,7 +93,9 @@ class Waiter:
 
     def _step(self, display: progress.Progress) -> bool:
         counts = self._client.progress(self._backends)
-        display.show(counts)
+        # An engine that took over never begins it, and heals all the same.
+        display.show(counts, bool(self._surveys) or progress.has_begun(
+            counts, self._failover_id))
         ended = progress.ended(counts, self._failover_id)
         if not self._due(counts, ended):
             return False

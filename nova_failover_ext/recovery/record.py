@@ -106,5 +106,8 @@ class Record:
 
 
 def reason_of(error: Exception, *infos: dict[str, Any]) -> str:
-    """Return an error's message, free of secrets."""
-    return masking.scrub(str(error), *infos)
+    """Return an error's message in one line, free of secrets.
+
+    That of a command that failed has its output, in several lines.
+    """
+    return ' '.join(masking.scrub(str(error), *infos).split())

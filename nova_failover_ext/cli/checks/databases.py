@@ -20,6 +20,7 @@ import nova.context
 from nova import rpc
 import oslo_messaging as messaging
 
+from nova_failover_ext.api import wording
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import masking
@@ -49,7 +50,7 @@ def read(nova_reader: Any) -> tuple[list[findings.Finding], list[Any]]:
              if name in reasons
              else findings.good(DATABASE, 'cell %s' % name)
              for name in map(name_of, cells)]
-    return [findings.good(DATABASE, 'API', '%d cells' % len(cells)),
+    return [findings.good(DATABASE, 'API', wording.count(len(cells), 'cell')),
             *found], cells
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from cinder_failover_hooks import statuses
 
+from nova_failover_ext.api import wording
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
@@ -50,7 +51,7 @@ def service(found: snapshot.Records) -> findings.Finding:
         return findings.warning(BACKEND, backend.name,
                                 'down: %s' % ', '.join(down))
     return findings.good(BACKEND, backend.name, 'on %s (%s)' % (
-        backend.active_backend_id or 'its primary',
+        statuses.called(backend.active_backend_id),
         backend.present.replication_status))
 
 
@@ -98,9 +99,9 @@ def _recovered(servers: Sequence[server_plans.ServerPlan]) -> str:
     skipped = sum(s.verdict is server_plans.Verdict.SKIP for s in servers)
     parts = ['%d %s' % (ways.count(way), text)
              for way, text in _WAYS if way in ways]
-    return 'of %d servers, %d would be recovered%s; %d left alone' % (
-        len(servers), len(ways), ' (%s)' % ', '.join(parts) if parts else '',
-        skipped)
+    return 'of %s, %d would be recovered%s; %d left alone' % (
+        wording.count(len(servers), 'server'), len(ways),
+        ' (%s)' % ', '.join(parts) if parts else '', skipped)
 
 
 def _reasons(deferred: Sequence[server_plans.ServerPlan]) -> str:
@@ -115,8 +116,8 @@ def _unreplicated(found: snapshot.Records) -> list[findings.Finding]:
             and not _replicated(found.volumes[a.volume_id])}
     return [findings.warning(
         VOLUMES, found.backend.name,
-        '%d attached volumes are not replicated and would be lost with the '
-        'array' % len(left))] if left else []
+        'attached volumes that are not replicated and would be lost with the '
+        'array: %d' % len(left))] if left else []
 
 
 def _replicated(volume: model.Volume) -> bool:

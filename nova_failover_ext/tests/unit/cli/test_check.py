@@ -203,7 +203,7 @@ class StorageTest(testtools.TestCase):
         plain = fakes.volume(replication_status='disabled')
         lost = storage.rehearsal(records(None, volumes={'vol': plain}))[-1]
         self.assertEqual(('volumes', 'node@rbd', 'warn'), lost.row[:3])
-        self.assertIn('1 attached volumes', lost.detail)
+        self.assertIn('with the array: 1', lost.detail)
 
     def test_hosts(self):
         def on(host, **values):

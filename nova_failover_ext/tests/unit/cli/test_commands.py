@@ -124,6 +124,20 @@ class PlanTest(CommandsTestCase):
         self.assertIn('compute1', out)
         self.assertIn('node@rbd is on second', err)
 
+    def test_texts_of_several_lines(self):
+        attachment = fakes.attachment(server=fakes.server(name='a\n [/b]'))
+        self.read.return_value = records(attachments=(attachment,))
+        for name in 'table', 'csv', 'json':
+            _code, out, _err = self._run('plan', 'b', '-f', name)
+            self.assertIn('a [/b]', out)
+
+    def test_an_error_of_several_lines(self):
+        self.read.side_effect = exception.CinderUnavailable(
+            reason='<html>\n  [/b]')
+        code, _out, err = self._run('plan', 'b')
+        self.assertNotEqual(0, code)
+        self.assertEqual('The Cinder API cannot be used: <html> [/b].\n', err)
+
     @ddt.data((('--server', 'server-2'), ['server-2']),
               (('--project', 'p-server'), ['server']),
               (('--server', 'server', '--server', 'server-3'),
@@ -267,8 +281,8 @@ class RecoverTest(CommandsTestCase):
         code, out, err = self._run('recover', 'b', '--wait')
         self.assertEqual(0, code)
         self.assertIn('converged', out)
-        self.assertIn('0 of 1 servers converged, 1 recovering\n'
-                      '1 of 1 servers converged\n', err)
+        self.assertIn('0 of 1 server converged, 1 recovering\n'
+                      '1 of 1 server converged\n', err)
 
     def test_the_truth_is_read_once_at_the_end(self):
         self.read.return_value = records(RIGHT)

@@ -54,9 +54,28 @@ class ProgressTest(testtools.TestCase):
     def test_bar(self):
         self.assertIn('3/3', self._show(Terminal()))
 
+    @ddt.data('[failover_engine] is not set', 'odd [/tag]')
+    def test_a_reason_is_no_markup(self, reason):
+        stream = Terminal()
+        with progress.Progress(stream) as display:
+            display.show({'b': {'gate': {'open': False, 'reason': reason}}})
+        self.assertIn('waiting: %s' % reason, stream.getvalue())
+
+    def test_what_was_before_the_request_is_not_shown(self):
+        before, begun = _counts(converged=3), _counts(waiting=3)
+        for stream in (io.StringIO(), Terminal()):
+            with progress.Progress(stream) as display:
+                display.show(before, begun=False)
+                display.show(begun)
+            text = stream.getvalue()
+            self.assertNotIn('3 of 3', text)
+            self.assertNotIn('3/3', text)
+            self.assertIn('0 of 3 servers converged, 3 waiting', text)
+
     @ddt.data(
         ({}, '0 of 0 servers converged'),
         ({'b': {}}, '0 of 0 servers converged'),
+        (_counts(converged=1), '1 of 1 server converged'),
         ({**_counts(converged=1), 'c': {'counts': {
             'converged': 2, 'retries exhausted': 1, 'deferred': 3},
             'unasked': 4}},

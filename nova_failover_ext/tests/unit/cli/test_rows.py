@@ -162,6 +162,12 @@ class SummaryTest(testtools.TestCase):
         closed = fakes.found(gate=gate.Decision(False, 'not yet'))
         self.assertEqual('not yet', rows.backend_row(closed, {}, {})[7])
 
+    def test_the_primary_has_a_name(self):
+        found = fakes.found(backend=fakes.backend(fakes.member(
+            active_backend_id=None)))
+        self.assertEqual('primary', rows.backend_row(found, {}, {})[1])
+        self.assertIn('is on primary (', rows.summary(found))
+
     def test_converged(self):
         done = fakes.server_plan(verdict=SKIP)
         self.assertTrue(fakes.found(done).converged)

@@ -64,11 +64,30 @@ class WaiterTest(testtools.TestCase):
         waiter = wait.Waiter(
             self.client, self._look,
             [requests.Request(fakes.BACKEND, **values)], 'req', self._clock)
-        return waiter.wait(timeout, io.StringIO())
+        self.shown = io.StringIO()
+        return waiter.wait(timeout, self.shown)
 
     def test_one_look_at_the_end(self):
         self.assertEqual(([self.right], True), self._wait(
             [FORGOTTEN, DONE], [self.right]))
+
+    def test_counts_of_before_the_request_are_not_shown(self):
+        before = {fakes.BACKEND: {'begun': ['older'], 'done': True,
+                                  'counts': {'converged': 3}}}
+        asks = {fakes.BACKEND: {'begun': ['older', 'req'], 'done': False,
+                                'counts': {'waiting': 3}}}
+        self._wait([before, asks, DONE], [self.right], ignore_stamps=True)
+        self.assertEqual(
+            'waiting for the engine to begin\n'
+            '0 of 3 servers converged, 3 waiting\n'
+            '1 of 1 server converged\n', self.shown.getvalue())
+
+    def test_counts_of_an_engine_that_took_over_are_shown(self):
+        counts = {fakes.BACKEND: {'begun': [], 'done': True,
+                                  'counts': {'converged': 1}}}
+        self._wait([counts] * 100, [self.left, self.right])
+        self.assertEqual('waiting for the engine to begin\n'
+                         '1 of 1 server converged\n', self.shown.getvalue())
 
     def test_no_look_twice_at_the_same(self):
         more = {fakes.BACKEND: {**DONE[fakes.BACKEND], 'counts': {

@@ -114,3 +114,8 @@ class Record(base.BaseTestCase):
         own.begun()
         own.deferred('later', done=True)
         self.assertEqual(['start', 'end'], self.phases())
+
+    def test_a_reason_is_one_line(self):
+        self.assertEqual(
+            'Unexpected error. Command: iscsiadm Stderr: no', record.reason_of(
+                OSError('Unexpected error.\nCommand: iscsiadm\n  Stderr: no')))
