@@ -18,6 +18,7 @@ from typing import Any
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
+from nova_failover_ext.cli import server_names
 
 
 class Plan(command.FailoverCommand):
@@ -49,9 +50,11 @@ class Plan(command.FailoverCommand):
         :raises FailoverException: if the records cannot be read
         """
         from nova_failover_ext.cli import rows
-        found = selection.narrow(
-            self._planned(parsed_args.backend, parsed_args.rehearse),
-            selection.request(parsed_args, parsed_args.backend))
+        found = self._planned(parsed_args.backend, parsed_args.rehearse)
+        found = selection.narrow(found, server_names.resolve(
+            selection.request(parsed_args, parsed_args.backend),
+            parsed_args.host, (s.server for s in found.servers),
+            found.backend.name))
         self.tell(rows.summary(found))
         if parsed_args.long:
             return rows.VOLUME_COLUMNS, rows.volume_rows(found.servers)

@@ -14,12 +14,14 @@
 
 import argparse
 import dataclasses
+import functools
 from typing import Any
 
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
+from nova_failover_ext.cli import server_names
 
 #: Seconds to wait for an engine to accept: one may just be taking over.
 ENGINE_TIMEOUT = 30
@@ -73,7 +75,9 @@ class Recover(command.FailoverCommand):
             can be asked
         """
         from nova_failover_ext.cli import rows
-        wanted = self._wanted(parsed_args)
+        self._read = functools.cache(self.records)
+        wanted = [self._resolved(request, parsed_args.host)
+                  for request in self._wanted(parsed_args)]
         if parsed_args.dry_run:
             return self._shown(wanted)
         plans = self._asked(wanted, parsed_args)
@@ -98,10 +102,18 @@ class Recover(command.FailoverCommand):
             servers.hosts_of(parsed_args.server, cinder_reader.admin_client()),
             self.replicated())
 
+    def _resolved(self, request: Any, hosts: list[str]) -> Any:
+        if not (request.servers or hosts):
+            return request
+        records = self._read(request.backend)
+        return server_names.resolve(
+            request, hosts, (a.server for a in records.attachments),
+            records.backend.name)
+
     def _shown(self, wanted: list[Any]) -> Any:
         from nova_failover_ext.cli import rows
-        plans = [selection.judge(self.records(request.backend), request)
-                   for request in wanted]
+        plans = [selection.judge(self._read(request.backend), request)
+                 for request in wanted]
         for found in plans:
             self.tell(rows.summary(found))
         self.tell('This is a dry run: nothing was asked for.')
@@ -149,7 +161,7 @@ class Recover(command.FailoverCommand):
                 raise errors.Paused('%s.' % pause)
 
     def _named(self, request: Any) -> frozenset[str]:
-        found = selection.judge(self.records(request.backend), request)
+        found = selection.judge(self._read(request.backend), request)
         return frozenset(s.server.id for s in found.servers)
 
 

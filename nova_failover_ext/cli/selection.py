@@ -22,13 +22,17 @@ from nova_failover_ext.recovery import policy
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Add --project and --server."""
+    """Add --project, --host and --server."""
     parser.add_argument(
         '--project', action='append', default=[], metavar='ID',
         help='only servers of this project; may be given more than once')
     parser.add_argument(
-        '--server', action='append', default=[], metavar='ID',
-        help='only this server; may be given more than once')
+        '--host', action='append', default=[], metavar='NAME',
+        help='only servers of this compute host; may be given more than once')
+    parser.add_argument(
+        '--server', action='append', default=[], metavar='SERVER',
+        help='only this server, by its name or id; may be given more than '
+             'once')
 
 
 def add_orders(parser: argparse.ArgumentParser) -> None:

@@ -62,7 +62,9 @@ def _volumes_of(server: str) -> list[str]:
             found = objects.BlockDeviceMappingList.get_by_instance_uuid(
                 cctxt, server)
     except nova_exception.InstanceMappingNotFound as exc:
-        raise errors.NotFound('There is no server %s.' % server) from exc
+        raise errors.NotFound(
+            'There is no server with the id %s; to name a server by its name, '
+            'name the BACKEND as well.' % server) from exc
     except _DB_ERRORS as exc:
         raise exception.DatabaseUnavailable(
             reason='server %s (%s)' % (server, type(exc).__name__)) from exc

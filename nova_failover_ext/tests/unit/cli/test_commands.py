@@ -45,7 +45,8 @@ def records(*stamps, **values):
         'backend': fakes.backend(), 'gate': gate.Decision(open=True),
         'volumes': {'vol': fakes.volume()}, 'problems': (),
         'attachments': tuple(fakes.attachment(
-            server=fakes.server(id=name, project_id='p-%s' % name),
+            server=fakes.server(id=name, project_id='p-%s' % name,
+                                name='web-%s' % name),
             stamp=stamp) for name, stamp in zip(names, stamps, strict=False)),
         **values})
 
@@ -139,6 +140,8 @@ class PlanTest(CommandsTestCase):
         self.assertEqual('The Cinder API cannot be used: <html> [/b].\n', err)
 
     @ddt.data((('--server', 'server-2'), ['server-2']),
+              (('--server', 'web-server-2'), ['server-2']),
+              (('--host', 'compute1', '--server', 'server'), ['server']),
               (('--project', 'p-server'), ['server']),
               (('--server', 'server', '--server', 'server-3'),
                ['server', 'server-3']))
@@ -158,6 +161,8 @@ class PlanTest(CommandsTestCase):
 
     @ddt.data(('plan', 'b', '--server', 'nobody'),
               ('plan', 'b', '--project', 'nobody'),
+              ('plan', 'b', '--host', 'nobody'),
+              ('recover', 'b', '--host', 'nobody'),
               ('recover', 'b', '--server', 'nobody'),
               ('recover', 'b', '--dry-run', '--project', 'nobody'),
               ('recover', 'b', '--server', 'server', '--project',
@@ -200,6 +205,12 @@ class RecoverTest(CommandsTestCase):
             (True, 'power-cycle', 4, 7, ('server',), ('p-server',)),
             (request.ignore_stamps, request.policy, request.priority_at_most,
              request.limit, request.servers, request.projects))
+
+    @ddt.data(('--server', 'web-server'), ('--host', 'compute1'),
+              ('--host', 'compute1', '--server', 'server'))
+    def test_the_engine_is_asked_for_ids(self, options):
+        self._run('recover', 'b', *options)
+        self.assertEqual([('server',)], [r.servers for r in self._asked()])
 
     @ddt.data(('--policy', 'x'), ('--priority-at-most', '0'),
               ('--priority-at-most', '6'), ('--limit', '0'),

@@ -79,7 +79,7 @@ class HostsTest(testtools.TestCase):
 
     @ddt.data(
         (nova_exception.InstanceMappingNotFound(uuid='server'),
-         errors.NotFound, 'There is no server server.'),
+         errors.NotFound, 'There is no server with the id server; '),
         (db_exception.DBConnectionError('CANARY'),
          exception.DatabaseUnavailable, 'DBConnectionError'))
     @ddt.unpack
