@@ -52,3 +52,9 @@ class DeliveryStopped(FailoverHooksException):
     """The service stops before a notification is sent."""
 
     msg_fmt = 'The service stops: sending was abandoned.'
+
+
+class InvalidOption(FailoverHooksException):
+    """An option has a wrong value."""
+
+    msg_fmt = '%(option)s: %(reason)s'

@@ -25,12 +25,17 @@ from oslo_log import log as logging
 
 from cinder_failover_hooks import conf
 from cinder_failover_hooks import emitter
+from cinder_failover_hooks import exception
+from cinder_failover_hooks import option_values
 from cinder_failover_hooks import reporter
 from cinder_failover_hooks import statuses
 from cinder_failover_hooks import upstream
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: Exit code of cinder-volume if an option of this package has a wrong value.
+INVALID_CONFIGURATION = 3
 
 
 class FailoverVolumeManager(manager.VolumeManager):
@@ -43,6 +48,7 @@ class FailoverVolumeManager(manager.VolumeManager):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         conf.register_opts(CONF)
+        _check_options()
         if CONF.failover_hooks.enabled and CONF.failover_hooks.follow_cluster:
             _follow_cluster(kwargs.get('host'), kwargs.get('cluster'))
         super().__init__(*args, **kwargs)
@@ -129,6 +135,16 @@ class FailoverVolumeManager(manager.VolumeManager):
             report.raised(exc)
             raise
         report.returned()
+
+
+def _check_options() -> None:
+    try:
+        option_values.check(CONF, conf.list_opts())
+    except exception.InvalidOption as exc:
+        LOG.error('The configuration cannot be used: %s.', exc)
+        # cinder.cmd.volume (Cinder 26 to 28) logs any Exception with a
+        # traceback. It exits itself where no backend is enabled.
+        raise SystemExit(INVALID_CONFIGURATION) from exc
 
 
 def _request_id(context: Any) -> str | None:
