@@ -19,8 +19,10 @@ Upstream relied on, read in Nova 31 to 34: ``nova.monkey_patch.patch`` (takes
 """
 
 import inspect
-from typing import Any
+from typing import Any, Protocol
 
+from cinder_failover_hooks import exception as hooks_exception
+from cinder_failover_hooks import option_values
 from oslo_config import cfg
 
 from nova_failover_ext import conf as own_conf
@@ -29,7 +31,19 @@ from nova_failover_ext import exception
 #: A connection to a database is given up after this many times the
 #: ``cell_timeout``: until then, a silent cell is not asked again.
 DEADLINES = 4
+#: Exit code of a program that cannot use its configuration.
+INVALID_CONFIGURATION = 3
 _TIMEOUTS = ('read_timeout', 'write_timeout')
+
+
+class Options(Protocol):
+    """A module of options, such as :mod:`nova_failover_ext.conf`."""
+
+    def register_opts(self, conf: cfg.ConfigOpts) -> None:
+        """Register them on ``conf``."""
+
+    def list_opts(self) -> list[tuple[cfg.OptGroup, list[Any]]]:
+        """Return them by group."""
 
 
 def choose_threads() -> None:
@@ -54,6 +68,28 @@ def choose_threads() -> None:
         raise exception.ConfigurationInvalid(reason=_reason(exc)) from exc
 
 
+def read(argv: list[str], *modules: Options) -> cfg.ConfigOpts:
+    """Read nova.conf, and refuse wrong values of our options.
+
+    :param argv: name of the program and its options, as Nova's own take
+    :param modules: whose options are registered and checked
+    :returns: Nova's configuration
+    :raises ConfigurationInvalid: if nova.conf cannot be read or used
+    """
+    import nova.conf
+    from nova import config
+    conf = nova.conf.CONF
+    for module in modules:
+        module.register_opts(conf)
+    try:
+        config.parse_args(argv, configure_db=False, init_rpc=False)
+        for module in modules:
+            option_values.check(conf, module.list_opts())
+    except (cfg.Error, ValueError, hooks_exception.InvalidOption) as exc:
+        raise exception.ConfigurationInvalid(reason=_reason(exc)) from exc
+    return conf
+
+
 def configure(argv: list[str],
               overrides: dict[tuple[str, str], Any]) -> cfg.ConfigOpts:
     """Read nova.conf and make objects, databases and buses usable.
@@ -66,26 +102,27 @@ def configure(argv: list[str],
     :returns: Nova's configuration, with our options registered
     :raises ConfigurationInvalid: if nova.conf cannot be read or used
     """
-    import nova.conf
-    from nova import config
     from nova import objects
-    conf = nova.conf.CONF
-    own_conf.register_opts(conf)
+    conf = read(argv, own_conf)
     try:
-        config.parse_args(argv, configure_db=False, init_rpc=False)
         _require_files(conf)
         for (group, name), value in overrides.items():
             conf.set_override(name, value, group)
-        # A value is only checked when it is read.
-        dict(conf.failover_engine)
         _bound_cinder(conf)
         _bound_databases(conf)
         _configure_databases(conf)
         _init_bus(conf)
-    except (cfg.Error, ValueError) as exc:
+        _check_urls(conf)
+    except (cfg.Error, ValueError, hooks_exception.InvalidOption) as exc:
         raise exception.ConfigurationInvalid(reason=_reason(exc)) from exc
     objects.register_all()
     return conf
+
+
+def _check_urls(conf: cfg.ConfigOpts) -> None:
+    # Where Nova runs on eventlet, that must come before oslo.messaging.
+    from nova_failover_ext.conf import urls
+    urls.check(conf)
 
 
 def _init_bus(conf: cfg.ConfigOpts) -> None:
@@ -95,8 +132,8 @@ def _init_bus(conf: cfg.ConfigOpts) -> None:
     try:
         rpc.init(conf)
     except (messaging.InvalidTransportURL,
-            messaging.DriverLoadFailure) as exc:
-        # Their text holds the URL, and that the password.
+            messaging.DriverLoadFailure, ValueError) as exc:
+        # Their text holds the URL, or a part, and that the password.
         raise exception.ConfigurationInvalid(
             reason='transport_url makes no sense (%s)'
             % type(exc).__name__) from exc

@@ -179,11 +179,15 @@ Related options:
 ]
 
 _METRICS_OPTS = [
-    cfg.StrOpt(
+    cfg.HostAddressOpt(
         'metrics_address',
         default='127.0.0.1',
         help="""
 Address on which metrics are served for Prometheus.
+
+Possible values:
+
+* An IP address or the name of a host; ``0.0.0.0`` for every address
 
 Related options:
 

@@ -28,7 +28,7 @@ def main() -> int:
         conf = startup.configure(sys.argv, {})
     except exception.FailoverException as exc:
         print('nova-failover-engine: %s' % exc, file=sys.stderr)
-        return 3
+        return startup.INVALID_CONFIGURATION
     # Only now, because where Nova runs on eventlet that must come first.
     from nova_failover_ext.engine import service as own_service
     from oslo_log import log as logging

@@ -111,9 +111,10 @@ class ConfigureTest(testtools.TestCase):
         self.assertIn(reason, str(error))
         self.assertNotIn('\n', str(error))
 
-    def test_bad_bus(self):
-        self.init.side_effect = messaging.InvalidTransportURL(
-            'rabbit://u:CANARY@h', 'bad')
+    @ddt.data(messaging.InvalidTransportURL('rabbit://u:CANARY@h', 'bad'),
+              ValueError('CANARY'))
+    def test_bad_bus(self, error):
+        self.init.side_effect = error
         error = self.assertRaises(
             exception.ConfigurationInvalid, self._configure, GOOD)
         self.assertNotIn('CANARY', str(error))
