@@ -72,6 +72,8 @@ class FailoverCommand(lister.Lister):
         :returns: the exit code
         """
         try:
+            self.check_usage(parsed_args)
+            startup.choose_threads()
             self.conf = startup.configure(
                 config_argv(self.app.NAME, self.app.options), _IMPATIENT)
             super().run(parsed_args)
@@ -81,6 +83,12 @@ class FailoverCommand(lister.Lister):
             self.tell(_in_one_line(str(exc)))
             return int(getattr(exc, 'exit_code', exitcodes.UNUSABLE))
         return self.exit_code
+
+    def check_usage(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse arguments that make no sense, before nova.conf is read.
+
+        :raises UsageError: if they contradict each other, or one is missing
+        """
 
     def produce_output(self, parsed_args: argparse.Namespace,
                        column_names: Sequence[str],

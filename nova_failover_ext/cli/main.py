@@ -21,10 +21,6 @@ import warnings
 from cliff import app
 from cliff import commandmanager
 
-from nova_failover_ext.cli import exitcodes
-from nova_failover_ext import exception
-from nova_failover_ext import startup
-
 
 class FailoverApp(app.App):
     """Global options and logging of ``nova-failover``."""
@@ -57,6 +53,11 @@ class FailoverApp(app.App):
             help='directory of configuration files')
         return parser
 
+    def initialize_app(self, argv: list[str]) -> None:
+        """Show the help where no command is named, rather than a prompt."""
+        if not argv:
+            self.options.deferred_help = True
+
     def configure_logging(self) -> None:
         """Show our own words only, unless ``--debug`` asks for all."""
         super().configure_logging()
@@ -72,17 +73,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command.
 
     :param argv: arguments without the program's name, by default sys.argv's
-    :returns: the exit code, see :mod:`.exitcodes`
+    :returns: the exit code, see
+        :mod:`nova_failover_ext.cli.exitcodes`
     """
     arguments = sys.argv[1:] if argv is None else argv
     if not sys.warnoptions:
         warnings.simplefilter('ignore')
-    try:
-        startup.choose_threads()
-    except exception.FailoverException as exc:
-        print(exc, file=sys.stderr)
-        return exitcodes.UNUSABLE
-    return int(FailoverApp().run(arguments or ['--help']))
+    return int(FailoverApp().run(arguments))
 
 
 def _version() -> str:

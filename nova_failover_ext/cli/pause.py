@@ -66,21 +66,29 @@ class Pause(_Decision):
             help='why, for those who find recoveries paused')
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> Any:
-        """Ask the engine, and return the table of what is paused.
+    def check_usage(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse a pause that says nothing.
 
-        :raises FailoverException: if it is paused already, there is no such
-            backend, or no engine can be asked
+        :raises UsageError: if the reason is empty or too long
         """
         from nova_failover_ext.api import pauses
         from nova_failover_ext.cli import pausing
         user, host = pausing.operator()
         try:
-            asked = pauses.Pause(parsed_args.backend or pauses.EVERYTHING,
-                                 parsed_args.reason, user, host)
+            self._pause = pauses.Pause(
+                parsed_args.backend or pauses.EVERYTHING, parsed_args.reason,
+                user, host)
         except ValueError as exc:
             raise errors.UsageError(
                 'The request makes no sense: %s.' % exc) from exc
+
+    def take_action(self, _parsed_args: argparse.Namespace) -> Any:
+        """Ask the engine, and return the table of what is paused.
+
+        :raises FailoverException: if it is paused already, there is no such
+            backend, or no engine can be asked
+        """
+        asked = self._pause
         said = self.client().pause(self._named(asked))
         self.tell('Recoveries of %s are paused. What is in flight goes on.'
                   % asked.subject)

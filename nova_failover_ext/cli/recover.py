@@ -68,6 +68,15 @@ class Recover(command.FailoverCommand):
                  'code %d (default: 1800)' % exitcodes.TIMED_OUT)
         return parser
 
+    def check_usage(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse to recover everything.
+
+        :raises UsageError: if neither a backend nor a server is named
+        """
+        if not (parsed_args.backend or parsed_args.server):
+            raise errors.UsageError(
+                'Name a BACKEND, or servers with --server.')
+
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         """Ask, wait if told to, and return the table.
 
@@ -88,9 +97,6 @@ class Recover(command.FailoverCommand):
                 found.servers, self.recoveries(found), {})]
 
     def _wanted(self, parsed_args: argparse.Namespace) -> list[Any]:
-        if not (parsed_args.backend or parsed_args.server):
-            raise errors.UsageError(
-                'Name a BACKEND, or servers with --server.')
         if parsed_args.backend:
             reader, _nova = self.readers()
             return [selection.request(

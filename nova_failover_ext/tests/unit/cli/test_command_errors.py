@@ -79,6 +79,36 @@ class ErrorsTest(test_commands.CommandsTestCase):
         self.assertRaises(SystemExit, self._run)
         self.assertIn('usage:', self.stdout.getvalue())
 
+    def test_no_command(self):
+        for option in ('--config-file', '--config-dir'):
+            self.stdout.truncate(self.stdout.seek(0))
+            self.assertFalse(self.assertRaises(
+                SystemExit, self._run, option, '/nowhere').code)
+            self.assertIn('usage:', self.stdout.getvalue())
+        self._assert_nothing_was_read()
+
+    @ddt.data((['nonsense'], 'nonsense'), (['plan', '--nonsense'], 'usage:'),
+              (['recover'], 'Name a BACKEND'),
+              (['pause', '--reason', ' '], 'a pause needs a reason'))
+    @ddt.unpack
+    def test_usage_errors_need_no_configuration(self, arguments, expected):
+        try:
+            code = main.main(['--config-file', '/nowhere', *arguments])
+        except SystemExit as exc:
+            code = exc.code
+        self.assertEqual(2, code)
+        self.assertIn(expected,
+                      self.stdout.getvalue() + self.stderr.getvalue())
+        self._assert_nothing_was_read()
+
+    def test_help_needs_no_configuration(self):
+        self._run('--config-file', '/nowhere', 'plan', '--help')
+        self._assert_nothing_was_read()
+
+    def _assert_nothing_was_read(self):
+        startup.choose_threads.assert_not_called()
+        self.configure.assert_not_called()
+
     @ddt.data('check', 'plan', 'recover', 'status', 'history', 'report')
     def test_help(self, name):
         code, text, _err = self._run(name, '--help')
