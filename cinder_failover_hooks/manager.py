@@ -142,7 +142,7 @@ def _check_options() -> None:
         option_values.check(CONF, conf.list_opts())
     except exception.InvalidOption as exc:
         LOG.error('The configuration cannot be used: %s.', exc)
-        # cinder.cmd.volume (Cinder 26 to 28) logs any Exception with a
+        # cinder.cmd.volume (Cinder 29) logs any Exception with a
         # traceback. It exits itself where no backend is enabled.
         raise SystemExit(INVALID_CONFIGURATION) from exc
 

@@ -15,7 +15,7 @@
 oslo.config converts a value when it is read, and takes an empty number for
 none and ``nan`` for a number within any limits. Upstream relied on:
 ``cfg.ConfigParser``, and the name of the environment variable of an option
-(oslo.config 9.3 to 10.7).
+(oslo.config 10.7).
 """
 
 from collections.abc import Iterable

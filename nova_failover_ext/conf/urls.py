@@ -12,7 +12,7 @@
 
 """Refuses URLs of ``[failover_engine]`` that are of no use to anybody.
 
-Nothing is connected to. Upstream relied on, read in tooz 3 to 8:
+Nothing is connected to. Upstream relied on, read in tooz 9:
 ``tooz.coordination.get_coordinator`` loads the driver that the scheme names.
 """
 
