@@ -115,7 +115,7 @@ def announced(backend: str, present: str,
     """
     found = None
     for hint in hints:
-        if hint.group_id:
+        if hint.group_id or not hint.failover_id:
             continue
         if (hint.target or '') == present:
             found = hint.failover_id

@@ -17,11 +17,13 @@ import json
 import pathlib
 
 import cinder_failover_hooks
+import fixtures
 
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.reconciler import backend_state
+from nova_failover_ext.engine.reconciler import known_backends
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.engine import fakes
 from nova_failover_ext.tests.unit.engine.reconciler import base
@@ -50,6 +52,14 @@ class HintTest(base.CoordinatorTestCase):
         self._hint(base.OTHER_ID, 'third')
         self.assertEqual(['third'], [work.parts[0].target
                                      for work in self.sent])
+
+    def test_what_tells_of_no_failover_takes_no_id_away(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assertEqual(fakes.FAILOVER_ID, known_backends.announced(
+            fakes.BACKEND, 'second', [
+                model.Hint(fakes.FAILOVER_ID, 'second'),
+                model.Hint(None, 'second'), model.Hint(None, None)]))
+        self.assertEqual('', log.output)
 
     def test_forged_target(self):
         self._hint(target='elsewhere')
