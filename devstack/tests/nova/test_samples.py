@@ -23,6 +23,7 @@ import fixtures
 import jinja2
 from oslo_config import cfg
 from oslotest import base
+from packaging import requirements
 import yaml
 
 from nova_failover_ext import conf as own_conf
@@ -122,6 +123,8 @@ class TestKolla(base.BaseTestCase):
             [task['community.docker.docker_container']['name'].replace(
                 '_', '-') for task in play['tasks']
              if 'community.docker.docker_container' in task])
+        # What operators have paused outlives the container.
+        self.assertIn('nova_failover_engine:/var/lib/nova/', text)
 
     def test_image_overrides(self):
         """Images get their side, and start it as nova-compute."""
@@ -137,7 +140,11 @@ class TestKolla(base.BaseTestCase):
         self.assertEqual('nova_api', images.pop('nova_api').strip())
         for image, part in images.items():
             extra = image.split('_')[0]
-            self.assertIn(f"'nova-cinder-failover[{extra}]'", part)
+            [wanted] = re.findall(r"'(nova-cinder-failover.*)'", part)
+            requirement = requirements.Requirement(wanted)
+            self.assertEqual({extra}, requirement.extras)
+            # By its name alone it could be anybody's.
+            self.assertRegex(requirement.url, '^https://.+#sha256=')
             self.assertIn(extra, importlib.metadata.metadata(
                 'nova-cinder-failover').get_all('Provides-Extra'))
         [(program, link)] = re.findall(
