@@ -21,8 +21,9 @@ from cloud.storage.ceph import witness
 from cloud.tests import base
 from cloud import waiting
 
-#: Seconds in which a guest that hangs has to be healed.
-SOON = 90
+#: Seconds from Cinder's end of the failover in which a guest that hangs has
+#: to be healed: 30, and its boot.
+SOON = 45
 #: Seconds in which a client that hung has found its site again.
 AGAIN = 90
 
