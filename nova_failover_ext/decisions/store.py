@@ -64,13 +64,13 @@ class Store:
     def read(self) -> list[pauses.Pause]:
         """Return the pauses that are in effect.
 
+        A row that somebody has written by hand counts, whatever is in it.
+
         :raises DecisionsUnavailable: if they cannot be read
         """
         with (_one_sentence(),
               self._facade().reader.using(_Context()) as session):
-            return [pauses.Pause(row.backend, row.reason, row.user, row.host,
-                                 row.since)
-                    for row in session.query(models.Pause)]
+            return [_pause(row) for row in session.query(models.Pause)]
 
     def save(self, pause: pauses.Pause) -> None:
         """Write a pause, in place of an older one of the same backend.
@@ -101,6 +101,18 @@ class Store:
             manager.configure(connection=_bounded(connection), max_retries=0)
             self._manager = manager
         return self._manager
+
+
+def _pause(row: models.Pause) -> pauses.Pause:
+    try:
+        return pauses.Pause(row.backend, row.reason, row.user, row.host,
+                            row.since)
+    except ValueError as exc:
+        # Nothing may start because of it, and it can be resumed.
+        return pauses.Pause(
+            row.backend, 'what the database says of it is not valid: %s' % exc,
+            row.user[:pauses.MOST_NAME], row.host[:pauses.MOST_NAME],
+            row.since)
 
 
 def _bounded(connection: str) -> str:

@@ -34,6 +34,8 @@ INTERVAL = 10.0
 #: Seconds for which an engine that begins to lead starts nothing before it
 #: has read the database.
 PATIENCE = 20.0
+# None stands for an end.
+_NONE = object()
 
 
 class Store(Protocol):
@@ -206,7 +208,8 @@ class Brake:
             else:
                 self._store.delete(backend)
             with self._lock:
-                if self._unsaved.get(backend) is pause:
+                # Another decision may have come, or lead() have forgotten it.
+                if self._unsaved.get(backend, _NONE) is pause:
                     del self._unsaved[backend]
 
     def _adopt(self, found: dict[str, pauses.Pause]) -> None:

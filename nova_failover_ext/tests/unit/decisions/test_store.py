@@ -81,6 +81,21 @@ class StoreTest(base.BaseTestCase):
         made.save(newer)
         self.assertEqual([newer], made.read())
 
+    @ddt.data({'reason': ' '}, {'reason': 'x' * 1001}, {'user': 'x' * 256})
+    def test_a_row_that_was_written_by_hand_counts(self, values):
+        made = self._store()
+        made.save(test_pauses.pause('other'))
+        with self.engine.begin() as connection:
+            connection.execute(sa.insert(models.Pause).values({
+                'backend': 'node@rbd', 'reason': 'why', 'user': 'me',
+                'host': 'here', 'since': test_pauses.SINCE,
+                **values}))
+        found = {pause.backend: pause for pause in made.read()}
+        self.assertEqual({'other', 'node@rbd'}, set(found))
+        self.assertIn('not valid: a ', found['node@rbd'].reason)
+        made.delete('node@rbd')
+        self.assertEqual([test_pauses.pause('other')], made.read())
+
     def test_delete(self):
         made = self._store()
         made.save(test_pauses.pause('a'))

@@ -210,6 +210,13 @@ class BrakeTest(base.BaseTestCase):
         self._later()
         self.assertEqual({}, self.saved)
 
+    def test_who_leads_again_while_an_end_is_saved(self):
+        self._pause()
+        self.store.delete.side_effect = lambda name: (
+            self.saved.pop(name), self.brake.lead())
+        self.assertEqual([], self.brake.resume('node@rbd', 'me@here')[
+            'pauses'])
+
     def test_who_leads_again_believes_the_database(self):
         self._break('save')
         self._pause()
