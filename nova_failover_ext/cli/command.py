@@ -168,7 +168,7 @@ class FailoverCommand(lister.Lister):
             return ask(engine_client.EngineClient(_ENGINE_TIMEOUT))
         except (exception.EngineUnavailable,
                 exception.BrokerUnavailable) as exc:
-            self.tell('Without what an engine knows: %s' % exc)
+            self.tell('What only an engine knows is missing here: %s' % exc)
             return {}
 
     def tell(self, sentence: str) -> None:

@@ -363,5 +363,5 @@ class StatusTest(CommandsTestCase):
         code, out, err = self._run('status', 'b')
         self.assertEqual(0, code)
         self.assertIn('unknown', out)
-        self.assertIn('Without what an engine knows: ', err)
+        self.assertIn('What only an engine knows is missing here: ', err)
         self.assertEqual(0, self._run('status')[0])

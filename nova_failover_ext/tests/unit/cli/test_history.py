@@ -163,7 +163,7 @@ class ReportTest(HistoryTestCase):
         code, _out, err = self._run('report', 'req', '-o', str(self.file),
                                     '--backend', 'b')
         self.assertEqual(0, code)
-        self.assertIn('Without what an engine knows', err)
+        self.assertIn('What only an engine knows is missing here', err)
         self.assertTrue(self.file.exists())
 
     def test_a_file_that_cannot_be_written(self):
