@@ -12,6 +12,7 @@
 
 """Recovers the servers of this host, each under its instance lock."""
 
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 import dataclasses
 import threading
@@ -60,10 +61,9 @@ class Recovery:
             configuration say
         :returns: the outcome; expected failures are outcomes, not errors
         """
-        with self._slots, timeutils.StopWatch() as watch:
-            result = self._components.host.locked(
-                server_id, self._locked, context, server_id, volumes, policy)
-        return dataclasses.replace(result, seconds=watch.elapsed())
+        with self._slots:
+            return self._timed(server_id, self._locked, context, server_id,
+                               volumes, policy)
 
     def catch_up(self, context: Any, instance: Any) -> bool:
         """Before Nova powers a guest on, do what waits for that.
@@ -75,13 +75,18 @@ class Recovery:
         waits = any(mapping.Mapping(bdm).waiting for bdm in
                     self._components.host.mappings(context, instance.uuid))
         if waits:
-            with timeutils.StopWatch() as watch:
-                result = self._components.host.locked(
-                    instance.uuid, self._catch_up, context, instance)
-            result = dataclasses.replace(result, seconds=watch.elapsed())
+            result = self._timed(instance.uuid, self._catch_up, context,
+                                 instance)
             LOG.info('Recovery of the volumes that waited for a power cycle '
                      'ended: %s', result.summary, instance=instance)
         return waits
+
+    def _timed(self, server_id: str,
+               function: Callable[..., results.ServerResult],
+               *args: Any) -> results.ServerResult:
+        with timeutils.StopWatch() as watch:
+            result = self._components.host.locked(server_id, function, *args)
+        return dataclasses.replace(result, seconds=watch.elapsed())
 
     def policy_of(self, instance: Any) -> policies.Policy:
         """Return what is to be done with a server's stale volumes."""
