@@ -114,10 +114,10 @@ class Records:
                          for attachment in self.attachments
                          if attachment.volume_id in volume_ids)
 
-    def servers_of(self, group_id: str) -> set[str]:
+    def servers_of(self, group_id: str) -> frozenset[str]:
         """Return the ids of the servers with volumes of a group."""
-        return {attachment.server.id for attachment in self.attachments
-                if self.volumes[attachment.volume_id].group_id == group_id}
+        return self.servers_with({volume.id for volume in self.volumes.values()
+                                  if volume.group_id == group_id})
 
     def judge(self, ask: server_plans.PlanOptions) -> BackendPlan:
         """Give every server its verdict.

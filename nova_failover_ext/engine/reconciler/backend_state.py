@@ -156,7 +156,7 @@ class BackendState:
         self.last_checked = timeutils.utcnow()
 
     def adopt_group(self, announced_id: str | None,
-                    server_ids: set[str]) -> None:
+                    server_ids: frozenset[str]) -> None:
         """Note that a replication group has failed over.
 
         Cinder does not record where to, so stamps may say too little.
