@@ -29,7 +29,7 @@ from nova_failover_ext import conf as own_conf
 from nova_failover_ext import exception
 
 #: A connection to a database is given up after this many times the
-#: ``cell_timeout``: until then, a silent cell is not asked again.
+#: ``cell_timeout``: until then, each question to a silent cell keeps a thread.
 DEADLINES = 4
 #: Exit code of a program that cannot use its configuration.
 INVALID_CONFIGURATION = 3
