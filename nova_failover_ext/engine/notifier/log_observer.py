@@ -97,7 +97,7 @@ class LogObserver(observers.Observer):
         if now - known.told < INTERVAL:
             return ''
         known.told = now
-        return 'heard of %d of %s after %d s: %s' % (
+        return 'tried %d of %s after %d s: %s' % (
             len(known.outcomes),
             # A later scan may have found more than there were at first.
             wording.count(max(known.servers, len(known.outcomes)), 'server'),

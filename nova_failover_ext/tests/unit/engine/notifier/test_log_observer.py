@@ -56,7 +56,7 @@ class LogObserverTest(testtools.TestCase):
         self.observer.converged(fakes.BACKEND, fakes.FAILOVER_ID, 36.5)
         self.assertEqual([
             'Failover ID: BACKEND is on second, recovering 2 servers',
-            ('Failover ID of BACKEND: heard of 2 of 2 servers after 31 s: '
+            ('Failover ID of BACKEND: tried 2 of 2 servers after 31 s: '
              '1 unchanged, 1 failed'),
             ('Failover ID: every server of BACKEND has converged after '
              '36.5 s: 1 recovered, 1 unchanged')], self._lines())
@@ -71,7 +71,7 @@ class LogObserverTest(testtools.TestCase):
         self._began(servers=1)
         self._ended('a', Outcome.RECOVERED)
         self._ended('b', Outcome.RECOVERED, 30)
-        self.assertIn('heard of 2 of 2 servers', self.log.output)
+        self.assertIn('tried 2 of 2 servers', self.log.output)
 
     def test_superseded(self):
         self._began()
