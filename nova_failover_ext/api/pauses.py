@@ -46,11 +46,17 @@ class Pause:
         default_factory=lambda: timeutils.utcnow().replace(microsecond=0))
 
     def __post_init__(self) -> None:
-        """Refuse nonsense, and bring the reason into one line.
+        """Bring the reason into one line."""
+        object.__setattr__(self, 'reason', ' '.join(self.reason.split()))
+
+    def check(self) -> None:
+        """Refuse nonsense before it takes effect.
+
+        A pause that is in effect is never checked: it counts, whatever
+        somebody has written into the database by hand.
 
         :raises ValueError: if a value is out of range, in one sentence
         """
-        object.__setattr__(self, 'reason', ' '.join(self.reason.split()))
         if not self.reason:
             raise ValueError('a pause needs a reason')
         if len(self.reason) > MOST_REASON:
@@ -91,7 +97,7 @@ class Pause:
 
         :param primitive: what :meth:`to_primitive` returned, maybe
             elsewhere; without ``since`` the pause begins now
-        :raises ValueError: if a value is missing or out of range
+        :raises ValueError: if ``since`` is not a time
         """
         values: dict[str, Any] = {
             name: str(primitive.get(name) or '')

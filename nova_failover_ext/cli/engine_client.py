@@ -32,7 +32,9 @@ _T = TypeVar('_T')
 #: the error has on the bus.
 _REFUSALS: dict[str, type[exception.FailoverException]] = {
     exception.RecoveryPaused.__name__: errors.Paused,
-    exception.NotPaused.__name__: errors.NotFound}
+    exception.NotPaused.__name__: errors.NotFound,
+    exception.DecisionsUnavailable.__name__:
+        exception.DecisionsUnavailable}
 
 
 class EngineClient:
@@ -81,6 +83,7 @@ class EngineClient:
         Other exceptions are those of :meth:`recover`.
 
         :raises NotFound: if just that is not paused
+        :raises DecisionsUnavailable: if the engine cannot know that
         """
         return self._asked(lambda: self._api.resume(
             self._context, backend, who, self._timeout))

@@ -74,10 +74,11 @@ class Pause(_Decision):
         from nova_failover_ext.api import pauses
         from nova_failover_ext.cli import pausing
         user, host = pausing.operator()
+        self._pause = pauses.Pause(
+            parsed_args.backend or pauses.EVERYTHING, parsed_args.reason,
+            user, host)
         try:
-            self._pause = pauses.Pause(
-                parsed_args.backend or pauses.EVERYTHING, parsed_args.reason,
-                user, host)
+            self._pause.check()
         except ValueError as exc:
             raise errors.UsageError(
                 'The request makes no sense: %s.' % exc) from exc

@@ -14,6 +14,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import datetime
 from typing import Any
 
 from alembic import util as alembic_util
@@ -32,6 +33,8 @@ from nova_failover_ext.recovery import masking
 #: and mysqlclient.
 _MYSQL_PATIENCE = {'connect_timeout': 5, 'read_timeout': 10,
                    'write_timeout': 10}
+#: Stands for a time that cannot be read.
+_UNKNOWN_TIME = datetime.datetime(1970, 1, 1)  # noqa: DTZ001
 _ERRORS = (alembic_util.CommandError, db_exception.DBError,
            db_exception.CantStartEngineError, sa.exc.SQLAlchemyError,
            ImportError, OSError)
@@ -64,13 +67,16 @@ class Store:
     def read(self) -> list[pauses.Pause]:
         """Return the pauses that are in effect.
 
-        A row that somebody has written by hand counts, whatever is in it.
+        A row that somebody has written by hand counts, whatever is in it:
+        each is read by itself, so that one never hides the others.
 
         :raises DecisionsUnavailable: if they cannot be read
         """
         with (_one_sentence(),
               self._facade().reader.using(_Context()) as session):
-            return [_pause(row) for row in session.query(models.Pause)]
+            return [pause for (backend,)
+                    in session.query(models.Pause.backend).all()
+                    for pause in _pauses(session, backend)]
 
     def save(self, pause: pauses.Pause) -> None:
         """Write a pause, in place of an older one of the same backend.
@@ -103,16 +109,18 @@ class Store:
         return self._manager
 
 
-def _pause(row: models.Pause) -> pauses.Pause:
+def _pauses(session: Any, backend: str) -> list[pauses.Pause]:
     try:
-        return pauses.Pause(row.backend, row.reason, row.user, row.host,
-                            row.since)
+        return [pauses.Pause(row.backend, row.reason, row.user, row.host,
+                             row.since)
+                for row in session.query(models.Pause).filter_by(
+                    backend=backend)]
     except ValueError as exc:
-        # Nothing may start because of it, and it can be resumed.
-        return pauses.Pause(
-            row.backend, 'what the database says of it is not valid: %s' % exc,
-            row.user[:pauses.MOST_NAME], row.host[:pauses.MOST_NAME],
-            row.since)
+        # SQLite keeps any text as a time, and SQLAlchemy refuses to read it.
+        return [pauses.Pause(
+            backend, 'its row in the database cannot be read (%s); to end it, '
+            'run "nova-failover resume %s"' % (exc, backend),
+            'unknown', 'unknown', _UNKNOWN_TIME)]
 
 
 def _bounded(connection: str) -> str:

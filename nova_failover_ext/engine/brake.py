@@ -122,11 +122,13 @@ class Brake:
         :param who: ends it, as USER@HOST
         :returns: see :meth:`report`
         :raises NotPaused: if just that is not paused
+        :raises DecisionsUnavailable: if nobody knows whether it is paused
         """
         self._ensure_read()
         with self._lock:
             older = self._pauses.get(backend)
             if older is None:
+                self._refuse_unknown()
                 raise exception.NotPaused(
                     subject='%s is' % (backend or 'Every backend'),
                     paused=', '.join(p.subject for p in self._pauses.values())
@@ -170,6 +172,10 @@ class Brake:
             if not self._ready:
                 self._synchronize(True)
 
+    def _refuse_unknown(self) -> None:
+        if not self._ready:
+            raise exception.DecisionsUnavailable(self._problem)
+
     def _saved(self) -> dict[str, Any]:
         with self._store_lock:
             self._synchronize(True)
@@ -202,15 +208,25 @@ class Brake:
             self._upgraded = True
         with self._lock:
             unsaved = dict(self._unsaved)
+        refusal: exception.DecisionsUnavailable | None = None
         for backend, pause in unsaved.items():
-            if pause:
-                self._store.save(pause)
-            else:
-                self._store.delete(backend)
-            with self._lock:
-                # Another decision may have come, or lead() have forgotten it.
-                if self._unsaved.get(backend, _NONE) is pause:
-                    del self._unsaved[backend]
+            try:
+                self._write_one(backend, pause)
+            except exception.DecisionsUnavailable as exc:
+                # It may refuse this one only.
+                refusal = exc
+        if refusal:
+            raise refusal
+
+    def _write_one(self, backend: str, pause: pauses.Pause | None) -> None:
+        if pause:
+            self._store.save(pause)
+        else:
+            self._store.delete(backend)
+        with self._lock:
+            # Another decision may have come, or lead() have forgotten it.
+            if self._unsaved.get(backend, _NONE) is pause:
+                del self._unsaved[backend]
 
     def _adopt(self, found: dict[str, pauses.Pause]) -> None:
         # What was decided since the writing is newer than what was read.

@@ -63,11 +63,15 @@ class Endpoint:
         """Start no recovery of a backend, or of any.
 
         :returns: what is paused now
+        :raises ValueError: if the pause is nonsense
         :raises RecoveryPaused: if just that is paused already
         """
-        return self._brake.pause(pauses.Pause.from_primitive(pause))
+        wanted = pauses.Pause.from_primitive(pause)
+        wanted.check()
+        return self._brake.pause(wanted)
 
-    @messaging.expected_exceptions(exception.NotPaused)
+    @messaging.expected_exceptions(exception.NotPaused,
+                                   exception.DecisionsUnavailable)
     def resume(self, _context: Any, backend: str,
                who: str) -> dict[str, Any]:
         """Let the recoveries of a backend, or of all, start again.
@@ -75,6 +79,7 @@ class Endpoint:
         :param who: asks for it, as USER@HOST
         :returns: what is paused now
         :raises NotPaused: if just that is not paused
+        :raises DecisionsUnavailable: if nobody knows whether it is paused
         """
         return self._brake.resume(backend, who)
 

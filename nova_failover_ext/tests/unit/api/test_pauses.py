@@ -55,10 +55,16 @@ class PauseTest(base.BaseTestCase):
               {'user': 'x' * 256}, {'host': 'x' * 256},
               {'backend': 'x' * 256})
     def test_nonsense(self, values):
-        self.assertRaises(ValueError, pause, **values)
+        self.assertRaises(ValueError, pause(**values).check)
+        # What is in effect already is obeyed.
+        sent = pause(**values).to_primitive()
+        self.assertEqual(pause(**values), pauses.Pause.from_primitive(sent))
 
     def test_a_sender_that_says_nothing(self):
-        self.assertRaises(ValueError, pauses.Pause.from_primitive, {})
+        self.assertRaises(ValueError, pauses.Pause.from_primitive({}).check)
+
+    def test_what_makes_sense(self):
+        pause('').check()
 
     @ddt.data(('a', ['', 'a']), ('b', ['', 'b']), ('c', ['']),
               ('', ['', 'a', 'b']))

@@ -76,8 +76,9 @@ class EngineClientTest(testtools.TestCase):
         self.assertEqual({'pauses': []}, self.client.resume('b', 'jo@ctl1'))
         self.assertEqual(('b', 'jo@ctl1', 7), resume.call_args.args[2:])
 
-    @ddt.data(('RecoveryPaused', errors.Paused), ('NotPaused',
-                                                  errors.NotFound))
+    @ddt.data(('RecoveryPaused', errors.Paused),
+              ('NotPaused', errors.NotFound),
+              ('DecisionsUnavailable', exception.DecisionsUnavailable))
     @ddt.unpack
     def test_what_an_engine_refuses(self, name, kind):
         self.recover.side_effect = messaging.RemoteError(name, 'Why.')

@@ -81,20 +81,33 @@ class StoreTest(base.BaseTestCase):
         made.save(newer)
         self.assertEqual([newer], made.read())
 
-    @ddt.data({'reason': ' '}, {'reason': 'x' * 1001}, {'user': 'x' * 256})
+    def _write_by_hand(self, **values):
+        row = {'backend': 'node@rbd', 'reason': 'why', 'user': 'me',
+               'host': 'here', 'since': '2026-11-26 22:00:05', **values}
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(
+                'INSERT INTO nova_failover_pauses '
+                '(backend, reason, user, host, since) '
+                'VALUES (:backend, :reason, :user, :host, :since)'), row)
+
+    @ddt.data({'reason': ' '}, {'reason': 'x' * 1001}, {'user': 'x' * 256},
+              {'backend': 'x' * 256}, {'since': 'yesterday'}, {'since': ''})
     def test_a_row_that_was_written_by_hand_counts(self, values):
         made = self._store()
         made.save(test_pauses.pause('other'))
-        with self.engine.begin() as connection:
-            connection.execute(sa.insert(models.Pause).values({
-                'backend': 'node@rbd', 'reason': 'why', 'user': 'me',
-                'host': 'here', 'since': test_pauses.SINCE,
-                **values}))
+        self._write_by_hand(**values)
+        name = values.get('backend', 'node@rbd')
         found = {pause.backend: pause for pause in made.read()}
-        self.assertEqual({'other', 'node@rbd'}, set(found))
-        self.assertIn('not valid: a ', found['node@rbd'].reason)
-        made.delete('node@rbd')
+        self.assertEqual({'other', name}, set(found))
+        self.assertEqual(test_pauses.pause('other'), found['other'])
+        made.delete(name)
         self.assertEqual([test_pauses.pause('other')], made.read())
+
+    def test_a_row_that_cannot_be_read_says_how_to_end_it(self):
+        made = self._store()
+        self._write_by_hand(since='yesterday')
+        self.assertIn('run "nova-failover resume node@rbd"',
+                      str(made.read()[0]))
 
     def test_delete(self):
         made = self._store()

@@ -120,6 +120,25 @@ class BrakeTest(base.BaseTestCase):
         self.assertTrue(self.brake.held('node@rbd'))
         self.store.delete.assert_not_called()
 
+    def test_nobody_knows_what_is_paused(self):
+        self._break()
+        error = self.assertRaises(exception.DecisionsUnavailable,
+                                  self._lead().resume, 'node@rbd', 'al@ctl2')
+        self.assertEqual(str(DOWN), str(error))
+
+    def test_a_decision_that_is_refused_keeps_no_other_back(self):
+        def save(pause):
+            if pause.backend == 'node@rbd':
+                raise DOWN
+            self.saved[pause.backend] = pause
+        self.store.save.side_effect = save
+        self.assertEqual(str(DOWN), self._pause()['decisions'])
+        self._pause('other')
+        self.assertEqual({'other': test_pauses.pause('other')}, self.saved)
+        self._later()
+        self.assertTrue(self.brake.held('node@rbd'))
+        self.assertTrue(self.brake.held('other'))
+
     def test_the_next_engine_reads_it(self):
         self._pause()
         other = self._lead(refresh=False)
