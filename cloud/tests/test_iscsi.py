@@ -11,86 +11,16 @@
 # under the License.
 """What is special on iSCSI: maps that queue, and hosts that keep things."""
 
-from cloud.hosts import compute_host
-from cloud.hosts import fleet
 from cloud.scenario import play
 from cloud.services import registry
-from cloud.tests import base
+from cloud.tests import fleet_base
 from cloud import waiting
 
 #: Seconds in which a returning site has been found again by its initiators.
 AGAIN = 150
-#: Seconds in which a host has to be clean once its guests are healed.
-TIDY = 90
 
 
-class OneServerTestCase(base.OwnServersTestCase):
-    """A server with a data volume, on some compute host."""
-
-    storage = ('iscsi',)
-    queue = False
-
-    def setUp(self) -> None:
-        """Make the server."""
-        super().setUp()
-        self.fleet = fleet.Fleet(self.stage.conf)
-        for host in self.fleet.computes.values():
-            host.set_multipath(self.queue)
-            self.addCleanup(host.set_multipath)
-        self.addCleanup(self.renew)
-        self.cast.make_one('one')
-        self.before = self.look('one')
-
-    @property
-    def host(self) -> compute_host.Compute:
-        """The host that the server is on."""
-        found = self.world.host_of(self.cast.servers['one'])
-        assert isinstance(found, compute_host.Compute)
-        return found
-
-    def lose_and_fail_over(self, how: str = 'kill') -> None:
-        """Lose the primary, see that the guest notices, and fail over.
-
-        :param how: kill or freeze
-        """
-        self.world.kind.lose('primary', how)
-        waiting.wait_for('the guest to notice', lambda: self.look('one').site
-                         in play.LOST, 120)
-        self.world.failover('secondary')
-
-    def strays(self) -> int:
-        """How often the guest wrote to the primary when it was not active."""
-        return self.world.sites.strays(
-            'primary', f'volume-{self.case("one").volume}')
-
-    def renew(self) -> None:
-        """Boot the hosts again that have something left over.
-
-        A process that hangs in a map does so until its kernel ends.
-        """
-        lines = ' '.join(self.world.kind.leftovers())
-        for name, host in self.fleet.computes.items():
-            if f'{name}: ' in lines:
-                host.stop()
-                host.boot()
-                host.start_nova()
-
-    def leftovers(self) -> list[str]:
-        """What the hosts still have after a while, that no mapping names."""
-        left: list[str] = []
-
-        def look() -> bool:
-            left[:] = self.world.kind.leftovers()
-            return not left
-
-        try:
-            waiting.wait_for('hosts without leftovers', look, TIDY, 2)
-        except waiting.WaitTimeout:
-            return left
-        return []
-
-
-class QueueTest(OneServerTestCase):
+class QueueTest(fleet_base.OneServerTestCase):
     """Multipath keeps what a dead device is asked for, for ever."""
 
     core = True
@@ -103,7 +33,7 @@ class QueueTest(OneServerTestCase):
         self.assertEqual([], self.leftovers())
 
 
-class FrozenTest(OneServerTestCase):
+class FrozenTest(fleet_base.OneServerTestCase):
     """The site answers nothing, and does not close its connections."""
 
     queue = True
@@ -115,7 +45,7 @@ class FrozenTest(OneServerTestCase):
         self.assertEqual([], self.leftovers())
 
 
-class StaleWriteTest(OneServerTestCase):
+class StaleWriteTest(fleet_base.OneServerTestCase):
     """A queued write must not reach a site that was left."""
 
     queue = True
