@@ -119,7 +119,7 @@ def failure_of(before: BackendState, after: BackendState,
     if moved or (target and now == requested):
         return None
     return ('The backend is still at %s: the replication target was refused.'
-            % (now or statuses.PRIMARY))
+            % statuses.called(now))
 
 
 def member_not_switched(after: BackendState) -> str | None:
@@ -137,7 +137,7 @@ def member_not_switched(after: BackendState) -> str | None:
     now = after.member.active_backend_id or None
     if now != (after.active_backend_id or None):
         return ('The driver of this member has not switched: it is still at '
-                '%s.' % (now or statuses.PRIMARY))
+                '%s.' % statuses.called(now))
     return None
 
 

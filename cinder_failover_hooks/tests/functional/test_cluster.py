@@ -176,7 +176,7 @@ class TestCluster(ClusterTestCase):
                    autospec=True)
         self.fail_over()
         [error] = self.notifications.wait_for(notifications.ERROR)
-        self.assertIn('has not switched: it is still at default',
+        self.assertIn('has not switched: it is still at primary',
                       error.payload.reason)
 
     def test_a_driver_that_fails(self) -> None:
@@ -193,7 +193,7 @@ class TestCluster(ClusterTestCase):
         """The records look healthy, but nothing has moved."""
         self.fail_over('nowhere')
         [error] = self.notifications.wait_for(notifications.ERROR)
-        self.assertIn('still at default', error.payload.reason)
+        self.assertIn('still at primary', error.payload.reason)
         self.assertEqual(('enabled', None), self.cluster_row())
 
 

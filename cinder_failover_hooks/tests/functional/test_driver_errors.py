@@ -51,7 +51,7 @@ class TestDriverErrors(base.FailoverTestCase):
         self.fail_over('nowhere')
         [error] = self.notifications.wait_for(notifications.ERROR)
         self.assertEqual('enabled', error.payload.replication_status)
-        self.assertIn('still at default', error.payload.reason)
+        self.assertIn('still at primary', error.payload.reason)
         self.assertEqual(('enabled', None, False, None), self.service_row())
 
     @ddt.data('cinder.exception.UnableToFailOver',

@@ -53,8 +53,8 @@ class TestFailureOf(base.TestCase):
         ('site-b', 'site-b', 'failover-error', 'default', 'failover-error'),
         (None, 'site-b', 'error', None, ' error'),
         # A target that the driver refused: the status looks healthy.
-        (None, None, 'enabled', 'nowhere', 'still at default'),
-        (None, '', 'enabled', None, 'still at default'),
+        (None, None, 'enabled', 'nowhere', 'still at primary'),
+        (None, '', 'enabled', None, 'still at primary'),
         ('site-b', 'site-b', 'failed-over', 'nowhere', 'still at site-b'),
         ('site-b', 'site-b', 'failed-over', 'default', 'still at site-b'),
         ('site-b', 'site-b', 'failed-over', None, 'still at site-b'))
@@ -142,7 +142,7 @@ class TestMembers(base.TestCase):
         (base.clustered(), None),
         (dataclasses.replace(
             base.clustered('', 'enabled'), active_backend_id=None), None),
-        (base.clustered(None, 'failing-over'), 'still at default'),
+        (base.clustered(None, 'failing-over'), 'still at primary'),
         (base.clustered('site-c'), 'still at site-c'),
         (base.clustered('site-b', 'error'), 'could not switch'))
     @ddt.unpack
