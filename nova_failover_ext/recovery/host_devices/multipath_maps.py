@@ -19,6 +19,7 @@ and from ``dmsetup``.
 
 import dataclasses
 import pathlib
+import time
 
 from nova_failover_ext.recovery.host_devices import root_commands
 
@@ -27,7 +28,10 @@ _PREFIX = 'mpath-'
 #: States of a SCSI device whose transport is gone: its commands wait for it,
 #: or fail. A session that is being recovered is ``blocked`` for as long as
 #: its ``recovery_tmo`` says, two minutes where multipathd does not shorten it.
+_ALIVE = 'running'
 _DEAD = ('blocked', 'transport-offline', 'offline')
+#: Seconds between two looks at a map whose paths are being removed.
+_INTERVAL = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,22 +107,38 @@ def queues(table: str) -> bool:
     return 'queue_if_no_path' in rest[:int(count)]
 
 
-def fence(wwid: str, timeout: float,
-          sys_block: pathlib.Path = _SYS_BLOCK) -> str:
+def fence(wwid: str, timeout: float, patience: float,
+          sys_block: pathlib.Path = _SYS_BLOCK,
+          interval: float = _INTERVAL) -> str:
     """Let fail what a map has queued, if there is a map.
 
     multipathd has a map queue again as long as it has a path, also a dead
     one. So the paths that the kernel knows to be dead are removed before, as
-    os-brick does once the guest has let go.
+    os-brick does once the guest has let go. multipathd also sets it each time
+    that it loads a map anew, which it does some time after it has lost a
+    path: the map is looked at until it has no dead path any more.
 
     :param wwid: as for :func:`find`
     :param timeout: seconds for each command
+    :param patience: seconds in which the paths have to be gone
     :param sys_block: where the kernel lists its block devices
-    :returns: why the map still queues; empty if none does
+    :param interval: seconds between two looks
+    :returns: why the map may still queue; empty if it does not
     """
-    found = find(wwid, sys_block)
-    if found is None:
-        return ''
+    deadline = time.monotonic() + patience
+    while found := find(wwid, sys_block):
+        try:
+            problem = _fence_once(found, timeout, sys_block)
+        except root_commands.CommandFailed as error:
+            problem = str(error)
+        if not problem or time.monotonic() >= deadline:
+            return problem
+        time.sleep(interval)
+    return ''
+
+
+def _fence_once(found: MultipathMap, timeout: float,
+                sys_block: pathlib.Path) -> str:
     problem = f'multipathd has {found.uuid} queue again'
     for path in found.paths:
         if _state(path, sys_block) in _DEAD:
@@ -129,10 +149,13 @@ def fence(wwid: str, timeout: float,
             except root_commands.CommandFailed as error:
                 # It may have gone away by itself.
                 problem = str(error)
-    try:
-        return '' if end_queueing(found, timeout) else problem
-    except root_commands.CommandFailed as error:
-        return str(error)
+    # What a reload that is still to come sets would not be seen.
+    now = find(found.uuid.removeprefix(_PREFIX), sys_block)
+    dead = [path for path in now.paths if _state(path, sys_block) != _ALIVE
+            ] if now else []
+    if not end_queueing(found, timeout):
+        return problem
+    return f'{found.uuid} still has {", ".join(dead)}' if dead else ''
 
 
 def end_queueing(found: MultipathMap, timeout: float) -> bool:

@@ -64,6 +64,8 @@ LOG = logging.getLogger(__name__)
 _AGENT_TIMEOUT = 5
 # Seconds for one command of the host on a multipath map.
 _COMMAND_TIMEOUT = 10
+#: Seconds for multipathd to take the dead paths out of a map.
+_FENCE_PATIENCE = 10
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
 _CINDER_ERRORS = (client_exceptions.ClientException,
@@ -129,7 +131,7 @@ class LibvirtHost(interface.VirtHost):
 
     def fence(self, wwid: str) -> str:
         """See the base class."""
-        return multipath_maps.fence(wwid, _COMMAND_TIMEOUT)
+        return multipath_maps.fence(wwid, _COMMAND_TIMEOUT, _FENCE_PATIENCE)
 
     def watch(self, instance: Any) -> Callable[[], str]:
         """Remember the server's QEMU processes, and read their states."""

@@ -13,6 +13,7 @@
 """Multipath maps, against a copy of what sysfs and dmsetup say."""
 
 import pathlib
+import shutil
 from unittest import mock
 
 from os_brick.privileged import rootwrap
@@ -61,11 +62,17 @@ class MapsTestBase(base.BaseTestCase):
         given = kwargs.pop('process_input')
         self.assertEqual({'run_as_root': True, 'timeout': 5}, kwargs)
         self.assertEqual('1' if command[0] == 'tee' else None, given)
-        if command[0] == 'tee' and self.missing in command[1]:
-            raise processutils.ProcessExecutionError(stderr='no such file')
+        if command[0] == 'tee':
+            self.delete(pathlib.Path(command[1]).parents[1])
+            if self.missing in command[1]:
+                raise processutils.ProcessExecutionError(stderr='no such file')
         if command[:2] == ('multipath', '-f'):
             self.flush()
         return (self.table if command[1] == 'table' else ''), ''
+
+    def delete(self, path):
+        shutil.rmtree(path)
+        (self.sys / 'dm-3/slaves' / path.name).rmdir()
 
     def commands(self):
         return [' '.join(call.args) for call in self.run.call_args_list]
@@ -150,13 +157,13 @@ class Ended(MapsTestBase):
 
 class Fenced(MapsTestBase):
 
-    def fence(self, *states):
+    def fence(self, *states, patience=0):
         names = ('sda', 'sdb')[:len(states)]
         self.map(WWID, *names)
         for name, state in zip(names, states, strict=True):
             (self.sys / name / 'device').mkdir(parents=True)
             (self.sys / name / 'device/state').write_text(state + '\n')
-        return multipath_maps.fence(WWID, 5, self.sys)
+        return multipath_maps.fence(WWID, 5, patience, self.sys, 0)
 
     def deleted(self):
         return [command.split('/')[-3] for command in self.commands()
@@ -178,10 +185,25 @@ class Fenced(MapsTestBase):
         self.assertEqual('', self.fence('running', 'blocked'))
         self.assertEqual(['sdb'], self.deleted())
 
-    def test_a_path_that_went_away(self):
-        self.map(WWID, 'sda')
-        self.assertEqual('', multipath_maps.fence(WWID, 5, self.sys))
-        self.assertEqual([], self.deleted())
+    def test_multipathd_has_not_seen_it_yet(self):
+        self.delete = shutil.rmtree
+        self.assertEqual(f'mpath-{WWID} still has sda',
+                         self.fence('blocked'))
+
+    def test_a_reload_that_is_still_to_come(self):
+        # The first message is in vain: multipathd loads the map after it.
+        self.delete = shutil.rmtree
+        tables = [FAILS, QUEUES, FAILS]
+
+        def execute(*command, **kwargs):
+            if command[:2] == ('dmsetup', 'message'):
+                self.table = tables.pop(0)
+            if command[1] == 'table' and len(tables) == 1:
+                (self.sys / 'dm-3/slaves/sda').rmdir()
+            return self.execute(*command, **kwargs)
+        self.run.side_effect = execute
+        self.assertEqual('', self.fence('blocked', patience=60))
+        self.assertEqual([], tables)
 
     def test_it_queues_again(self):
         self.table = QUEUES
@@ -189,7 +211,7 @@ class Fenced(MapsTestBase):
                          self.fence('running'))
 
     def test_no_map(self):
-        self.assertEqual('', multipath_maps.fence(WWID, 5, self.sys))
+        self.assertEqual('', multipath_maps.fence(WWID, 5, 0, self.sys))
         self.run.assert_not_called()
 
     def test_a_path_that_goes_away_at_that_moment(self):
