@@ -98,6 +98,10 @@ class RecoveryDeferred(FailoverException):
         return str(self.kwargs.get('reason', self))
 
 
+class AttachmentConflict(RecoveryDeferred):
+    """Cinder does not update an attachment because of another one."""
+
+
 class RecoveryFailed(FailoverException):
     """A step of a recovery failed; it is safe to try again.
 

@@ -21,6 +21,7 @@ ATTEMPT = f'{RECOVERY}/attempt.py'
 BOUNDED = f'{RECOVERY}/bounded.py'
 BRAKE = 'nova_failover_ext/engine/brake.py'
 COMMIT = f'{RECOVERY}/commit.py'
+KEYS = f'{RECOVERY}/virt/libvirt_keys.py'
 LIBVIRT = f'{RECOVERY}/virt/libvirt.py'
 MANAGER = 'nova_failover_ext/compute/manager.py'
 MAPPING = f'{RECOVERY}/mapping.py'
@@ -29,6 +30,7 @@ PLACES = f'{RECOVERY}/volume_places.py'
 PREPARE = f'{RECOVERY}/prepare.py'
 QUEUE = 'nova_failover_ext/engine/dispatcher/work_queue.py'
 SELF = f'{RECOVERY}/startup_recovery.py'
+START_CHECK = f'{RECOVERY}/start_check.py'
 STATES = f'{RECOVERY}/states.py'
 STEPS = f'{RECOVERY}/steps.py'
 
@@ -114,14 +116,16 @@ MUTATIONS = (
     Mutation('ask', 'a row that Nova ignores counts', OWNERSHIP,
              'if item.connection_info or item.unreadable]', 'if True]'),
     Mutation('ask', "another server's attachment counts", OWNERSHIP,
-             'if attachment.server_id != volume.bdm.instance_uuid:',
+             'if attachment.server_id != server_id:',
              'if False:'),
     Mutation('ask', "another volume's attachment counts", OWNERSHIP,
-             'if attachment.volume_id != volume.volume_id:', 'if False:'),
+             'if attachment.volume_id != volume_id:', 'if False:'),
     Mutation('ask', 'of two rows of a volume one counts', OWNERSHIP,
              'if rows[item.volume_id] > 1}', 'if False}'),
     Mutation('power_off', 'a guest that Nova cannot start is powered off',
-             COMMIT, 'if volume.unreadable:', 'if False:'),
+             START_CHECK, 'if volume.unreadable:', 'if False:'),
+    Mutation('ask', 'a leftover attachment is not named', PREPARE,
+             'if not others:', 'if True:'),
     Mutation('disconnect', 'a peer that cannot be read loses its disk', STEPS,
              'not other.connection_info or\n', 'False or\n'),
     Mutation('ask', 'a mounted disk counts as free', PREPARE,
@@ -147,7 +151,8 @@ MUTATIONS = (
     Mutation('begin', 'the stamp stays', MAPPING,
              'if key != staleness.STAMP}', '}'),
     Mutation('attachment_update', 'Cinder is asked without it', PREPARE,
-             'if not attachment_id:', 'if True:'),
+             'if not attachment_id:\n            return cinder',
+             'if True:\n            return cinder'),
     Mutation('fence', 'left out', COMMIT,
              'if action is not Action.WAIT:', 'if False:'),
     Mutation('fence', 'a guest that keeps its disk is fenced', COMMIT,
@@ -182,8 +187,6 @@ MUTATIONS = (
     Mutation('power_off', 'not seen to have happened', STEPS,
              "if virt.guest_runs(self._instance):\n"
              "                raise", "if False:\n                raise"),
-    Mutation('power_off', 'though another volume is not there', COMMIT,
-             'for volume in self._others:', 'for volume in ():'),
     Mutation('power_off', 'forgotten by the next pass', ATTEMPT,
              'return self._guest.has_to_run and not self._guest.runs',
              'return False'),
@@ -221,7 +224,26 @@ MUTATIONS = (
     Mutation('plug', 'at another address', LIBVIRT,
              'if volume.place:', 'if False:'),
     Mutation('power_on', 'left out', COMMIT,
-             'self._power_on(len(items) + len(self._others))', 'pass'),
+             'self._power_on([item.volume.volume_id for item in items] + [\n'
+             '                volume.volume_id for volume in self._others])',
+             'pass'),
+    Mutation('power_on', 'secrets are lost if it fails', KEYS,
+             'self._define(instance, *secret)', 'pass'),
+    Mutation('start_check', 'left out', COMMIT,
+             'self._check.run(self._others, guest_runs)', 'pass'),
+    Mutation('start_check', 'left out where the guest holds a disk', COMMIT,
+             'self._check.run(self._others, guest_runs=True)', 'pass'),
+    Mutation('start_check', 'only where the guest runs', COMMIT,
+             'if cycle:\n            self._check', 'if cycle and guest_runs:'
+             '\n            self._check'),
+    Mutation('start_check', 'the server is not looked at', START_CHECK,
+             'yield from self.obstacles(())', 'pass'),
+    Mutation('start_check', 'no key is looked for', START_CHECK,
+             'problem = self.obstacle(volume)', "problem = ''"),
+    Mutation('start_check', 'no storage is tried', START_CHECK,
+             'if not problem:', 'if False:'),
+    Mutation('start_check', 'the key manager is not asked', KEYS,
+             'key_manager.API(nova.conf.CONF).get(context, key_id)', 'pass'),
     Mutation('complete', 'left out', PREPARE,
              'cinder.complete(self._context, attachment_id)', 'pass'),
     Mutation('complete', 'not seen to have happened', STEPS,

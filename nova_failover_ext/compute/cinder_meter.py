@@ -91,9 +91,13 @@ class MeasuredCinder(cinder_api.CinderAPI):
         """See :meth:`cinder.CinderAPI.ask`."""
         return self._noted(super().ask, *args)
 
-    def attachment(self, *args: Any) -> cinder_api.Attachment:
+    def attachment(self, *args: Any) -> cinder_api.Attachment | None:
         """See :meth:`cinder.CinderAPI.attachment`."""
         return self._noted(super().attachment, *args)
+
+    def attachments(self, *args: Any) -> list[str]:
+        """See :meth:`cinder.CinderAPI.attachments`."""
+        return self._noted(super().attachments, *args)
 
     def update(self, *args: Any) -> dict[str, Any]:
         """See :meth:`cinder.CinderAPI.update`."""

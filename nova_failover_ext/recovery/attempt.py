@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 from nova import exception as nova_exception
@@ -65,6 +66,7 @@ class Attempt:
         self._infos: list[dict[str, Any]] = []
         self._others: list[mapping.Mapping] = []
         self._moved = False
+        self._found: Found = ()
         # A pass that was cut off has left its claim behind.
         self._claimed = instance.task_state == staleness.TASK_STATE
 
@@ -112,7 +114,7 @@ class Attempt:
         # For what a failing claim may tell.
         self._infos = [item.connection_info for item in self._mappings()]
         self._claim()
-        found = self._ask(volumes)
+        found = self._found = self._ask(volumes)
         asked = [p for p in found if isinstance(p, prepare.Prepared)]
         if found and not asked and self._moved:
             raise exception.RecoveryDeferred(reason=_unfit(found))
@@ -209,7 +211,8 @@ class Attempt:
         reason = record.reason_of(error, *self._secrets())
         if self._log or self._moved:
             (self._log or self._record()).deferred(reason)
-        return self._answer(Outcome.DEFERRED, reason)
+        return self._answer(Outcome.DEFERRED, reason, tuple(
+            _put_off(item, reason) for item in self._found))
 
     def _failed(self, error: Exception) -> results.ServerResult:
         reason = record.reason_of(error, *self._secrets())
@@ -347,6 +350,16 @@ def _left(found: Found, pending: dict[str, str]) -> str:
 def _text(reasons: dict[str, str]) -> str:
     return '; '.join(f'volume {volume_id}: {reason}'
                      for volume_id, reason in reasons.items())
+
+
+def _put_off(item: prepare.Prepared | prepare.Unfit,
+             reason: str) -> results.VolumeResult:
+    """Return the result of a volume whose server is deferred as a whole."""
+    result = _volume_result(item, {}, set())
+    if isinstance(item, prepare.Prepared) and item.stale:
+        return dataclasses.replace(result, outcome=Outcome.DEFERRED,
+                                   reason=reason)
+    return result
 
 
 def _volume_result(item: prepare.Prepared | prepare.Unfit,

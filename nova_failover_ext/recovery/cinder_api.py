@@ -19,6 +19,7 @@ credentials, because the context is an admin's without a token.
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import http
 from typing import Any
 
 from cinderclient import exceptions as client_exceptions
@@ -132,17 +133,38 @@ class CinderAPI:
                 volume_id, connector)
             return fresh
 
-    def attachment(self, context: Any, attachment_id: str) -> Attachment:
+    def attachment(self, context: Any,
+                   attachment_id: str) -> Attachment | None:
         """Look an attachment up, whether it is complete or not.
 
+        :returns: None if there is none
         :raises RecoveryDeferred: if Cinder does not answer
         """
         with _deferring('show attachment'):
             client = nova_cinder.cinderclient(
                 context, _ATTACHMENTS, skip_version_check=True)
-            found = client.attachments.show(attachment_id).to_dict()
+            try:
+                found = client.attachments.show(attachment_id).to_dict()
+            except client_exceptions.NotFound:
+                return None
             return Attachment(str(found.get('volume_id')),
                               str(found.get('instance')))
+
+    def attachments(self, context: Any, volume_id: str,
+                    server_id: str) -> list[str]:
+        """Return the ids of a server's attachments of a volume.
+
+        ``nova.volume.cinder.API.attachment_get_all`` lists only what is in
+        the project of the credentials.
+
+        :raises RecoveryDeferred: if Cinder does not answer
+        """
+        with _deferring('list attachments'):
+            client = nova_cinder.cinderclient(
+                context, _ATTACHMENTS, skip_version_check=True)
+            return [str(found.id) for found in client.attachments.list(
+                search_opts={'all_tenants': 1, 'volume_id': volume_id,
+                             'instance_id': server_id})]
 
     def update(self, context: Any, attachment_id: str,
                connector: dict[str, Any],
@@ -153,6 +175,7 @@ class CinderAPI:
         :meth:`complete`.
 
         :returns: fresh connection_info in Nova's form
+        :raises AttachmentConflict: if Cinder refuses because of others
         :raises RecoveryDeferred: if Cinder refuses or does not answer
         """
         with _deferring('attachment_update'):
@@ -198,5 +221,8 @@ def _deferring(call: str) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        raise exception.RecoveryDeferred(
+        kind = (exception.AttachmentConflict
+                if getattr(error, 'code', None) == http.HTTPStatus.CONFLICT
+                else exception.RecoveryDeferred)
+        raise kind(
             reason=f'Cinder failed to answer {call}: {error}') from error

@@ -29,10 +29,9 @@ from nova_failover_ext import exception
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
-from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import prepare
-from nova_failover_ext.recovery import probe
+from nova_failover_ext.recovery import start_check
 from nova_failover_ext.recovery import states
 from nova_failover_ext.recovery import step_context
 from nova_failover_ext.recovery import steps
@@ -75,6 +74,8 @@ class Commit:
         self._instance = instance
         self._others = others
         self._steps = steps.Steps(host_components, context, instance)
+        self._check = start_check.StartCheck(
+            host_components, context, instance)
         self.powered_off = False
         self.power_cycled = False
         self.pending: dict[str, str] = {}
@@ -99,8 +100,8 @@ class Commit:
         # also if no volume of it is stale any more.
         cycle = bool(by_way[Action.POWER_CYCLE]) or (
             has_to_run and not guest_runs)
-        if cycle and guest_runs:
-            self._try_others()
+        if cycle:
+            self._check.run(self._others, guest_runs)
         for item, action in zip(stale, actions, strict=True):
             self._begin(item, guest_runs, _MARKED.get(action))
             if action is not Action.WAIT:
@@ -169,7 +170,7 @@ class Commit:
             item.volume.connection_info for item in (*replug, *detach)))
         LOG.warning('%s A power cycle is needed', reason,
                     instance=self._instance)
-        self._try_others_or_fail(error)
+        self._check_or_fail(error)
         self._power_cycle(replug, detach)
 
     def _replug(self, item: prepare.Prepared) -> None:
@@ -195,23 +196,12 @@ class Commit:
             LOG.debug('The hypervisor has nothing of the guest',
                       instance=self._instance)
 
-    def _try_others(self) -> None:
-        for volume in self._others:
-            if volume.unreadable:
-                raise exception.RecoveryDeferred(
-                    reason='the guest has to be power-cycled, and Nova cannot '
-                    f'start it: volume {volume.volume_id}: '
-                    f'{ownership.UNREADABLE}')
-            probe.probe(volume.volume_id, volume.connection_info,
-                        self._components.conf.failover_compute.reach_timeout)
-
-    def _try_others_or_fail(self, held: Exception) -> None:
+    def _check_or_fail(self, held: Exception) -> None:
         try:
-            self._try_others()
+            self._check.run(self._others, guest_runs=True)
         except exception.RecoveryDeferred as error:
             raise exception.RecoveryFailed(
-                step='release', reason=f'{held} A power cycle would not bring '
-                f'the guest back: {error}') from error
+                step='release', reason=f'{held} {error}') from error
 
     def _power_cycle(self, items: Items, detach: Items) -> None:
         watch = timeutils.StopWatch()
@@ -223,17 +213,22 @@ class Commit:
             self._steps.exchange(item)
             self._steps.connect(item)
         with step_context.step('power_on'):
-            self._power_on(len(items) + len(self._others))
+            self._power_on([item.volume.volume_id for item in items] + [
+                volume.volume_id for volume in self._others])
         self.powered_off, self.power_cycled = False, True
         LOG.info('The power cycle took %.1f s', watch.elapsed(),
                  instance=self._instance)
 
-    def _power_on(self, volumes: int) -> None:
+    def _power_on(self, volume_ids: Sequence[str]) -> None:
         # Nova connects all volumes once more, and may hang as any connect.
         self._components.calls.call(
-            ('power_on', self._instance.uuid), self._components.host.power_on,
+            ('power_on', self._instance.uuid), self._start,
             self._components.conf.failover_compute.connect_timeout * max(
-                volumes, 1), self._context, self._instance)
+                len(volume_ids), 1), volume_ids)
+
+    def _start(self, volume_ids: Sequence[str]) -> None:
+        with self._components.virt.keeping_secrets(self._instance, volume_ids):
+            self._components.host.power_on(self._context, self._instance)
 
     def _power_off(self) -> None:
         self.powered_off = True

@@ -27,7 +27,9 @@ from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import mapping
 
 UNREADABLE = ('the connection_info of its block device mapping cannot be '
-              'read; have its owner detach and attach it')
+              'read, by Nova neither: it can neither detach the volume nor '
+              'start the server; restore it from a backup of Nova\'s '
+              'database or from the attachment in Cinder')
 
 
 def used_by_nova(mappings: Iterable[mapping.Mapping]
@@ -48,26 +50,55 @@ def problems(mappings: Iterable[mapping.Mapping]) -> dict[int, str]:
     """
     mappings = list(mappings)
     rows = collections.Counter(item.volume_id for item in mappings)
-    twice = {item.bdm.id: f'the server has {rows[item.volume_id]} block '
-             'device mappings of it; delete all but the one that its '
-             'attachment in Cinder names'
+    twice = {item.bdm.id: several_reason(rows[item.volume_id])
              for item in mappings if rows[item.volume_id] > 1}
     unreadable = {item.bdm.id: UNREADABLE for item in mappings
                   if item.unreadable}
     return twice | unreadable
 
 
-def foreign_reason(attachment: cinder_api.Attachment,
-                   volume: mapping.Mapping) -> str:
+def several_reason(count: int) -> str:
+    """Say why none of several mappings of one volume can be acted upon.
+
+    :param count: how many the server has
+    """
+    return (f'the server has {count} block device mappings of it; delete all '
+            'but the one that its attachment in Cinder names')
+
+
+def gone_reason(attachment_id: str) -> str:
+    """Say why a mapping whose attachment is gone cannot be acted upon.
+
+    :param attachment_id: as the block device mapping names it
+    """
+    return (f'Cinder has no attachment {attachment_id}; a hard reboot removes '
+            'the volume from the server, after which its owner can attach it '
+            'again')
+
+
+def leftover_reason(*attachment_ids: str) -> str:
+    """Say why Cinder refuses to update the attachment of a volume.
+
+    :param attachment_ids: the others that the server has of it
+    """
+    return ('no block device mapping of the server names its attachment '
+            '%s in Cinder; delete it with "cinder attachment-delete"'
+            % ', '.join(attachment_ids))
+
+
+def foreign_reason(attachment_id: str, attachment: cinder_api.Attachment,
+                   volume_id: str, server_id: str) -> str:
     """Say why an attachment is not the one of a server's volume.
 
-    :param attachment: the one that the block device mapping names
-    :param volume: the block device mapping
+    :param attachment_id: as the block device mapping names it
+    :param attachment: the same as Cinder knows it
+    :param volume_id: of the block device mapping
+    :param server_id: of the block device mapping
     :returns: an empty string if it is
     """
-    name = f'attachment {volume.bdm.attachment_id}'
-    if attachment.volume_id != volume.volume_id:
+    name = f'attachment {attachment_id}'
+    if attachment.volume_id != volume_id:
         return f'{name} is of volume {attachment.volume_id} in Cinder'
-    if attachment.server_id != volume.bdm.instance_uuid:
+    if attachment.server_id != server_id:
         return f'{name} is of server {attachment.server_id} in Cinder'
     return ''

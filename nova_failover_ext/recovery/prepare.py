@@ -34,6 +34,7 @@ from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import probe
+from nova_failover_ext.recovery import start_check
 from nova_failover_ext.recovery import states
 from nova_failover_ext.recovery import step_context
 from nova_failover_ext.recovery import volume_places
@@ -132,6 +133,8 @@ class Preparation:
         self._context = context
         self._instance = instance
         self._guest = guest
+        self._check = start_check.StartCheck(
+            host_components, context, instance)
         self.infos: list[dict[str, Any]] = []
 
     @functools.cached_property
@@ -169,17 +172,27 @@ class Preparation:
         if volume.leaving:
             return ''
         found = self._components.cinder.volume(self._context, volume.volume_id)
-        problem = unfit_reason(found, volume, self._guest.policy)
-        if not problem and volume.bdm.attachment_id:
-            problem = ownership.foreign_reason(
-                self._attachment(volume, found), volume)
+        # A volume whose attachment is gone is not in use, either.
+        problem = (lost_reason(found) or self._not_ours(volume, found) or
+                   unfit_reason(found, volume, self._guest.policy))
         if not problem and self._guest.gets(volume):
-            problem = self._components.virt.obstacle(
-                self._context, self._instance, volume)
+            problem = self._check.obstacle(volume)
         return problem
 
-    def _attachment(self, volume: mapping.Mapping,
-                    found: cinder_api.Volume) -> cinder_api.Attachment:
+    def _not_ours(self, volume: mapping.Mapping,
+                  found: cinder_api.Volume) -> str:
+        attachment_id = volume.bdm.attachment_id
+        if not attachment_id:
+            return ''
+        attachment = self._attachment(volume, found)
+        if attachment is None:
+            return ownership.gone_reason(attachment_id)
+        return ownership.foreign_reason(
+            attachment_id, attachment, volume.volume_id,
+            volume.bdm.instance_uuid)
+
+    def _attachment(self, volume: mapping.Mapping, found: cinder_api.Volume
+                    ) -> cinder_api.Attachment | None:
         attachment_id = volume.bdm.attachment_id
         if attachment_id in found.attachments:
             return cinder_api.Attachment(volume.volume_id,
@@ -207,11 +220,25 @@ class Preparation:
         connector = self.connector
         with step_context.step('ask'):
             volume.note_question()
-        fresh = cinder.update(self._context, attachment_id, connector,
-                              volume.device_name)
+        try:
+            fresh = cinder.update(self._context, attachment_id, connector,
+                                  volume.device_name)
+        except exception.AttachmentConflict as error:
+            raise self._conflict(volume, error) from error
         # Until then nobody can act on the volume.
         cinder.complete(self._context, attachment_id)
         return fresh
+
+    def _conflict(self, volume: mapping.Mapping,
+                  error: exception.RecoveryDeferred
+                  ) -> exception.RecoveryDeferred:
+        others = set(self._components.cinder.attachments(
+            self._context, volume.volume_id, volume.bdm.instance_uuid))
+        others.discard(volume.bdm.attachment_id)
+        if not others:
+            return error
+        return exception.RecoveryDeferred(
+            reason=ownership.leftover_reason(*sorted(others)))
 
     def _still_leaves(self, volume: mapping.Mapping,
                       fresh: dict[str, Any]) -> bool:
@@ -260,19 +287,28 @@ class Preparation:
                         self._conf.reach_timeout)
 
 
-def unfit_reason(found: cinder_api.Volume, volume: mapping.Mapping,
-                 policy: policies.Policy = policies.Policy.REATTACH) -> str:
-    """Say why a volume cannot be recovered now; a pure decision.
+def lost_reason(found: cinder_api.Volume) -> str:
+    """Say why Cinder's volume is not at its new place; a pure decision.
 
     :param found: the volume as Cinder knows it
-    :param volume: the block device mapping
-    :param policy: what is to be done with stale volumes
-    :returns: an empty string if it can be
+    :returns: an empty string if it is
     """
     if found.replication_status == statuses.FAILING_OVER:
         return 'Cinder is still failing it over'
     if found.replication_status in _LOST:
         return f'its replication_status is {found.replication_status}'
+    return ''
+
+
+def unfit_reason(found: cinder_api.Volume, volume: mapping.Mapping,
+                 policy: policies.Policy = policies.Policy.REATTACH) -> str:
+    """Say why a volume cannot be recovered now; a pure decision.
+
+    :param found: the volume as Cinder knows it, and has not lost
+    :param volume: the block device mapping
+    :param policy: what is to be done with stale volumes
+    :returns: an empty string if it can be
+    """
     if found.status not in _USABLE:
         return f'its status in Cinder is {found.status}'
     if policy is policies.Policy.DETACH and not volume.bdm.attachment_id:

@@ -39,6 +39,7 @@ from nova_failover_ext.recovery import ownership
 from nova_failover_ext.recovery import policy as policies
 from nova_failover_ext.recovery import recovery
 from nova_failover_ext.recovery import staleness
+from nova_failover_ext.recovery import start_check
 
 LOG = logging.getLogger(__name__)
 
@@ -143,12 +144,10 @@ class StartupRecovery:
                     mappings: Iterable[mapping.Mapping]) -> bool:
         # Only its owner can start it; the claim would be in the way of that.
         try:
-            problems = [self._components.virt.obstacle(context, instance,
-                                                       volume)
-                        for volume in mappings]
+            return any(start_check.StartCheck(
+                self._components, context, instance).obstacles(mappings))
         except exception.RecoveryDeferred:
             return False
-        return any(problems)
 
     def _replicated(self, context: Any, mappings: Iterable[mapping.Mapping]
                     ) -> list[tuple[mapping.Mapping, str]]:

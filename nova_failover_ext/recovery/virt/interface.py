@@ -13,7 +13,8 @@
 """The narrow interface to a virt driver that a recovery needs."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+import contextlib
 from typing import Any
 
 from nova_failover_ext import exception
@@ -110,6 +111,26 @@ class VirtHost(abc.ABC):
         :returns: a reason with what heals it, or an empty string
         :raises RecoveryDeferred: if that cannot be found out now
         """
+
+    def server_obstacle(self, context: Any, instance: Any) -> str:
+        """Say what else would keep this host from starting the guest anew.
+
+        It is asked before the guest is powered off, and changes nothing.
+
+        :param context: an admin's, who has no token of the server's owner
+        :param instance: the server
+        :returns: a reason with what heals it, or an empty string
+        """
+        return ''
+
+    def keeping_secrets(self, instance: Any, volume_ids: Iterable[str]
+                        ) -> contextlib.AbstractContextManager[None]:
+        """Return what surrounds a start, which may delete secrets if it fails.
+
+        :param instance: the server
+        :param volume_ids: of all its volumes
+        """
+        return contextlib.nullcontext()
 
     def lacks(self, connection_info: dict[str, Any]) -> str:
         """Say what this host lacks for a connection that it has never made.

@@ -10,7 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The libvirt driver's side, and the only module with its private uses.
+"""The libvirt driver's side; private parts of it are used here.
+
+``libvirt_keys`` has the rest of them.
 
 Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
 33.0.0 and 34.0.0:
@@ -29,7 +31,7 @@ Private parts of Nova that are used here, each read in Nova 31.0.0, 32.0.0,
   the module's ``libvirt``, which is None where there is no binding
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import contextlib
 import copy
 import functools
@@ -37,8 +39,6 @@ import inspect
 import time
 from typing import Any
 
-from cinderclient import exceptions as client_exceptions
-from keystoneauth1 import exceptions as keystone_exceptions
 from lxml import etree
 import nova.conf
 from nova import exception as nova_exception
@@ -48,13 +48,13 @@ from nova.virt.libvirt import guest as libvirt_guest
 from os_brick import encryptors
 from oslo_log import log as logging
 
-from nova_failover_ext import exception
 from nova_failover_ext.recovery.host_devices import multipath_maps
 from nova_failover_ext.recovery.host_devices import qemu_processes
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface
+from nova_failover_ext.recovery.virt import libvirt_keys
 from nova_failover_ext.recovery import volume_places
 
 LOG = logging.getLogger(__name__)
@@ -68,13 +68,15 @@ _COMMAND_TIMEOUT = 10
 _FENCE_PATIENCE = 10
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
-_CINDER_ERRORS = (client_exceptions.ClientException,
-                  keystone_exceptions.ClientException,
-                  nova_exception.NovaException)
 
 
 class LibvirtHost(interface.VirtHost):
     """A host whose virt driver is ``libvirt.LibvirtDriver``."""
+
+    def __init__(self, driver: Any, volume_api: Any) -> None:
+        """See the base class."""
+        super().__init__(driver, volume_api)
+        self._keys = libvirt_keys.Keys(driver, volume_api)
 
     def guest_runs(self, instance: Any) -> bool:
         """See the base class."""
@@ -177,32 +179,17 @@ class LibvirtHost(interface.VirtHost):
 
     def obstacle(self, context: Any, instance: Any,
                  volume: mapping.Mapping) -> str:
-        """See the base class; only the owner's token opens a new device.
+        """See the base class."""
+        return self._keys.of_volume(context, volume)
 
-        A LUKS volume that QEMU itself decrypts is opened by libvirt's
-        secret, which stays on the host. dm-crypt, which os-brick lays over
-        the device, needs the key each time.
-        """
-        data = volume.connection_info.get('data') or {}
-        if not data.get('encrypted') or self.driver._host.find_secret(
-                'volume', volume.volume_id):
-            return ''
-        try:
-            encryption = self._encryption(
-                context, volume, volume.connection_info)
-        except _CINDER_ERRORS as error:
-            raise exception.RecoveryDeferred(
-                reason='Cinder failed to answer show encryption metadata: '
-                f'{error}') from error
-        if self.driver._allow_native_luksv1(encryption):
-            problem = 'libvirt has no secret for it on this host'
-        elif _is_dm_crypt(encryption):
-            problem = 'dm-crypt needs its key again for a new device'
-        else:
-            return ''
-        return (f'it is encrypted and {problem}, which only its owner can '
-                'fetch: stop the server, wait until it is recovered, and '
-                'have it started by its owner')
+    def server_obstacle(self, context: Any, instance: Any) -> str:
+        """See the base class."""
+        return self._keys.of_vtpm(context, instance)
+
+    def keeping_secrets(self, instance: Any, volume_ids: Iterable[str]
+                        ) -> contextlib.AbstractContextManager[None]:
+        """See the base class."""
+        return self._keys.kept(instance, volume_ids)
 
     def lacks(self, connection_info: dict[str, Any]) -> str:
         """See the base class; another Ceph cluster has another secret."""
@@ -359,15 +346,6 @@ def _source(disk: Any) -> tuple[Any, ...]:
                        map(str, disk.source_ports), strict=False))
     return (disk.source_type, disk.source_path, disk.source_protocol,
             disk.source_name, hosts)
-
-
-def _is_dm_crypt(encryption: dict[str, Any]) -> bool:
-    # As os_brick.encryptors.get_volume_encryptor decides.
-    provider = encryption.get('provider')
-    provider = encryptors.LEGACY_PROVIDER_CLASS_TO_FORMAT_MAP.get(
-        provider, provider)
-    where = str(encryption.get('control_location')).lower()
-    return bool(provider) and where == 'front-end'
 
 
 def _file_systems(domain: Any) -> list[Any]:

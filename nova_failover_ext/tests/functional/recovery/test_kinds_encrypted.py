@@ -12,10 +12,18 @@
 
 """Recoveries of encrypted volumes."""
 
+from unittest import mock
+
+from castellan.common.objects import symmetric_key
 import ddt
 import fixtures
+from nova import exception as nova_exception
+from nova.keymgr import conf_key_mgr
+from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import driver as libvirt_driver
+from nova.virt.libvirt import guest as libvirt_guest
 from os_brick.encryptors import cryptsetup
+from os_brick.encryptors import luks
 
 from nova_failover_ext.recovery import results
 from nova_failover_ext.testing import kinds as volume_kinds
@@ -32,6 +40,8 @@ class Encrypted(kinds.KindsBase):
         self.flags(fixed_key='0' * 64, group='key_manager')
         self.patch(libvirt_driver.luks_encryptor, 'is_luks',
                    return_value=True)
+        # Where libvirt has no secret, os-brick may have opened the device.
+        self.patch(luks.LuksEncryptor, 'detach_volume')
         # The devices that os-brick has laid dm-crypt over, and taken it from.
         self.opened, self.closed = [], []
         for name, devices in (('attach_volume', self.opened),
@@ -78,31 +88,111 @@ class Encrypted(kinds.KindsBase):
         self.assert_healthy(server)
         self.assert_no_old_connection()
 
+    def refuse(self):
+        """Have the key manager give nothing to Nova, only to owners."""
+        get = self.patch(conf_key_mgr.ConfKeyManager, 'get')
+        get.side_effect = nova_exception.Forbidden('canary')
+        return get
+
+    def lose_secret(self):
+        """Delete the one secret, as Nova does after a start that failed."""
+        connection = self.computes['compute1'].driver._host.get_connection()
+        connection.listAllSecrets(0)[0].undefine()
+
+    def assert_deferred(self, server, *volumes, text):
+        before = (self.disks(server), [
+            self.unstamped(server, volume_id) for volume_id in volumes])
+        result = self.recover(server, *volumes)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn(text, result.reason)
+        self.assertIn('the key manager does not give to Nova', result.reason)
+        self.assertEqual(before, (self.disks(server), [
+            self.unstamped(server, volume_id) for volume_id in volumes]))
+        self.assertEqual(1, self.hypervisor.power_ons[server['id']])
+        self.assertEqual([], self.closed)
+
+    @ddt.data('root', 'data')
+    def test_luks_without_its_secret(self, kind):
+        volume_id = self.cinder.volume(
+            encryption=volume_kinds.Encryption(volume_kinds.LUKS))
+        server = self.boot(getattr(self, kind)(volume_id))
+        self.lose_secret()
+        self.cinder.site = 'secondary'
+        self.heal(server, volume_id, cycled=kind == 'root')
+        self.secret()
+
     def test_luks_without_its_secret_waits_for_the_owner(self):
         volume_id = self.cinder.volume(
             encryption=volume_kinds.Encryption(volume_kinds.LUKS))
         server = self.boot(self.data(volume_id))
-        connection = self.computes['compute1'].driver._host.get_connection()
-        connection.listAllSecrets(0)[0].undefine()
+        self.lose_secret()
+        self.refuse()
         self.cinder.site = 'secondary'
-        result = self.recover(server, volume_id)
-        self.assertEqual(Outcome.DEFERRED, result.outcome)
-        self.assertIn('libvirt has no secret', result.reason)
+        self.assert_deferred(server, volume_id, text='libvirt has no secret')
 
-    def test_dm_crypt_of_a_running_server_waits(self):
+    def test_dm_crypt_of_a_running_server(self):
         volume_id = self.cinder.volume(
             encryption=volume_kinds.Encryption(volume_kinds.PLAIN))
         server = self.boot(self.data(volume_id))
-        before = (self.disks(server), self.info(server, volume_id),
-                  self.cinder.records)
         self.cinder.site = 'secondary'
-        result = self.recover(server, volume_id)
-        self.assertEqual(Outcome.DEFERRED, result.outcome)
-        self.assertIn('dm-crypt needs its key', result.reason)
-        self.assertEqual(
-            before, (self.disks(server), self.info(server, volume_id),
-                     self.cinder.records))
-        self.assertEqual([], self.closed)
+        self.heal(server, volume_id)
+        self.assertEqual(self.cinder.path(volume_id), self.opened[-1])
+
+    def test_dm_crypt_of_a_running_server_waits_for_the_owner(self):
+        volume_id = self.cinder.volume(
+            encryption=volume_kinds.Encryption(volume_kinds.PLAIN))
+        server = self.boot(self.data(volume_id))
+        self.refuse()
+        self.cinder.site = 'secondary'
+        self.assert_deferred(server, volume_id, text='dm-crypt needs its key')
+
+    @ddt.data(volume_kinds.PLAIN, volume_kinds.LUKS)
+    def test_key_of_a_volume_that_has_not_moved(self, provider):
+        other = self.cinder.volume(
+            backend='plain', replicated=False,
+            encryption=volume_kinds.Encryption(provider))
+        server = self.boot(self.root(), self.data(other))
+        if provider == volume_kinds.LUKS:
+            self.lose_secret()
+        get = self.refuse()
+        self.cinder.site = 'secondary'
+        self.assert_deferred(server, self.ROOT,
+                             text=f'could not start it: volume {other}')
+        get.side_effect = None
+        get.return_value = symmetric_key.SymmetricKey('AES', 256, b'0' * 32)
+        self.heal(server, self.ROOT, cycled=True)
+
+    def test_vtpm_of_the_owner(self):
+        server = self.boot(self.root())
+        self.flags(swtpm_enabled=True, group='libvirt')
+        instance = self.instance(server)
+        instance.flavor.extra_specs = {
+            'hw:tpm_version': '2.0', 'hw:tpm_model': 'tpm-crb'}
+        instance.system_metadata['vtpm_secret_uuid'] = (
+            volume_kinds.Encryption().key_id)
+        instance.save()
+        self.refuse()
+        self.cinder.site = 'secondary'
+        self.assert_deferred(server, self.ROOT,
+                             text='could not start it: its vTPM')
+
+    def test_secret_is_kept_if_the_start_fails(self):
+        volume_id = self.cinder.volume(
+            encryption=volume_kinds.Encryption(volume_kinds.LUKS))
+        server = self.boot(self.root(volume_id))
+        secret = self.secret()
+        self.refuse()
+        self.cinder.site = 'secondary'
+        with mock.patch.object(
+                libvirt_guest.Guest, 'launch', autospec=True,
+                side_effect=fakelibvirt.make_libvirtError(
+                    fakelibvirt.libvirtError, 'no memory')):
+            result = self.recover(server, volume_id)
+        self.assertEqual(Outcome.FAILED, result.outcome)
+        self.assertIn('power_on', result.reason)
+        self.assertEqual(secret, self.secret())
+        self.heal(server, volume_id, cycled=True)
+        self.assertEqual(secret, self.secret())
 
     def test_dm_crypt_of_a_stopped_server(self):
         volume_id = self.cinder.volume(

@@ -32,7 +32,7 @@ from nova_failover_ext.recovery import cinder_api
 CALLS: tuple[tuple, ...] = (
     ('volume', 'v'), ('ask', 'v', {}), ('attachment', 'a'),
     ('update', 'a', {}, '/dev/vdb'), ('complete', 'a'), ('delete', 'a'),
-    ('backends',))
+    ('attachments', 'v', 's'), ('backends',))
 
 
 @ddt.ddt
@@ -55,6 +55,7 @@ class MeasuredCinder(base.BaseTestCase):
         self.client.volumes.get.side_effect = self._answer
         self.client.volumes.initialize_connection.side_effect = self._answer
         self.client.attachments.show.side_effect = self._answer
+        self.client.attachments.list.side_effect = self._answer
         self.client.services.list.side_effect = self._answer
         volume_api = mock.create_autospec(nova_cinder.API, instance=True)
         for name in ('update', 'complete', 'delete'):

@@ -99,7 +99,26 @@ class CinderAPI(base.BaseTestCase):
         self.made.assert_called_once_with(
             self.context, '3.44', skip_version_check=True)
 
-    @ddt.data(client_exceptions.NotFound(404),
+    def test_attachment_that_is_gone(self):
+        self.client.attachments.show.side_effect = (
+            client_exceptions.NotFound(404))
+        self.assertIsNone(self.api.attachment(self.context, 'a'))
+
+    def test_attachments_of_a_server(self):
+        self.client.attachments.list.return_value = [
+            mock.Mock(spec_set=('id',), id='a')]
+        self.assertEqual(['a'], self.api.attachments(self.context, 'v', 's'))
+        # The server is of another project than the credentials.
+        self.client.attachments.list.assert_called_once_with(search_opts={
+            'all_tenants': 1, 'volume_id': 'v', 'instance_id': 's'})
+
+    def test_conflict(self):
+        self.volume_api.attachment_update.side_effect = (
+            client_exceptions.ClientException(409))
+        self.assertRaises(exception.AttachmentConflict, self.api.update,
+                          self.context, 'a', CONNECTOR, '/dev/vdb')
+
+    @ddt.data(client_exceptions.BadRequest(400),
               keystone_exceptions.ConnectFailure('down'),
               nova_exception.CinderConnectionFailed(reason='down'))
     def test_questions_are_deferred(self, error):

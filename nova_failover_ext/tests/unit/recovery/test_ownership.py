@@ -103,7 +103,7 @@ class Unreadable(OwnershipCase):
         around.bdms[1].connection_info = 'no JSON'
         result = self.recover(around, volumes=volumes)
         self.assertEqual(Outcome.DEFERRED, result.outcome)
-        self.assertIn('Nova cannot start it: volume b', result.reason)
+        self.assertIn('Nova could not start it: volume b', result.reason)
         self.assertTrue(around.guest_runs)
         self.assertEqual(world.asked('a'), around.calls)
 
@@ -122,13 +122,29 @@ class OneBadVolume(OwnershipCase):
     def test_attachment_that_is_gone(self):
         self.around.volumes['b'].attachment_status = 'attaching'
 
-        def gone(context, attachment_id):
-            raise exception.RecoveryDeferred(reason='Not found')
-
-        self.around.cinder.attachment.side_effect = gone
+        self.around.volumes['b'].status = 'available'
+        self.around.cinder.attachment.side_effect = (
+            lambda context, attachment_id: None)
         result = self.recover(self.around)
         self.assertEqual(Outcome.RECOVERED, _of(result, 'a').outcome)
-        self.assertEqual('Not found', _of(result, 'b').reason)
+        self.assertIn('Cinder has no attachment attachment-b; a hard reboot',
+                      _of(result, 'b').reason)
+
+    def test_leftover_attachment(self):
+        self.around.errors[world.asked('b')[1]] = exception.AttachmentConflict(
+            reason='duplicate connectors')
+        self.around.attachments['b'] = ['blank', 'attachment-b']
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.RECOVERED, _of(result, 'a').outcome)
+        self.assertIn('its attachment blank in Cinder; delete it',
+                      _of(result, 'b').reason)
+
+    def test_conflict_without_a_leftover(self):
+        self.around.errors[world.asked('b')[1]] = exception.AttachmentConflict(
+            reason='the volume is in an error state')
+        result = self.recover(self.around)
+        self.assertEqual('the volume is in an error state',
+                         _of(result, 'b').reason)
 
     def test_place_that_cannot_be_reached(self):
         around = self.world(world.Volume('b'), world.Volume('c'))

@@ -177,8 +177,9 @@ class StartupRecovery(StartupRecoveryCase):
         self.own.start()
         self.assertEqual(staleness.TASK_STATE, self.around.instance.task_state)
 
-    def test_server_that_only_its_owner_can_start(self):
-        self.around.obstacles['a'] = 'no secret'
+    @ddt.data('a', world.SERVER)
+    def test_server_that_only_its_owner_can_start(self, what):
+        self.around.obstacles[what] = 'no secret'
         self.assertFalse(self.withhold())
         self.around.instance.save.assert_not_called()
 

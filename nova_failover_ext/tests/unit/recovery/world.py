@@ -16,6 +16,7 @@ Every call that a recovery makes is noted in order in ``calls``; each can be
 made to fail by its name in ``errors``, once or for good.
 """
 
+import contextlib
 from unittest import mock
 
 from nova.objects import block_device
@@ -70,7 +71,10 @@ class World:
     def __init__(self, *volumes, vm_state='active', guest_runs=True):
         self.calls = []
         self.errors = {}
+        #: Why a volume, or the server, could not be connected or started.
         self.obstacles = {}
+        #: Ids of a volume's attachments to the server, where not just one.
+        self.attachments = {}
         self.mounted = set()
         self.volumes = {volume.name: volume for volume in volumes}
         self.guest_runs = guest_runs
@@ -175,6 +179,9 @@ class World:
         virt.connector.return_value = {'host': 'here'}
         virt.connects_when_off = False
         virt.lacks.return_value = ''
+        virt.server_obstacle.side_effect = (
+            lambda context, instance: self.obstacles.get(SERVER, ''))
+        virt.keeping_secrets.return_value = contextlib.nullcontext()
         virt.wwid.return_value = ''
         virt.fence.side_effect = self._fence
         virt.watch.side_effect = lambda instance: lambda: self.left
@@ -217,6 +224,9 @@ class World:
         api.update.side_effect = self._update
         api.complete.side_effect = self._complete
         api.delete.side_effect = self._delete
+        api.attachments.side_effect = (
+            lambda context, name, server_id: self.attachments.get(
+                name, [f'attachment-{name}']))
         return api
 
     def _ask(self, context, name, connector):

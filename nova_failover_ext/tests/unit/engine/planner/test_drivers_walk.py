@@ -75,9 +75,9 @@ class DriversWalk(testtools.TestCase):
             rules.Verdict.DEFER if failed else rules.Verdict.RECOVER,
             ruling.verdict, ruling.reason)
         around = world.World(world.Volume('a'))
-        problem = prepare.unfit_reason(
-            cinder_api.Volume(volume.status, volume.replication_status),
-            world.mapping.Mapping(around.bdms[0]))
+        found = cinder_api.Volume(volume.status, volume.replication_status)
+        problem = prepare.lost_reason(found) or prepare.unfit_reason(
+            found, world.mapping.Mapping(around.bdms[0]))
         # Such a status keeps Cinder from updating the attachment.
         usable = volume.status == statuses.VOLUME_IN_USE and not failed
         self.assertEqual(usable, not problem, problem)

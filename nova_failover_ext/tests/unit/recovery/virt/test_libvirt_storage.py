@@ -14,13 +14,10 @@
 
 from unittest import mock
 
-from cinderclient import exceptions as client_exceptions
 import ddt
 import nova.conf
-from nova import exception as nova_exception
 from nova.virt.libvirt import driver as libvirt_driver
 
-from nova_failover_ext import exception
 from nova_failover_ext.recovery.host_devices import multipath_maps
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface as virt_base
@@ -116,43 +113,6 @@ class Storage(test_libvirt.LibvirtHostTestBase):
         self.virt.forget(self.volume)
         self.driver._host.delete_secret.assert_called_once_with(
             'volume', test_libvirt.VOLUME)
-
-    def obstacle(self):
-        return self.virt.obstacle(None, self.instance, self.volume)
-
-    def test_no_obstacle(self):
-        self.assertEqual('', self.obstacle())
-        self.metadata.assert_not_called()
-
-    @ddt.data('luks', 'nova.volume.encryptors.luks.LuksEncryptor')
-    def test_luks_secret_has_to_be_there(self, provider):
-        self.encrypt(provider)
-        self.assertIn('libvirt has no secret', self.obstacle())
-        self.driver._host.find_secret.return_value = object()
-        self.assertEqual('', self.obstacle())
-
-    @ddt.data('luks2', 'plain', 'CryptsetupEncryptor')
-    def test_dm_crypt_needs_the_key(self, provider):
-        self.encrypt(provider)
-        reason = self.obstacle()
-        self.assertIn('dm-crypt', reason)
-        self.assertIn('stop the server', reason)
-
-    @ddt.data(('plain', 'back-end'), ('NoOpEncryptor', 'front-end'),
-              (None, 'front-end'), ('plain', None))
-    @ddt.unpack
-    def test_nothing_is_decrypted_on_this_host(self, provider, location):
-        self.encrypt(provider, location)
-        self.assertEqual('', self.obstacle())
-
-    @ddt.data(nova_exception.CinderConnectionFailed(reason='down'),
-              client_exceptions.NotFound(404))
-    def test_encryption_is_not_known(self, error):
-        self.encrypt('luks')
-        self.metadata.side_effect = error
-        deferred = self.assertRaises(
-            exception.RecoveryDeferred, self.obstacle)
-        self.assertIn('encryption metadata', str(deferred))
 
     def lacks(self, **data):
         return self.virt.lacks({'driver_volume_type': 'rbd', 'data': data})
