@@ -58,9 +58,11 @@ class Check(command.FailoverCommand):
         """
         from nova_failover_ext.cli.checks import databases
         from nova_failover_ext.cli.checks import findings
+        from nova_failover_ext.cli.checks import mapping_rows
         from nova_failover_ext.cli.checks import pace
         cinder, nova = self.readers()
         records, found = self._storage(parsed_args.backend, cinder)
+        found += mapping_rows.inspect(records, cinder, nova)
         of_databases, cells = databases.read(nova)
         buses = databases.buses(cells)
         found += [*of_databases, *buses.values(),

@@ -18,6 +18,7 @@ module that reads the database.
 
 import dataclasses
 import datetime
+import enum
 
 from nova_failover_ext.recovery import policy as policies
 
@@ -116,6 +117,35 @@ class Attachment:
     root: bool = False
     stamp: str | None = None
     begun: bool = False
+
+
+class InfoState(str, enum.Enum):
+    """What a block device mapping has as its connection_info."""
+
+    PRESENT = 'present'
+    #: Nova leaves such a mapping out.
+    EMPTY = 'empty'
+    #: It is not JSON, or not an object; neither can Nova read it.
+    UNREADABLE = 'unreadable'
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MappingRow:
+    """A row of a volume in Nova's block device mappings, in order or not."""
+
+    server: Server
+    volume_id: str
+    attachment_id: str | None
+    info: InfoState
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CinderAttachment:
+    """An attachment as Cinder's list of all attachments shows it."""
+
+    id: str
+    volume_id: str
+    server_id: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,13 +39,17 @@ def _show(request: rest.Request) -> rest.Answer:
 
 def _list(request: rest.Request) -> rest.Answer:
     known = request.cinder.records
-    return 200, {'attachments': [
+    found = [
         cinder_views.attachment(volume_id, each, detail=False)
         for volume_id in list(known.attachments)
         for each in known.of(volume_id)
         if request.query.get('volume_id', volume_id) == volume_id and
         request.query.get('instance_id', each['instance_uuid']) ==
-        each['instance_uuid']]}
+        each['instance_uuid']]
+    marker = request.query.get('marker')
+    after = 1 + [each['id'] for each in found].index(marker) if marker else 0
+    limit = int(request.query.get('limit', 1000))
+    return 200, {'attachments': found[after:after + limit]}
 
 
 def _connect(request: rest.Request, attachment_id: str,

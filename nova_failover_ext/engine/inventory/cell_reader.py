@@ -18,7 +18,7 @@ batch is turned into plain data before the next, so that no more than one
 batch of connection_info is in memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 import itertools
 import sys
 from typing import Any
@@ -59,7 +59,17 @@ class CellReader:
         :param ids: what it is to be asked about, volumes or servers
         :param wanted: each volume's id by itself, so that there is one copy
         """
-        found: list[model.Attachment] = []
+        return [_attachment(row, server, wanted[row.volume_id]) for row, server
+                in self._with_servers(rows_of, ids, wanted)]
+
+    def mappings(self, volume_ids: list[str]) -> list[model.MappingRow]:
+        """Return all rows that name one of the volumes, in order or not."""
+        return [_mapping(row, server) for row, server in self._with_servers(
+            nova_queries.rows_of_volumes, volume_ids, frozenset(volume_ids))]
+
+    def _with_servers(self, rows_of: _Rows, ids: list[str],
+                      wanted: Container[str]
+                      ) -> Iterator[tuple[Any, model.Server]]:
         servers: dict[str, model.Server] = {}
         up: dict[str, bool] | None = None
         for batch in batches(ids, self._batch_size):
@@ -68,9 +78,7 @@ class CellReader:
             if rows and up is None:
                 up = self.computes_up()
             self._add_servers(rows, up or {}, servers)
-            found += [_attachment(row, servers[row.instance_uuid],
-                                  wanted[row.volume_id]) for row in rows]
-        return found
+            yield from ((row, servers[row.instance_uuid]) for row in rows)
 
     def computes_up(self) -> dict[str, bool]:
         """Tell of each compute host by name whether its service is up."""
@@ -131,6 +139,11 @@ def _attachment(row: Any, server: model.Server,
         attachment_id=row.attachment_id, device_name=_shared(row.device_name),
         root=row.boot_index == 0,
         stamp=_shared(stamp), begun=begun)
+
+
+def _mapping(row: Any, server: model.Server) -> model.MappingRow:
+    return model.MappingRow(server, row.volume_id, row.attachment_id,
+                            nova_queries.info_state(row.connection_info))
 
 
 def _shared(text: str | None) -> str | None:

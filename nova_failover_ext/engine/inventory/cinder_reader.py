@@ -44,9 +44,9 @@ from nova_failover_ext.engine.planner import driver_rules
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import masking
 
-#: The first microversion that shows clusters of services and groups of
-#: volumes.
-MICROVERSION = '3.13'
+#: The first microversion that lists attachments. From 3.7 on, clusters of
+#: services are shown, from 3.13 on groups of volumes.
+MICROVERSION = '3.27'
 
 #: Seconds for which it is remembered what a driver says of itself, and that
 #: it could not be asked.
@@ -156,7 +156,18 @@ class CinderReader:
             client = self._client()
             return {volume.id: _volume(volume)
                     for member in backend.members
-                    for volume in self._pages(client, member.host)}
+                    for volume in self._pages(client.volumes.list,
+                                              host=member.host)}
+
+    def attachments(self) -> list[model.CinderAttachment]:
+        """Return all attachments to servers, of all backends.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        with _translated():
+            return [_attachment(found) for found in
+                    self._pages(self._client().attachments.list)
+                    if found.instance]
 
     def expectation(self, backend: model.Backend) -> driver_rules.Expectation:
         """Tell what to expect of a backend's driver.
@@ -204,11 +215,11 @@ class CinderReader:
                 reason='it does not show replication to these credentials')
         return [_member(service) for service in services]
 
-    def _pages(self, client: Any, host: str) -> Iterator[Any]:
+    def _pages(self, list_page: Callable[..., Any],
+               **filters: str) -> Iterator[Any]:
         marker = None
         while page := self._timed(
-                client.volumes.list,
-                search_opts={'all_tenants': 1, 'host': host},
+                list_page, search_opts={'all_tenants': 1, **filters},
                 limit=self._page_size, marker=marker):
             yield from page
             marker = page[-1].id
@@ -284,6 +295,10 @@ def _volume(volume: Any) -> model.Volume:
         created_at=_time(volume.created_at),
         updated_at=_time(getattr(volume, 'updated_at', None)),
         group_id=_shared(getattr(volume, 'group_id', None)))
+
+
+def _attachment(found: Any) -> model.CinderAttachment:
+    return model.CinderAttachment(found.id, found.volume_id, found.instance)
 
 
 def _shared(text: str | None) -> str | None:

@@ -69,6 +69,12 @@ def mappings_of_servers(context: Any,
 
 
 @db_api.pick_context_manager_reader
+def rows_of_volumes(context: Any, volume_ids: tuple[str, ...]) -> list[Any]:
+    """Return what names the volumes, with what Nova itself leaves out."""
+    return list(_rows(context).filter(_BDM.volume_id.in_(volume_ids)))
+
+
+@db_api.pick_context_manager_reader
 def metadata(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
     """Return the metadata of the servers that is ours."""
     return list(context.session.query(
@@ -122,6 +128,17 @@ def stamp(connection_info: str | None) -> tuple[str | None, bool]:
     return (value if isinstance(value, str) else None), False
 
 
+def info_state(connection_info: str | None) -> model.InfoState:
+    """Return whether a mapping's connection_info is one."""
+    try:
+        parsed = json.loads(connection_info or '{}') or {}
+    except ValueError:
+        return model.InfoState.UNREADABLE
+    if not isinstance(parsed, dict):
+        return model.InfoState.UNREADABLE
+    return model.InfoState.PRESENT if parsed else model.InfoState.EMPTY
+
+
 def recovery(row: Any) -> model.Recovery:
     """Return what a row of :func:`recoveries` tells."""
     return model.Recovery(
@@ -135,6 +152,13 @@ def _utc(when: datetime.datetime | None) -> datetime.datetime | None:
 
 
 def _mappings(context: Any) -> Any:
+    return _rows(context).filter(sa.or_(
+        sa.func.coalesce(_BDM.connection_info, '').notin_(_NOTHING),
+        # It has none until it is unshelved, and is shown with the rest.
+        _INSTANCE.vm_state == vm_states.SHELVED_OFFLOADED))
+
+
+def _rows(context: Any) -> Any:
     return context.session.query(
         _BDM.volume_id, _BDM.attachment_id, _BDM.device_name,
         _BDM.boot_index, _BDM.connection_info, _BDM.instance_uuid,
@@ -142,7 +166,4 @@ def _mappings(context: Any) -> Any:
         _INSTANCE.host, _INSTANCE.vm_state, _INSTANCE.task_state,
         _INSTANCE.deleted,
     ).outerjoin(_INSTANCE, _INSTANCE.uuid == _BDM.instance_uuid).filter(
-        _BDM.deleted == 0, sa.or_(
-            sa.func.coalesce(_BDM.connection_info, '').notin_(_NOTHING),
-            # It has none until it is unshelved, and is shown with the rest.
-            _INSTANCE.vm_state == vm_states.SHELVED_OFFLOADED))
+        _BDM.deleted == 0)

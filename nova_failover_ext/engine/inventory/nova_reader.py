@@ -94,6 +94,20 @@ class NovaReader:
                 nova_queries.mappings_of_servers, by_cell[cell], wanted))
         return [one for part in found for one in part], problems
 
+    def mappings(self, volume_ids: Iterable[str]) -> tuple[
+            list[model.MappingRow], list[cell_problem.CellProblem]]:
+        """Return every row that names one of the volumes, in order or not.
+
+        :param volume_ids: Cinder's ids
+        :returns: the rows, and the cells that could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        wanted = sorted(volume_ids)
+        found, problems = self._read(
+            self.cells() if wanted else [],
+            lambda reader, _cell: reader.mappings(wanted))
+        return [one for part in found for one in part], problems
+
     def hosts_up(self, cells: Iterable[str]) -> dict[tuple[str, str], bool]:
         """Tell of each compute host whether its service is up.
 

@@ -30,6 +30,7 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt import block_device
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import event as libvirt_event
+from nova.virt.libvirt.volume import iscsi as libvirt_iscsi
 from nova.virt.libvirt.volume import volume as libvirt_volume
 from oslo_utils import uuidutils
 
@@ -101,6 +102,7 @@ class Hypervisor(fixtures.Fixture):
                 module, 'CONF', new=_Conf(module.CONF)))
         domain = fakelibvirt.Domain
         storage = libvirt_volume.LibvirtVolumeDriver
+        iscsi = libvirt_iscsi.LibvirtISCSIVolumeDriver
         for target, name, method in (
                 (domain, 'XMLDesc', self._xml),
                 (domain, 'attachDevice', self._attach),
@@ -111,7 +113,9 @@ class Hypervisor(fixtures.Fixture):
                 (fakelibvirt.Connection, 'secretDefineXML',
                  self._define_secret),
                 (storage, 'connect_volume', self._connect),
-                (storage, 'disconnect_volume', self._disconnect)):
+                (storage, 'disconnect_volume', self._disconnect),
+                (iscsi, 'connect_volume', self._connect),
+                (iscsi, 'disconnect_volume', self._disconnect)):
             self.useFixture(fixtures.MockPatchObject(
                 target, name, new=_bound(method, getattr(target, name))))
 
@@ -186,7 +190,8 @@ class Hypervisor(fixtures.Fixture):
 
     def _connect(self, original, driver, connection_info, instance):
         host = driver.host.get_connection().hostname
-        path = connection_info['data']['device_path']
+        path = connection_info['data'].setdefault(
+            'device_path', _by_path(connection_info['data']))
         self.connected[host].add(path)
         self.touches.append(Touch('connect', host, path))
 
@@ -196,6 +201,13 @@ class Hypervisor(fixtures.Fixture):
         path = connection_info['data']['device_path']
         self.connected[host].discard(path)
         self.touches.append(Touch('disconnect', host, path, force))
+
+
+def _by_path(data):
+    # As udev names the device of a LUN.
+    return '/dev/disk/by-path/ip-{}-iscsi-{}-lun-{}'.format(*(
+        data.get(key) for key in (
+            'target_portal', 'target_iqn', 'target_lun')))
 
 
 def _bound(method, original):

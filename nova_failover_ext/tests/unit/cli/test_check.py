@@ -29,6 +29,7 @@ from nova_failover_ext.cli.checks import acting
 from nova_failover_ext.cli.checks import computes
 from nova_failover_ext.cli.checks import databases
 from nova_failover_ext.cli.checks import findings
+from nova_failover_ext.cli.checks import mapping_rows
 from nova_failover_ext.cli.checks import pace
 from nova_failover_ext.cli.checks import storage
 from nova_failover_ext.engine.dispatcher import compute_client
@@ -80,6 +81,7 @@ class CheckTest(test_commands.CommandsTestCase):
         self.cells.return_value = [CELL]
         self.attachments = self._patch(nova_reader.NovaReader, 'attachments')
         self.attachments.return_value = ([], [])
+        self._patch(mapping_rows, 'inspect').return_value = []
         self._patch(databases, 'buses').return_value = {
             CELL.uuid: findings.good('message bus', 'cell cell1')}
         self.engine.health.return_value = HEALTH

@@ -104,6 +104,21 @@ class CinderReaderTest(testtools.TestCase):
              for marker in (None, 'vol2', 'vol3')],
             self.client.volumes.list.call_args_list)
 
+    def test_attachments(self):
+        def listed(number, server_id):
+            return types.SimpleNamespace(
+                id='att%d' % number, volume_id='vol', instance=server_id)
+
+        self.client.attachments.list.side_effect = [
+            [listed(1, 'server'), listed(2, None)], []]
+        self.assertEqual(
+            [model.CinderAttachment('att1', 'vol', 'server')],
+            self.reader.attachments())
+        self.assertEqual(
+            [mock.call(search_opts={'all_tenants': 1}, limit=2, marker=marker)
+             for marker in (None, 'att2')],
+            self.client.attachments.list.call_args_list)
+
     def test_volume(self):
         self.client.volumes.list.side_effect = [[_row(1)], []]
         self.assertEqual(
