@@ -82,6 +82,8 @@ def _sizes(options: argparse.Namespace) -> int:
                     for commit in repository.commits()]
     print(sizes.table(measured))
     wrong = sizes.faults(measured, project.limits)
+    if options.merged:
+        wrong += sizes.merged_faults(git.Git(options.merged))
     print(*wrong, sep='\n', end='\n' if wrong else '')
     return int(bool(wrong))
 
@@ -112,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
                 const=check.OWN_TESTS, help='check each commit by itself, '
                 'too, with the tests that it changes (the default), or with '
                 "upstream's tests around the change, before and after")
+        if name == 'sizes':
+            command.add_argument(
+                '--merged', type=pathlib.Path, metavar='CLONE',
+                help='a clone of Nova, to measure the merged series again')
         if name == 'export':
             command.add_argument(
                 '--output', type=pathlib.Path,

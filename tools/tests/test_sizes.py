@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import fixtures
 from oslotest import base
 
 from tools.patches import sizes
@@ -48,6 +49,22 @@ class TestFaults(base.BaseTestCase):
              'The series: adds 150 lines, 149 are allowed.',
              'The series: adds 50 lines of production code, 49 are allowed.'],
             sizes.faults([ONE, TWO], sizes.Limits(99, 149, 49)))
+
+
+class TestMerged(series.SeriesTestCase):
+
+    def _faults(self, *numbers):
+        self.useFixture(fixtures.MonkeyPatch('tools.patches.sizes.MERGED', (
+            sizes.Merged('It', ('HEAD~', 'HEAD'), *numbers),)))
+        return sizes.merged_faults(self.repository)
+
+    def test_as_measured(self):
+        self.assertEqual([], self._faults(3, 2, 0))
+
+    def test_other_size(self):
+        self.assertEqual(
+            [('It: adds 3 lines, 2 of them in its largest commit and 0 in '
+              'production code.')], self._faults(3, 1, 0))
 
 
 class TestTable(base.BaseTestCase):
