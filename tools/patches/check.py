@@ -16,11 +16,11 @@ import collections
 from collections.abc import Iterable
 from collections.abc import Mapping
 import pathlib
-import re
 import textwrap
 
 from tools.patches import git
 from tools.patches import lint
+from tools.patches import own
 from tools.patches import projects
 from tools.patches import report
 from tools.patches import runner
@@ -30,19 +30,11 @@ from tools.patches import trailers
 from tools import run_tests
 
 OWN = "the series' own tests"
-#: What is run for each commit by itself: the test modules that it adds or
-#: changes, or upstream's tests around the change as well.
+#: What is run for each commit by itself: the tests that it adds or changes, or
+#: the whole modules of these, and upstream's tests around the change.
 OWN_TESTS = 'own'
 NEIGHBOURS = 'neighbours'
 EACH = (OWN_TESTS, NEIGHBOURS)
-
-
-def own_tests(name: str, files: list[str]) -> list[str]:
-    """Return the test modules among changed files, by their full names."""
-    wanted = re.compile(
-        rf'{name}/tests/(unit|functional)/(.*/)?test_\w+\.py')
-    return [path.removesuffix('.py').replace('/', '.')
-            for path in files if wanted.fullmatch(path)]
 
 
 def there(tree: pathlib.Path, names: list[str]) -> list[str]:
@@ -98,12 +90,13 @@ class Check:
         print(f'{len(self._patches)} patches apply to {self._project.name} '
               f'{self._release}.', flush=True)
         self._rules()
+        labels = self._labels()
+        before = self._release_tests(list(labels))
         if each:
-            before = self._release_tests() if each == NEIGHBOURS else {}
             for commit in self._git.commits():
-                self._commit(commit, before)
+                self._commit(commit, before if each == NEIGHBOURS else None)
             self._git('checkout', '--quiet', 'series')
-        self._series()
+        self._series(labels, before, linted=bool(each))
         return self._total
 
     def _rules(self) -> None:
@@ -119,42 +112,54 @@ class Check:
         self._total.add(run_tests.Count(passed=int(not wrong),
                                         failed=len(wrong)))
 
-    def _release_tests(self) -> report.Outcomes:
+    def _labels(self) -> dict[str, str]:
+        labels = dict(self._project.labels())
+        names = own.modules(self._project.name, self._git.changed(
+            self._git.root(), 'series'))
+        return labels | {name: OWN for name in names if name not in labels}
+
+    def _release_tests(self, names: list[str]) -> report.Outcomes:
         self._git('checkout', '--quiet', self._git.root())
-        outcomes = self._test(there(
-            self._git.tree, list(dict(self._project.labels()))))
+        outcomes = self._test(there(self._git.tree, names))
         print(f'\n{self._project.name} {self._release}\n'
               f'  tests: {report.count(outcomes.values())}', flush=True)
         self._git('checkout', '--quiet', 'series')
         return outcomes
 
-    def _commit(self, commit: str, before: report.Outcomes) -> None:
+    def _commit(self, commit: str, before: report.Outcomes | None) -> None:
         print(f'\n{self._git.subject(commit)}', flush=True)
         self._git('checkout', '--quiet', commit)
         self._lint(f'{commit}~')
-        names = own_tests(self._project.name,
-                          self._git.changed(f'{commit}~', commit))
-        if before:
-            names += there(self._git.tree, [
-                name for name in dict(self._project.labels())
-                if name not in names])
-        outcomes = self._test(names)
-        comparison = self._compare(before, outcomes)
+        if before is None:
+            names = own.changed(self._git, self._project.name, commit)
+        else:
+            names = self._around(commit)
+        begins = tuple(f'{name}.' for name in names)
+        comparison = self._compare(
+            {test: outcome for test, outcome in (before or {}).items()
+             if test.startswith(begins)}, self._test(names))
         self._tell(comparison)
         print(f'  tests: {comparison.count()}', flush=True)
         self._total.add(comparison.count())
 
-    def _series(self) -> None:
+    def _around(self, commit: str) -> list[str]:
+        files = self._git.changed(f'{commit}~', commit)
+        # Documentation changes no test.
+        if not any(path.startswith(f'{self._project.name}/')
+                   for path in files):
+            return []
+        names = own.modules(self._project.name, files)
+        return names + there(self._git.tree, [
+            name for name in dict(self._project.labels())
+            if name not in names])
+
+    def _series(self, labels: dict[str, str], before: report.Outcomes,
+                linted: bool) -> None:
         print('\nThe whole series', flush=True)
-        root = self._git.root()
-        self._lint(root)
-        labels = self._labels(own_tests(
-            self._project.name, self._git.changed(root, 'HEAD')))
-        after = self._test(list(labels))
-        self._git('checkout', '--quiet', root)
-        before = self._test(there(self._git.tree, list(labels)))
-        self._git('checkout', '--quiet', 'series')
-        comparison = self._compare(before, after)
+        # Each file has been seen as the last commit to change it leaves it.
+        if not linted:
+            self._lint(self._git.root())
+        comparison = self._compare(before, self._test(list(labels)))
         print(f'\n{report.table(comparison, labels)}\n', flush=True)
         self._tell(comparison)
         self._total.add(comparison.count())
@@ -170,10 +175,6 @@ class Check:
     def _full_names(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset(f'{self._project.name}.tests.{name}'
                          for name in names)
-
-    def _labels(self, own: list[str]) -> dict[str, str]:
-        labels = dict(self._project.labels())
-        return labels | {name: OWN for name in own if name not in labels}
 
     def _lint(self, old: str) -> None:
         content, said = lint.run(self._git, old, self._project.scripts)

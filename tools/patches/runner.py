@@ -16,6 +16,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -32,20 +33,36 @@ _PACKAGE = 'series_tests'
 LOADING = f'{_PACKAGE}.test_chosen'
 #: How stestr finds all there is in a few modules without importing the rest.
 #: The package must be that of the tree, for the environment has another one.
+#: A class is also what inherits from it.
 _FINDER = """\
 import importlib
 import pathlib
+import re
+import unittest
+
+from testtools import testsuite
 
 NAME = {name!r}
 CHOSEN = {chosen!r}
+
+
+def is_chosen(test, pattern):
+    name = test.id().rpartition('.')[2]
+    return any(re.fullmatch(pattern, f'{{one.__name__}}.{{name}}')
+               for one in type(test).__mro__)
 
 
 def load_tests(loader, tests, pattern):
     imported = pathlib.Path(importlib.import_module(NAME).__file__)
     here = pathlib.Path(__file__).resolve().parents[1]
     assert imported.resolve().is_relative_to(here), imported
-    return loader.loadTestsFromNames(CHOSEN)
+    return unittest.TestSuite(
+        test for module, pattern in CHOSEN
+        for test in testsuite.iterate_tests(loader.loadTestsFromName(module))
+        if is_chosen(test, pattern))
 """
+#: A module, and a class, and a test in it.
+_NAME = re.compile(r'(.*?\.test_\w+)(?:\.(\w+))?(?:\.(\w+))?')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +98,7 @@ def run(tree: pathlib.Path, name: str, chosen: list[str],
 
     :param tree: where the package is
     :param name: the package
-    :param chosen: full names of modules or classes with tests
+    :param chosen: full names of modules, classes and tests
     :param env: environment variables to be set
     :returns: what became of each test, by its name; if they cannot be loaded
         there is one that has failed
@@ -123,7 +140,21 @@ def _write_finder(tree: pathlib.Path, name: str, chosen: list[str]) -> None:
     # A tree that is kept may be worked on.
     package.joinpath('.gitignore').write_text('*\n')
     package.joinpath('test_chosen.py').write_text(
-        _FINDER.format(name=name, chosen=chosen))
+        _FINDER.format(name=name, chosen=_patterns(chosen)))
+
+
+def _patterns(chosen: list[str]) -> list[tuple[str, str]]:
+    """Return modules, and what names of tests in them have to match."""
+    found: dict[str, list[str]] = {}
+    for one in chosen:
+        if not (parts := _NAME.fullmatch(one)):
+            raise ValueError(f'{one} is no test')
+        module, of_class, test = parts.groups()
+        # ddt appends the number of the case, and maybe its name.
+        name = rf'{test}(_\d+(_\w*)?)?' if test else '.*'
+        found.setdefault(module, []).append(
+            rf'{of_class or ".*"}\.{name}')
+    return [(module, '|'.join(names)) for module, names in found.items()]
 
 
 def _call(command: list[str], tree: pathlib.Path,

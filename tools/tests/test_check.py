@@ -27,19 +27,14 @@ from tools import run_tests
 from tools.tests import series
 
 
-class TestModules(base.BaseTestCase):
+TEST = """\
+class TestIt:
+    def test_it(self):
+        pass
+"""
 
-    def test_own_tests(self):
-        self.assertEqual(
-            ['nova.tests.unit.test_a', 'nova.tests.functional.b.test_c'],
-            check.own_tests('nova', [
-                'nova/tests/unit/test_a.py',
-                'nova/tests/functional/b/test_c.py',
-                'nova/tests/unit/fake_a.py',
-                'nova/tests/fixtures/test_d.py',
-                'nova/compute/test_e.py',
-                'doc/nova/tests/unit/test_f.py',
-                'nova/tests/unit/test_g.py.orig']))
+
+class TestThere(base.BaseTestCase):
 
     def test_there(self):
         tree = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -108,7 +103,7 @@ class TestCheck(series.SeriesTestCase):
         self.repository('commit', '--amend', '--message', 'made_up 1.0.0')
         self.releases['1.0.0'] = {'a': series.text(), 'b': series.text(),
                                   self.NEAR: ''}
-        self.write(self.repository, {self.OWN: ''})
+        self.write(self.repository, {self.OWN: TEST})
         self.repository('add', '.')
         self.commit('Add a test', a=series.text(l10='ours'))
         self.commit('Go on', a=series.text(l10='ours', l30='ours'))
@@ -135,24 +130,33 @@ class TestCheck(series.SeriesTestCase):
 
     def test_with_and_without(self):
         self.assertEqual(run_tests.Count(3, 0, 0), self._check())
-        self.assertEqual([('ours', ['test_near', 'test_own']),
-                          ('line 30', ['test_near'])], self.runs)
+        self.assertEqual([('line 30', ['test_near']),
+                          ('ours', ['test_near', 'test_own'])], self.runs)
 
     def test_each_commit_runs_its_own_tests(self):
         self._check(each=check.OWN_TESTS)
-        self.assertEqual([('line 30', ['test_own']),
-                          ('ours', ['test_near', 'test_own']),
-                          ('line 30', ['test_near'])], self.runs)
+        self.assertEqual([('line 30', ['test_near']),
+                          ('line 30', ['TestIt']),
+                          ('ours', ['test_near', 'test_own'])], self.runs)
 
     def test_each_commit_is_linted(self):
-        self.assertEqual(6, self._check(each=check.OWN_TESTS).passed)
-        self.assertEqual(3, self.lint.call_count)
+        self.assertEqual(5, self._check(each=check.OWN_TESTS).passed)
+        self.assertEqual(2, self.lint.call_count)
 
     def test_each_commit_runs_what_is_around(self):
         self._check(each=check.NEIGHBOURS)
         self.assertEqual([('line 30', ['test_near']),
-                          ('line 30', ['test_own', 'test_near']),
-                          ('ours', ['test_near'])], self.runs[:3])
+                          ('line 30', ['test_own', 'test_near'])],
+                         self.runs[:2])
+
+    def test_commit_that_changes_no_code_runs_nothing(self):
+        self._check(each=check.NEIGHBOURS)
+        self.assertEqual([('ours', ['test_near', 'test_own'])], self.runs[2:])
+
+    def test_commit_is_compared_with_the_release(self):
+        self.outcomes['made_up.tests.unit.test_near.T.one'] = 'fail'
+        self.assertEqual(run_tests.Count(3, 0, 2),
+                         self._check(each=check.NEIGHBOURS))
 
     def test_removed(self):
         self.outcomes['made_up.tests.unit.test_near.T.two'] = 'gone'
@@ -166,7 +170,7 @@ class TestCheck(series.SeriesTestCase):
 
     def test_series_is_too_large(self):
         self.project = dataclasses.replace(
-            self.project, limits=sizes.Limits(commit=1, series=1))
+            self.project, limits=sizes.Limits(commit=4, series=4))
         self.assertEqual(run_tests.Count(2, 1, 0), self._check())
 
     def test_person_is_not_ours_to_name(self):

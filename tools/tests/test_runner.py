@@ -109,6 +109,20 @@ class TestRun(base.BaseTestCase):
             MODULE + '\n\nclass TestThat(TestIt):\n    pass\n')
         self.assertEqual(3, len(self._run('made_up.test_it.TestThat')))
 
+    def test_only_one_test(self):
+        self.tree.joinpath('made_up', 'test_it.py').write_text(
+            MODULE + '\n    def test_good_too(self):\n        pass\n'
+            '\n    def test_good_1_case(self):\n        pass\n'
+            '\n\nclass TestThat(TestIt):\n    pass\n')
+        self.assertCountEqual(
+            [f'made_up.test_it.{test}' for test in (
+                'TestIt.test_good', 'TestIt.test_good_1_case',
+                'TestThat.test_good', 'TestThat.test_good_1_case')],
+            self._run('made_up.test_it.TestIt.test_good'))
+
+    def test_what_is_no_test(self):
+        self.assertRaises(ValueError, self._run, 'made_up.it')
+
     def test_git_sees_nothing_of_it(self):
         repository = git.Git(self.tree)
         repository('init')
