@@ -29,7 +29,7 @@ from cloud import waiting
 #: Seconds that a command may take; some of them wait for a recovery.
 PATIENCE = 400
 #: What a command may end with beside 0, as doc/source/cli says.
-CODES = {'nova-failover check': {6}, 'nova-failover status': {5}}
+CODES = {'nova-failover check': {6}, 'nova-failover status': {5, 11, 12}}
 #: The sections before which something happens to the primary.
 LOST = 'The array is lost'
 BACK = 'Going back'

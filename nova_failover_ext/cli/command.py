@@ -124,11 +124,18 @@ class FailoverCommand(lister.Lister):
                       key=lambda backend: backend.name)
 
     def records(self, backend: str) -> Any:
-        """Read the records of a backend.
+        """Read the records of a backend, and name the cells that are missing.
 
         :returns: :class:`nova_failover_ext.engine.inventory.snapshot.Records`
         :raises FailoverException: if it cannot be read
         """
+        found = self.read_records(backend)
+        for sentence in missing_cells(found.problems):
+            self.tell(sentence)
+        return found
+
+    def read_records(self, backend: str) -> Any:
+        """Read the records of a backend; see :meth:`records`."""
         from nova_failover_ext.engine.inventory import snapshot
         cinder, nova = self.readers()
         found = snapshot.read(cinder, nova, backend)
@@ -136,9 +143,6 @@ class FailoverCommand(lister.Lister):
         if unread and len(unread) >= len(nova.cells()):
             raise exception.DatabaseUnavailable(
                 reason=found.problems[0].reason)
-        for problem in found.problems:
-            self.tell('The servers of cell %s are missing here: %s'
-                      % (problem.cell, problem.reason))
         return found
 
     def backend_plan(self, backend: str) -> Any:
@@ -163,17 +167,38 @@ class FailoverCommand(lister.Lister):
         :param ask: given an :class:`.engine_client.EngineClient`
         :returns: its answer, empty if no engine can be asked
         """
-        from nova_failover_ext.cli import engine_client
-        try:
-            return ask(engine_client.EngineClient(_ENGINE_TIMEOUT))
-        except (exception.EngineUnavailable,
-                exception.BrokerUnavailable) as exc:
-            self.tell('What only an engine knows is missing here: %s' % exc)
-            return {}
+        answer, problem = ask_engine(ask)
+        if problem:
+            self.tell(problem)
+        return answer
 
     def tell(self, sentence: str) -> None:
         """Write a line to stderr, apart from the table."""
         self.app.stderr.write('%s\n' % sentence)
+
+
+def ask_engine(ask: Callable[[Any], dict[str, Any]]
+               ) -> tuple[dict[str, Any], str]:
+    """Ask the engine for what it remembers.
+
+    :param ask: given an :class:`.engine_client.EngineClient`
+    :returns: its answer, empty if no engine can be asked; and why that is,
+        '' if it has answered
+    """
+    from nova_failover_ext.cli import engine_client
+    try:
+        return ask(engine_client.EngineClient(_ENGINE_TIMEOUT)), ''
+    except (exception.EngineUnavailable, exception.BrokerUnavailable) as exc:
+        return {}, 'What only an engine knows is missing here: %s' % exc
+
+
+def missing_cells(problems: Iterable[Any]) -> list[str]:
+    """Return a sentence for each cell that could not be read.
+
+    :param problems: each a :class:`.api.cell_problem.CellProblem`
+    """
+    return ['The servers of cell %s are missing here: %s'
+            % (problem.cell, problem.reason) for problem in problems]
 
 
 def add_backend(parser: argparse.ArgumentParser, *,

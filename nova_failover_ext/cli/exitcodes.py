@@ -22,7 +22,7 @@ USAGE = 2
 UNUSABLE = 3
 #: ``recover --wait``: not everything has converged in time.
 TIMED_OUT = 4
-#: ``status --check``: not everything has converged.
+#: ``status --check``: not everything has converged, and the engine goes on.
 NOT_CONVERGED = 5
 #: ``check``: a failover would be recovered from, but something is amiss.
 DEGRADED = 6
@@ -30,8 +30,12 @@ DEGRADED = 6
 NOT_READY = 7
 #: There is no such failover, or none of the servers asked for is there.
 NOT_FOUND = 8
-#: ``recover`` and ``pause``: an operator has paused that already.
+#: An operator has paused what is asked for, or asked about.
 PAUSED = 9
+#: ``status --check``: what has not converged is deferred.
+DEFERRED = 11
+#: ``status --check``: servers have failed or are blocked.
+FAILED = 12
 
 _MEANINGS = {
     OK: 'done',
@@ -39,11 +43,14 @@ _MEANINGS = {
     USAGE: 'the command line makes no sense; nothing was changed',
     UNUSABLE: 'something needed is missing or down; nothing was changed',
     TIMED_OUT: 'not everything has converged in time; the engine goes on',
-    NOT_CONVERGED: 'not everything has converged',
+    NOT_CONVERGED: 'not everything has converged; the engine goes on',
     DEGRADED: 'nothing has failed, but there are warnings',
     NOT_READY: 'something has failed',
     NOT_FOUND: 'nothing of that name is there; nothing was changed',
-    PAUSED: 'recoveries are paused already; nothing was changed',
+    PAUSED: 'recoveries are paused; nothing was changed',
+    DEFERRED: 'what has not converged is deferred',
+    FAILED: 'servers have failed, have exhausted their retries or are '
+            'blocked',
 }
 
 

@@ -130,9 +130,8 @@ def warn(command_: command.FailoverCommand, problems: Iterable[Any]) -> None:
     _cinder, nova = command_.readers()
     if missing and len(missing) >= len(nova.cells()):
         raise exception.DatabaseUnavailable(reason=missing[0].reason)
-    for problem in missing:
-        command_.tell('The servers of cell %s are missing here: %s'
-                      % (problem.cell, problem.reason))
+    for sentence in command.missing_cells(missing):
+        command_.tell(sentence)
 
 
 def failover_row(entry: Any) -> tuple[Any, ...]:

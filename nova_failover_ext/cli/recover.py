@@ -94,7 +94,7 @@ class Recover(command.FailoverCommand):
             self.tell(rows.summary(found))
         return rows.STATUS_COLUMNS, [
             row for found in plans for row in rows.status_rows(
-                found.servers, self.recoveries(found), {})]
+                found, self.recoveries(found), {})]
 
     def _wanted(self, parsed_args: argparse.Namespace) -> list[Any]:
         if parsed_args.backend:

@@ -31,9 +31,9 @@ PLAN_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Status', 'Priority',
                 'Blocked On', 'Notes')
 VOLUME_COLUMNS = ('Server', 'Name', 'Volume', 'Device', 'Root',
                   'Attachment', 'Verdict', 'Reason')
-STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Volumes',
-                  'Reason', 'Blocked On', 'Last Result', 'Last Time',
-                  'Failover')
+STATUS_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'Backend', 'State',
+                  'Volumes', 'Reason', 'Blocked On', 'Last Result',
+                  'Last Time', 'Failover')
 BACKEND_COLUMNS = ('Backend', 'Active', 'Replication', 'Servers', 'Converged',
                    'Remaining', 'In Flight', 'Waiting For', 'Failover',
                    'Last Checked')
@@ -70,17 +70,18 @@ def volume_rows(servers: Iterable[server_plans.ServerPlan]) -> list[Row]:
             for s in servers for v in s.volumes]
 
 
-def status_rows(servers: Iterable[server_plans.ServerPlan],
+def status_rows(found: snapshot.BackendPlan,
                 recoveries: Mapping[str, model.Recovery],
                 remembered: Mapping[str, Any]) -> list[Row]:
     """Return a row per server, fit for STATUS_COLUMNS.
 
+    :param found: which servers, with a verdict on each
     :param recoveries: the latest of each server, by its id
     :param remembered: what an engine says, see ``EngineAPI.status``; empty
         if none could be asked
     """
-    return [_status_row(s, recoveries.get(s.server.id), remembered)
-            for s in servers]
+    return [_status_row(found.backend.name, s, recoveries.get(s.server.id),
+                        remembered) for s in found.servers]
 
 
 def summary(found: snapshot.BackendPlan) -> str:
@@ -134,11 +135,12 @@ def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any],
             known.get('failover_id') or '', known.get('last_checked') or '')
 
 
-def _status_row(server: server_plans.ServerPlan, latest: model.Recovery | None,
+def _status_row(backend: str, server: server_plans.ServerPlan,
+                latest: model.Recovery | None,
                 remembered: Mapping[str, Any]) -> Row:
     when = latest and (latest.finished_at or latest.started_at)
     return (server.server.id, server.server.name, server.server.project_id,
-            server.server.host or '',
+            server.server.host or '', backend,
             state_of(server, latest, remembered).value, _devices(server),
             _last_reason(server, latest, remembered), server.until,
             (latest.result or 'in progress') if latest else '',

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 import dataclasses
 from typing import Any
 
+from nova_failover_ext.api import server_state
 from nova_failover_ext.cli import errors
 from nova_failover_ext.recovery import policy
 
@@ -33,6 +34,14 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
         '--server', action='append', default=[], metavar='SERVER',
         help='only this server, by its name or id; may be given more than '
              'once')
+
+
+def add_states(parser: argparse.ArgumentParser) -> None:
+    """Add --state."""
+    parser.add_argument(
+        '--state', action='append', default=[],
+        choices=[state.value for state in server_state.ServerState],
+        help='only servers in this state; may be given more than once')
 
 
 def add_orders(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
 """``nova-failover status``: where every server stands, from the records."""
 
 import argparse
@@ -17,12 +18,14 @@ from typing import Any
 
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import exitcodes
+from nova_failover_ext.cli import selection
 
 
 class Status(command.FailoverCommand):
     """Show which servers of a backend are converged, and why others wait.
 
-    Without BACKEND: a line for each replicated backend.
+    Without BACKEND: a line for each replicated backend, or, with a filter, the
+    servers of all of them.
 
     Changes nothing.
 
@@ -30,17 +33,20 @@ class Status(command.FailoverCommand):
     bus, what it remembers is added.
     """
 
-    exit_codes = (exitcodes.NOT_CONVERGED,)
+    exit_codes = (exitcodes.NOT_CONVERGED, exitcodes.NOT_FOUND,
+                  exitcodes.PAUSED, exitcodes.DEFERRED, exitcodes.FAILED)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add BACKEND and --check."""
+        """Add BACKEND, the filters and --check."""
         parser = super().get_parser(prog_name)
         command.add_backend(
             parser, optional='without it, every replicated backend')
+        selection.add_states(parser)
+        selection.add_filters(parser)
         parser.add_argument(
             '--check', action='store_true',
-            help='exit with %d unless every server is converged'
-                 % exitcodes.NOT_CONVERGED)
+            help='exit with another code than 0 unless every server that is '
+                 'shown is converged, an engine answers and nothing is paused')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
@@ -48,40 +54,10 @@ class Status(command.FailoverCommand):
 
         :raises FailoverException: if the records cannot be read
         """
-        plans, table = (self._of_one(parsed_args.backend)
-                          if parsed_args.backend else self._of_all())
-        if parsed_args.check and not all(s.converged for s in plans):
-            self.exit_code = exitcodes.NOT_CONVERGED
-        return table
-
-    def _of_one(self, backend: str) -> tuple[list[Any], Any]:
-        from nova_failover_ext.cli import rows
-        found = self.backend_plan(backend)
-        self.tell(rows.summary(found))
-        name = found.backend.name
-        remembered = self.engine_knows(lambda client: {
-            **client.status(name), 'health': client.health()})
-        self._tell_of_pauses(remembered, name)
-        if remembered.get('reason'):
-            self.tell('The engine waits: %s' % remembered['reason'])
-        return [found], (rows.STATUS_COLUMNS, rows.status_rows(
-            found.servers, self.recoveries(found), remembered))
-
-    def _of_all(self) -> tuple[list[Any], Any]:
-        from nova_failover_ext.cli import rows
-        plans = [self.backend_plan(backend.name)
-                   for backend in self.replicated()]
-        said = self.engine_knows(lambda client: {
-            'counts': client.progress([one.backend.name for one in plans]),
-            'health': client.health()})
-        self._tell_of_pauses(said)
-        return plans, (rows.BACKEND_COLUMNS, [
-            rows.backend_row(found, said.get('counts', {}).get(
-                found.backend.name, {}), said.get('health', {}))
-            for found in plans])
-
-    def _tell_of_pauses(self, said: dict[str, Any],
-                        backend: str = '') -> None:
-        from nova_failover_ext.cli import pausing
-        for sentence in pausing.sentences(said.get('health', {}), backend):
+        from nova_failover_ext.cli import status_view
+        view = status_view.look(self, parsed_args)
+        for sentence in view.sentences:
             self.tell(sentence)
+        if parsed_args.check:
+            self.exit_code = view.exit_code
+        return view.columns, view.rows

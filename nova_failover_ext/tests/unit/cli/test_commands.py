@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""plan, recover and status as an operator types them, over fake truth."""
+"""plan and recover as an operator types them, over fake truth."""
 
 import io
 import json
@@ -321,47 +321,3 @@ class RecoverTest(CommandsTestCase):
     def test_without_an_engine(self, error):
         self.engine.recover.side_effect = error
         self.assertEqual((3, '', '%s\n' % error), self._run('recover', 'b'))
-
-
-@ddt.ddt
-class StatusTest(CommandsTestCase):
-    """``status``."""
-
-    def test_status(self):
-        self.engine.status.return_value = {'reason': 'gate', 'in_flight': [
-            'server']}
-        row = self._json('status', 'b')[0]
-        self.assertEqual('recovering', row['State'])
-        self.assertIn('The engine waits: gate', self.stderr.getvalue())
-
-    @ddt.data((None, 5), (RIGHT, 0))
-    @ddt.unpack
-    def test_check(self, stamp, expected):
-        self.read.return_value = records(stamp)
-        self.assertEqual(expected, self._run('status', 'b', '--check')[0])
-        self.assertEqual(expected, self._run('status', '--check')[0])
-        self.assertEqual(0, self._run('status', 'b')[0])
-
-    def test_all_backends(self):
-        idle = model.Backend('node@lvm', (model.Member('node@lvm'),))
-        self.backends.return_value = [idle, fakes.backend()]
-        self.read.return_value = records(RIGHT, None)
-        self.engine.progress.return_value = counts(
-            in_flight=1, failover_id='req-1')
-        (row,) = self._json('status')
-        self.assertEqual(
-            (fakes.BACKEND, 2, 1, 1, 1, 'req-1'),
-            tuple(row[name] for name in ('Backend', 'Servers', 'Converged',
-                                         'Remaining', 'In Flight',
-                                         'Failover')))
-
-    @ddt.data(exception.EngineUnavailable(seconds=3),
-              exception.BrokerUnavailable(reason='x'))
-    def test_without_an_engine(self, error):
-        self.engine.status.side_effect = error
-        self.engine.progress.side_effect = error
-        code, out, err = self._run('status', 'b')
-        self.assertEqual(0, code)
-        self.assertIn('unknown', out)
-        self.assertIn('What only an engine knows is missing here: ', err)
-        self.assertEqual(0, self._run('status')[0])

@@ -108,7 +108,7 @@ class StatusRowsTest(testtools.TestCase):
 
     def _row(self, server, recoveries, remembered):
         return dict(zip(rows.STATUS_COLUMNS, rows.status_rows(
-            [server], recoveries, remembered)[0], strict=True))
+            fakes.found(server), recoveries, remembered)[0], strict=True))
 
     def test_the_recorded_reason(self):
         row = self._row(fakes.server_plan(), {'server': _recovery()}, {})
