@@ -94,6 +94,19 @@ class BackendStatus:
                 if not wanted or self.state_of(server).value in wanted)))
 
 
+def of(plan: snapshot.BackendPlan, recoveries: Mapping[str, model.Recovery],
+       said: Mapping[str, Any]) -> BackendStatus:
+    """Return where the servers of a plan stand.
+
+    :param recoveries: the latest of each server, by its id
+    :param said: see ``EngineAPI.status``; empty if no engine could be asked
+    """
+    # They are as long as the servers are many, and looked up for each.
+    sets = {name: frozenset(said.get(name) or ())
+            for name in ('in_flight', 'waiting')}
+    return BackendStatus(plan, recoveries, {**said, **sets})
+
+
 def summary(found: BackendStatus) -> str:
     """Return one line about the servers of a backend that are shown."""
     backend, gate = found.plan.backend, found.plan.gate

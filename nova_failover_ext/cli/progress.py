@@ -15,7 +15,10 @@
 What is shown is what the engine counts, see ``EngineAPI.progress``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+import datetime
+import math
+import time
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -29,17 +32,52 @@ from nova_failover_ext.api import wording
 Counts = Mapping[str, Mapping[str, Any]]
 
 _CONVERGED = server_state.ServerState.CONVERGED.value
+#: In these states servers are in the engine's queue.
+_QUEUED = (server_state.ServerState.WAITING.value,
+           server_state.ServerState.RECOVERING.value)
+#: The rate of a recovery is that of the latest seconds, this many.
+RATE_PERIOD = 300
+
+
+class Remaining:
+    """How long the engine's queue lasts, by the rate at which it shrinks."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Know of no rate.
+
+        :param clock: tells seconds
+        """
+        # It only counts: without a total, it is never shown nor complete.
+        self._rate = rich_progress.Progress(
+            disable=True, get_time=clock, speed_estimate_period=RATE_PERIOD)
+        self._task = self._rate.add_task('', total=None)
+
+    def note(self, counts: Counts) -> str:
+        """Take in counters that are about the request.
+
+        :returns: how long it will take, in words; '' while that is not known
+        """
+        queued = sum(_count(counts, state) for state in _QUEUED)
+        self._rate.update(self._task, completed=_total(counts) - queued)
+        speed = self._rate.tasks[0].speed
+        if not (queued and speed):
+            return ''
+        return 'about %s left' % datetime.timedelta(
+            seconds=math.ceil(queued / speed))
 
 
 class Progress:
     """A context in which counters are shown as they come in."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         """Show on a stream.
 
         :param stream: stderr, so that the table stays apart
+        :param clock: tells seconds
         """
         self._stream = stream
+        self._remaining = Remaining(clock)
         self._bar: rich_progress.Progress | None = None
         self._task = rich_progress.TaskID(0)
         self._last = ''
@@ -72,13 +110,15 @@ class Progress:
         :param begun: whether the counts are already about the request
         """
         text = describe(counts, begun)
+        left = self._remaining.note(counts) if begun else ''
+        shown = ', '.join(filter(None, [text, left]))
         if self._bar:
             self._bar.update(
-                self._task, description=text,
+                self._task, description=shown,
                 completed=_count(counts, _CONVERGED) if begun else 0,
                 total=_total(counts) or None)
         elif text != self._last:
-            self._stream.write('%s\n' % text)
+            self._stream.write('%s\n' % shown)
             self._stream.flush()
         self._last = text
 

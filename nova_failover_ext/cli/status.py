@@ -14,6 +14,8 @@
 """``nova-failover status``: where every server stands, from the records."""
 
 import argparse
+from collections.abc import Callable
+import functools
 from typing import Any
 
 from nova_failover_ext.cli import command
@@ -37,7 +39,7 @@ class Status(command.FailoverCommand):
                   exitcodes.PAUSED, exitcodes.DEFERRED, exitcodes.FAILED)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add BACKEND, the filters and --check."""
+        """Add BACKEND, the filters, --check and --watch."""
         parser = super().get_parser(prog_name)
         command.add_backend(
             parser, optional='without it, every replicated backend')
@@ -47,6 +49,10 @@ class Status(command.FailoverCommand):
             '--check', action='store_true',
             help='exit with another code than 0 unless every server that is '
                  'shown is converged, an engine answers and nothing is paused')
+        parser.add_argument(
+            '--watch', action='store_true',
+            help='show it again and again, until nothing changes by itself or '
+                 'Ctrl-C; then exit with the code of --check')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
@@ -55,9 +61,25 @@ class Status(command.FailoverCommand):
         :raises FailoverException: if the records cannot be read
         """
         from nova_failover_ext.cli import status_view
-        view = status_view.look(self, parsed_args)
-        for sentence in view.sentences:
-            self.tell(sentence)
-        if parsed_args.check:
+        look = functools.partial(status_view.look, self, parsed_args)
+        view = (self._watched(parsed_args, look) if parsed_args.watch
+                else look())
+        if not parsed_args.watch or self.app.stderr.isatty():
+            # A picture is gone; lines are not.
+            for sentence in view.sentences:
+                self.tell(sentence)
+        if parsed_args.check or parsed_args.watch:
             self.exit_code = view.exit_code
         return view.columns, view.rows
+
+    def _watched(self, parsed_args: argparse.Namespace,
+                 look: Callable[[], Any]) -> Any:
+        from nova_failover_ext.cli import watch
+        names = [parsed_args.backend] if parsed_args.backend else []
+
+        def counts() -> dict[str, Any]:
+            answer, _problem = command.ask_engine(
+                lambda client: client.progress(names))
+            return answer
+
+        return watch.Watch(counts, look).run(self.app.stderr)

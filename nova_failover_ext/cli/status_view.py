@@ -57,7 +57,8 @@ def look(own: command.FailoverCommand,
     plans = [own.read_records(name).judge(server_plans.PlanOptions())
              for name in _names(own, arguments)]
     said, problem = command.ask_engine(lambda client: _asked(client, plans))
-    every = [_status(own, plan, said) for plan in plans]
+    every = [backend_status.of(plan, own.recoveries(plan), said.get(
+        'status', {}).get(plan.backend.name, {})) for plan in plans]
     shown = status_filters.narrow(arguments, every)
     columns, table = _table(arguments, shown, said)
     answered = not problem
@@ -84,15 +85,6 @@ def _asked(client: Any, plans: Sequence[Any]) -> dict[str, Any]:
     return {'health': client.health(),
             'counts': client.progress(names) if names else {},
             'status': {name: client.status(name) for name in names}}
-
-
-def _status(own: command.FailoverCommand, plan: Any,
-            said: dict[str, Any]) -> backend_status.BackendStatus:
-    known = dict(said.get('status', {}).get(plan.backend.name, {}))
-    # They are as long as the servers are many.
-    known.update((name, frozenset(known.get(name) or ()))
-                 for name in ('in_flight', 'waiting'))
-    return backend_status.BackendStatus(plan, own.recoveries(plan), known)
 
 
 def _table(arguments: argparse.Namespace, shown: _States,

@@ -13,6 +13,8 @@
 """How progress is shown, and when it has come to its end."""
 
 import io
+import time
+from unittest import mock
 
 import ddt
 import testtools
@@ -71,6 +73,28 @@ class ProgressTest(testtools.TestCase):
             self.assertNotIn('3 of 3', text)
             self.assertNotIn('3/3', text)
             self.assertIn('0 of 3 servers converged, 3 waiting', text)
+
+    def test_how_long_it_will_take(self):
+        stream = io.StringIO()
+        clock = mock.create_autospec(time.monotonic, return_value=0)
+        with progress.Progress(stream, clock) as display:
+            for now, counts in (
+                    (0, _counts(converged=9000, deferred=10, waiting=100)),
+                    (30, _counts(converged=9010, deferred=10, waiting=80,
+                                 recovering=10)),
+                    (60, _counts(converged=9018, deferred=12, waiting=80)),
+                    (90, _counts(converged=9018, deferred=12, waiting=80)),
+                    (99, _counts(converged=9098, deferred=12))):
+                clock.return_value = now
+                display.show(counts)
+        self.assertEqual(
+            '9000 of 9110 servers converged, 100 waiting, 10 deferred\n'
+            '9010 of 9110 servers converged, 80 waiting, 10 recovering, '
+            '10 deferred, about 0:04:30 left\n'
+            '9018 of 9110 servers converged, 80 waiting, 12 deferred, '
+            'about 0:04:00 left\n'
+            '9098 of 9110 servers converged, 12 deferred\n',
+            stream.getvalue())
 
     @ddt.data(
         ({}, '0 of 0 servers converged'),
