@@ -83,18 +83,29 @@ class Recover(command.FailoverCommand):
         :raises FailoverException: if something cannot be read, or no engine
             can be asked
         """
-        from nova_failover_ext.cli import rows
         self._read = functools.cache(self.records)
         wanted = [self._resolved(request, parsed_args.host)
                   for request in self._wanted(parsed_args)]
         if parsed_args.dry_run:
             return self._shown(wanted)
-        plans = self._asked(wanted, parsed_args)
-        for found in plans:
-            self.tell(rows.summary(found))
+        return self._followed(self._asked(wanted, parsed_args))
+
+    def _followed(self, plans: list[Any]) -> Any:
+        from nova_failover_ext.cli import backend_status
+        from nova_failover_ext.cli import next_steps
+        from nova_failover_ext.cli import rows
+        said = self.engine_knows(lambda client: {
+            found.backend.name: client.status(found.backend.name)
+            for found in plans})
+        every = [backend_status.of(found, self.recoveries(found),
+                                   said.get(found.backend.name, {}))
+                 for found in plans]
+        for found in every:
+            for sentence in (backend_status.summary(found),
+                             *next_steps.after(found)):
+                self.tell(sentence)
         return rows.STATUS_COLUMNS, [
-            row for found in plans for row in rows.status_rows(
-                found, self.recoveries(found), {})]
+            row for found in every for row in found.rows()]
 
     def _wanted(self, parsed_args: argparse.Namespace) -> list[Any]:
         if parsed_args.backend:

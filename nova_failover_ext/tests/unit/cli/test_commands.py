@@ -311,10 +311,36 @@ class RecoverTest(CommandsTestCase):
         self.assertEqual(['server'], [r['Server'] for r in json.loads(out)])
 
     def test_and_wait_in_vain(self):
-        code, _out, err = self._run(
+        self.engine.status.return_value = {
+            'servers': {'server': {'state': 'deferred', 'reason': 'paused'},
+                        'server-2': {'state': 'retries exhausted'}},
+            'waiting': ['server-3']}
+        self.read.return_value = records(None, None, None)
+        code, out, err = self._run(
             'recover', 'b', '--wait', '--timeout', '0.001')
         self.assertEqual(4, code)
         self.assertIn('within 0.001 seconds', err)
+        self.assertIn('paused', out)
+        lines = err.splitlines()[-4:]
+        self.assertEqual('node@rbd is on second (failed-over); 3 servers: 1 '
+                         'waiting, 1 deferred, 1 retries exhausted', lines[0])
+        self.assertEqual('1 server of node@rbd: waiting. To follow the '
+                         'engine, run "nova-failover status node@rbd '
+                         '--watch".', lines[1])
+        self.assertEqual('1 server of node@rbd: deferred. The engine tries '
+                         'again; to see what they wait for, run '
+                         '"nova-failover status node@rbd --state deferred".',
+                         lines[2])
+        self.assertEqual('1 server of node@rbd: retries exhausted. Mend what '
+                         '"nova-failover status node@rbd --state \'retries '
+                         'exhausted\'" names, then run "nova-failover '
+                         'recover node@rbd".', lines[3])
+
+    def test_nothing_is_left(self):
+        self.read.return_value = records(RIGHT)
+        _code, _out, err = self._run('recover', 'b', '--wait')
+        self.assertEqual('node@rbd is on second (failed-over); 1 server: '
+                         '1 converged', err.splitlines()[-1])
 
     @ddt.data(exception.EngineUnavailable(seconds=3),
               exception.BrokerUnavailable(reason='x'))
