@@ -35,6 +35,8 @@ class Request:
         urgent)
     :ivar limit: the number of servers to recover, None for all
     :ivar failover_id: request id to record, None for any
+    :ivar barrier: whether less urgent servers wait until the more urgent ones
+        have ended
     """
 
     backend: str
@@ -45,6 +47,7 @@ class Request:
     priority_at_most: int = LAST_PRIORITY
     limit: int | None = None
     failover_id: str | None = None
+    barrier: bool = False
 
     def __post_init__(self) -> None:
         """Refuse nonsense.

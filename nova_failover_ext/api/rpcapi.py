@@ -216,9 +216,10 @@ class EngineAPI:
         :returns: ``reason``, ``failover_id``, ``last_checked``, ``servers``
             (by id: ``tries``, ``outcome``, ``reason`` and ``state``, a value
             of :class:`.api.server_state.ServerState`),
-            ``in_flight`` and ``waiting`` (server ids), ``begun`` (ids of the
-            requests whose round has begun) and ``unasked`` (ids of the
-            servers that the latest round has still to ask about)
+            ``in_flight`` and ``waiting`` (server ids), ``awaited`` (ids of
+            the servers whose end others wait for at a barrier), ``begun``
+            (ids of the requests whose round has begun) and ``unasked`` (ids of
+            the servers that the latest round has still to ask about)
         :raises oslo_messaging.MessagingTimeout: if no engine answers
         """
         return dict(self._client.prepare(timeout=timeout).call(

@@ -57,6 +57,10 @@ def add_orders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--limit', type=_count, metavar='N',
         help='recover no more than N servers, the most urgent first')
+    parser.add_argument(
+        '--barrier', action='store_true',
+        help='start less urgent servers only once the recovery of all more '
+             'urgent ones of the backend has ended')
 
 
 def request(arguments: argparse.Namespace, backend: str,
@@ -69,7 +73,8 @@ def request(arguments: argparse.Namespace, backend: str,
     """
     from nova_failover_ext.api import requests
     values = {'ignore_stamps': 'stale', 'policy': 'policy',
-              'priority_at_most': 'priority_at_most', 'limit': 'limit'}
+              'priority_at_most': 'priority_at_most', 'limit': 'limit',
+              'barrier': 'barrier'}
     try:
         return requests.Request(
             backend, projects=tuple(arguments.project),

@@ -18,12 +18,16 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
+from nova_failover_ext.api import wording
 from nova_failover_ext.cli import backend_status
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.cli import rows
 from nova_failover_ext.cli import status_filters
 from nova_failover_ext.engine.planner import server_plans
+
+#: How many servers one sentence names.
+NAMES = 5
 
 _States = Sequence[backend_status.BackendStatus]
 
@@ -108,10 +112,26 @@ def _summaries(arguments: argparse.Namespace, shown: _States) -> list[str]:
 def _engine_says(plans: Sequence[Any], said: dict[str, Any]) -> list[str]:
     sentences = pausing.sentences(
         said.get('health', {}), plans[0].backend.name if plans else '')
+    for plan in plans:
+        sentences += _awaited(plan, said.get('status', {}).get(
+            plan.backend.name, {}))
     return sentences + [
         'The engine waits: %s' % known['reason'] for plan in plans
         if (known := said.get('status', {}).get(plan.backend.name, {})
             ).get('reason')]
+
+
+def _awaited(plan: Any, known: dict[str, Any]) -> list[str]:
+    ids = frozenset(known.get('awaited') or ())
+    found = [one for one in plan.servers if one.server.id in ids]
+    if not found:
+        return []
+    names = [one.server.name or one.server.id for one in found]
+    return ['Less urgent servers wait for %s of priority %d: %s.' % (
+        wording.count(len(found), 'server'), found[0].priority,
+        ', '.join([*names[:NAMES], *(
+            ['and %d more' % (len(names) - NAMES)] if names[NAMES:]
+            else [])]))]
 
 
 def _done(shown: _States, said: dict[str, Any]) -> bool:

@@ -127,6 +127,15 @@ Whether servers are recovered as soon as Cinder has settled a failover. If
 not, the engine recovers what ``nova-failover recover`` asks for, and nothing
 else.
 """),
+    cfg.BoolOpt(
+        'priority_barrier',
+        default=False,
+        help="""
+Whether less urgent servers of a backend start only once the recovery of all
+more urgent ones has ended, be it that they are recovered, have failed or are
+deferred. If not, the priority (metadata ``failover:priority`` of the server)
+is only the order of starts.
+"""),
     cfg.StrOpt(
         'coordination_url',
         secret=True,

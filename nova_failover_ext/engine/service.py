@@ -229,7 +229,7 @@ def reconciler_settings(conf: cfg.ConfigOpts) -> settings.Settings:
         ping_timeout=min(options.heartbeat_timeout, 10),
         patience=min(options.recovery_timeout,
                      HEARTBEATS * options.heartbeat_timeout),
-        automatic=options.automatic)
+        automatic=options.automatic, barrier=options.priority_barrier)
 
 
 def executor_name() -> str:

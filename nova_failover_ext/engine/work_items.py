@@ -40,6 +40,8 @@ class Work:
     :ivar cell: uuid of the server's cell
     :ivar parts: one for each backend, at least one
     :ivar policy: overrules metadata and configuration, None for neither
+    :ivar barrier: whether it starts only after all that is more urgent has
+        ended, see :mod:`.dispatcher.barriers`
     """
 
     server_id: str
@@ -48,6 +50,7 @@ class Work:
     priority: int
     parts: tuple[Part, ...]
     policy: str | None = None
+    barrier: bool = False
 
     @property
     def volumes(self) -> dict[str, str]:

@@ -12,7 +12,7 @@
 
 """Runs recoveries on compute hosts, as many at a time as they may be."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import threading
 import time
 import traceback
@@ -76,14 +76,17 @@ class Dispatcher:
         #: how often it was paused; what was chosen before is not sent
         self._epoch = 0
 
-    def replace(self, backend: str, works: Iterable[work_items.Work]) -> None:
+    def replace(self, backend: str, works: Iterable[work_items.Work],
+                expected: Mapping[str, int] | None = None) -> None:
         """Let these wait instead of what waited for the backend.
 
         What is in flight stays in flight, and is not started again.
+
+        :param expected: see :meth:`.work_queue.Queue.replace`
         """
         with self._lock:
             if not self._idle:
-                self._queue.replace(backend, works)
+                self._queue.replace(backend, works, expected)
         self._start()
 
     def add(self, backend: str, works: Iterable[work_items.Work]) -> None:
@@ -145,6 +148,11 @@ class Dispatcher:
         """Return the ids of servers that wait for their turn."""
         with self._lock:
             return self._queue.waiting_ids(backend)
+
+    def awaited(self, backend: str) -> set[str]:
+        """Return the ids of servers that others wait for at a barrier."""
+        with self._lock:
+            return self._queue.awaited(backend)
 
     def counts(self, backend: str) -> tuple[int, int]:
         """Return how many servers wait, and how many are in flight."""

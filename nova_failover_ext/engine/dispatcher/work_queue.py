@@ -21,11 +21,12 @@ the logarithm of what waits, whatever waits. Nothing here locks or acts;
 """
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import dataclasses
 import heapq
 import itertools
 
+from nova_failover_ext.engine.dispatcher import barriers
 from nova_failover_ext.engine import work_items
 
 Host = tuple[str, str]
@@ -87,6 +88,7 @@ class Queue:
         self._orders: dict[str, list[tuple[int, int, _SubQueue]]] = {}
         self._parked: dict[Host, list[_SubQueue]] = {}
         self._served: dict[str, int] = {}
+        self._barriers = barriers.Barriers()
 
     def add(self, works: Iterable[work_items.Work]) -> None:
         """Let these wait too.
@@ -105,8 +107,14 @@ class Queue:
             if rest:
                 self._wait(rest, older)
 
-    def replace(self, backend: str, works: Iterable[work_items.Work]) -> None:
-        """Let these wait instead of all that waited for a backend."""
+    def replace(self, backend: str, works: Iterable[work_items.Work],
+                expected: Mapping[str, int] | None = None) -> None:
+        """Let these wait instead of all that waited for a backend.
+
+        :param expected: priorities of the servers that will be sent soon, by
+            id; what is behind a barrier waits for them, too
+        """
+        self._barriers.expect(backend, expected or {})
         works = list(works)
         kept = {work.server_id for work in works}
         for server_id in self._waiting_of[backend] - kept:
@@ -120,6 +128,8 @@ class Queue:
         """Drop all that waits."""
         for server_id in list(self._waiting):
             self._forget(server_id)
+        for backend in self._waiting_of:
+            self._barriers.expect(backend, {})
         self._sub_queues = {}
         self._orders = {}
         self._parked = {}
@@ -152,6 +162,7 @@ class Queue:
     def release(self, work: work_items.Work) -> None:
         """Count a work as in flight no longer."""
         entry = self._running.pop(work.server_id)
+        self._barriers.leave(entry.work)
         for backend in entry.backends:
             self._running_of[backend].discard(work.server_id)
         self._on_host[entry.host] -= 1
@@ -197,11 +208,18 @@ class Queue:
         """Return the ids of the servers being recovered for a backend."""
         return set(self._running_of[backend])
 
+    def awaited(self, backend: str) -> set[str]:
+        """Return the ids of the servers that others wait for at a barrier."""
+        return self._barriers.awaited(backend, (
+            entry.work for entries in (self._waiting, self._running)
+            for entry in entries.values()))
+
     def _wait(self, work: work_items.Work, older: _Entry | None) -> None:
         number = older.number if older else next(self._numbers)
         entry = _Entry(work.priority, number, work, (work.cell, work.host),
                        work.backends)
         self._waiting[work.server_id] = entry
+        self._barriers.enter(work)
         for backend in entry.backends:
             self._waiting_of[backend].add(work.server_id)
         if work.server_id not in self._running:
@@ -211,6 +229,7 @@ class Queue:
         server_id = entry.work.server_id
         self._forget(server_id)
         self._running[server_id] = entry
+        self._barriers.enter(entry.work)
         self._on_host[entry.host] += 1
         for backend in entry.backends:
             self._running_of[backend].add(server_id)
@@ -220,6 +239,7 @@ class Queue:
         # Its lane finds out when it is its turn.
         entry = self._waiting.pop(server_id, None)
         if entry:
+            self._barriers.leave(entry.work)
             for backend in entry.backends:
                 self._waiting_of[backend].discard(server_id)
         return entry
@@ -267,6 +287,9 @@ class Queue:
             elif (head.priority, head.number) != (priority, number):
                 heapq.heapreplace(order,
                                   (head.priority, head.number, sub_queue))
+            elif self._barriers.blocks(head.work, backend):
+                # All that stands behind it is no more urgent.
+                return None
             elif self._moved_aside(sub_queue, head):
                 heapq.heappop(order)
             else:
@@ -280,7 +303,9 @@ class Queue:
             self._parked.setdefault(sub_queue.host, []).append(sub_queue)
             return True
         if len(sub_queue.backends) > 1:
-            full = next(filter(self._full, sub_queue.backends), None)
+            full = next((backend for backend in sub_queue.backends
+                         if self._full(backend)
+                         or self._barriers.blocks(head.work, backend)), None)
             if full is not None:
                 self._note_state(sub_queue, full, head)
                 return True

@@ -76,6 +76,10 @@ class BackendState:
         about, whatever their stamps say
     :ivar wanted: ids of the servers that operators have asked for
     :ivar policies: what operators want done with servers, by id
+    :ivar behind: ids of the servers that wait for more urgent ones to end,
+        as operators want it
+    :ivar expected: priorities of the servers that wait for Cinder to write
+        their records, by id
     :ivar ids: request ids by server, where it is not ``failover_id``
     :ivar retrying: ids of servers whose hosts could not do it yet
     :ivar wait: how long the gate is closed, None if it is open
@@ -112,6 +116,8 @@ class BackendState:
     unasked: set[str] = dataclasses.field(default_factory=set)
     wanted: set[str] = dataclasses.field(default_factory=set)
     policies: dict[str, str] = dataclasses.field(default_factory=dict)
+    behind: set[str] = dataclasses.field(default_factory=set)
+    expected: dict[str, int] = dataclasses.field(default_factory=dict)
     ids: dict[str, str] = dataclasses.field(default_factory=dict)
     retrying: set[str] = dataclasses.field(default_factory=set)
     wait: Wait | None = None
@@ -149,7 +155,7 @@ class BackendState:
             self.failover_id = None
             # Of the stamps, none is right any more.
             self.unasked, self.wanted = set(), set()
-            self.policies, self.ids = {}, {}
+            self.policies, self.ids, self.behind = {}, {}, set()
         if self.failover_id is None and valid_failover_id(announced_id):
             self.failover_id = announced_id
             self.returned = True
@@ -183,6 +189,9 @@ class BackendState:
             self.ids = {}
         else:
             self.ids.update(dict.fromkeys(server_ids, made))
+        self.behind -= server_ids
+        if request.barrier:
+            self.behind |= server_ids
         for server_id in server_ids:
             self.policies.pop(server_id, None)
             if request.policy:

@@ -20,6 +20,7 @@ from oslo_log import log as logging
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import gate
+from nova_failover_ext.engine.planner import rules
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import known_backends
@@ -73,7 +74,7 @@ class FullScan:
             state.claims = max(0, state.claims - confirmed)
             works = self._judge(state, read, began, known)
             context.begin(name, state, works)
-        context.dispatcher.replace(name, works)
+        context.dispatcher.replace(name, works, state.expected)
         context.plan_server_scan(name, state)
         self._tell(name, state, read)
 
@@ -106,6 +107,7 @@ class FullScan:
         if state.signature not in (None, signature):
             context.supersede(name, state)
         state.signature, state.records = signature, None
+        state.expected = {}
         if not self._may_act(state, read):
             # What waits was planned for what may be the target no longer.
             return []
@@ -128,6 +130,9 @@ class FullScan:
             context.dispatcher.in_flight(name), bool(ask.busy_servers))
         works = [context.triage.consider(state, server, at)
                  for server in found.servers]
+        state.expected = {
+            server.server.id: server.priority for server in found.servers
+            if server.until == rules.WRITTEN}
         text = scan_log.describe(found)
         if state.is_news('found', text):
             LOG.info('%s', text)

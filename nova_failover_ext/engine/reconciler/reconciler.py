@@ -182,7 +182,8 @@ class Reconciler:
         dispatcher = self._context.dispatcher
         return {**self._context.backends.get(name).report(),
                 'in_flight': sorted(dispatcher.in_flight(name)),
-                'waiting': sorted(dispatcher.waiting(name))}
+                'waiting': sorted(dispatcher.waiting(name)),
+                'awaited': sorted(dispatcher.awaited(name))}
 
     def progress(self, backends: Sequence[str]
                  ) -> dict[str, dict[str, Any]]:

@@ -30,6 +30,8 @@ class Settings:
     :ivar patience: how long a host that was cut off, and has the server's
         task state set, is waited for before it is asked again
     :ivar automatic: whether servers are recovered without being asked to
+    :ivar barrier: whether less urgent servers wait for the end of the more
+        urgent ones
     :ivar service_scan_interval: between two scans of the services of a backend
         that is being recovered
     """
@@ -42,4 +44,5 @@ class Settings:
     ping_timeout: float = 10.0
     patience: float = 90.0
     automatic: bool = True
+    barrier: bool = False
     service_scan_interval: float = 5.0

@@ -191,7 +191,8 @@ class Triage:
                 host=last.host), at.now)
         else:
             state.server_states.set(server_id, ServerState.WAITING)
-            return _work(state, server, at)
+            return _work(state, server, at, self._settings.barrier
+                         or server_id in state.behind)
         return None
 
     def _at_work(self, server: server_plans.ServerPlan, last: attempts.Attempt,
@@ -267,7 +268,7 @@ def _marks(server: server_plans.ServerPlan) -> tuple[str, ...]:
 
 def _work(state: backend_state.BackendState,
           server: server_plans.ServerPlan,
-          at: Situation) -> work_items.Work:
+          at: Situation, barrier: bool) -> work_items.Work:
     stale = server.volumes_to(server_plans.Verdict.RECOVER)
     server_id = server.server.id
     return work_items.Work(
@@ -276,4 +277,4 @@ def _work(state: backend_state.BackendState,
         parts=(work_items.Part(
             at.backend, state.id_for_work(server_id), at.target,
             tuple((v.volume_id, v.stamp) for v in stale)),),
-        policy=state.policies.get(server_id))
+        policy=state.policies.get(server_id), barrier=barrier)

@@ -37,6 +37,34 @@ class Order(base.EngineTestBase):
              for number in (1, 2, 3, 4, 5)], self.questions())
 
 
+class Barrier(base.EngineTestBase):
+    """The option; there are slots for all."""
+
+    OPTIONS = {'priority_barrier': True}
+
+    def test_a_group_waits_for_the_one_before(self):
+        first, paused, last = self.boot_many(
+            ('compute1', 'compute2', 'compute3'), (1, 1, 3))
+        self.api.post_server_action(paused['id'], {'pause': {}})
+        self.wait_for_all([paused], 'PAUSED')
+        self.cinder.site = 'secondary'
+        held = self.hold()
+        self.start_engine()
+        self.wait_for(lambda: len(self.under_way()) == 1, 'one at work')
+        found = self.wait_for(
+            lambda: (lambda found: found['awaited'] and found)(
+                self.status()), 'what is waited for')
+        self.assertEqual(([first['id']], [last['id']]),
+                         (found['awaited'], found['waiting']))
+        held.release()
+        # What is deferred holds up nobody.
+        self.wait_until_healed(first, last)
+        self.assertEqual([first['id'], last['id']],
+                         [sent.server_id for sent in self.sent])
+        self.assertEqual([], self.status()['awaited'])
+        self.assertFalse(self.is_healed(paused))
+
+
 class Caps(base.EngineTestBase):
     """Several at a time."""
 

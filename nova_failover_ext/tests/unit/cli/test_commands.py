@@ -199,12 +199,13 @@ class RecoverTest(CommandsTestCase):
     def test_options(self):
         self._run('recover', 'b', '--stale', '--policy', 'power-cycle',
                   '--priority-at-most', '4', '--limit', '7',
-                  '--server', 'server', '--project', 'p-server')
+                  '--server', 'server', '--project', 'p-server', '--barrier')
         (request,) = self._asked()
         self.assertEqual(
-            (True, 'power-cycle', 4, 7, ('server',), ('p-server',)),
+            (True, 'power-cycle', 4, 7, ('server',), ('p-server',), True),
             (request.ignore_stamps, request.policy, request.priority_at_most,
-             request.limit, request.servers, request.projects))
+             request.limit, request.servers, request.projects,
+             request.barrier))
 
     @ddt.data(('--server', 'web-server'), ('--host', 'compute1'),
               ('--host', 'compute1', '--server', 'server'))

@@ -58,6 +58,22 @@ class StatusTest(test_commands.CommandsTestCase):
                          (row['State'], row['Backend']))
         self.assertIn('The engine waits: gate', self.stderr.getvalue())
 
+    def test_who_is_waited_for_at_a_barrier(self):
+        many = [fakes.attachment(server=fakes.server(
+            id='id-%d' % number, name='web-%d' % number,
+            metadata=(('failover:priority', '1'),))) for number in range(7)]
+        self.read.return_value = records(attachments=tuple(many))
+        self.engine.status.return_value = {
+            'awaited': ['id-0', 'id-1', 'id-2', 'gone']}
+        self._run('status', 'b')
+        self.assertIn('Less urgent servers wait for 3 servers of priority 1: '
+                      'web-0, web-1, web-2.\n', self.stderr.getvalue())
+        self.engine.status.return_value = {
+            'awaited': ['id-%d' % number for number in range(7)]}
+        self._run('status', 'b')
+        self.assertIn('for 7 servers of priority 1: web-0, web-1, web-2, '
+                      'web-3, web-4, and 2 more.\n', self.stderr.getvalue())
+
     def test_the_summary_comes_first(self):
         self.read.return_value = records(RIGHT, None, RIGHT)
         self._run('status', 'b')

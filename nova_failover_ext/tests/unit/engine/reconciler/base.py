@@ -106,14 +106,15 @@ class CoordinatorTestCase(testtools.TestCase):
         made = mock.create_autospec(dispatcher.Dispatcher, instance=True)
         made.in_flight.return_value = set()
         made.waiting.return_value = set()
+        made.awaited.return_value = set()
         made.counts.return_value = (0, 0)
         made.limit.return_value = 16
         made.replace.side_effect = self._send
         made.add.side_effect = self._send
         return made
 
-    def _send(self, backend, works):
-        self.sent = list(works)
+    def _send(self, backend, works, expected=None):
+        self.sent, self.expected = list(works), expected
 
     def _backend(self):
         return fakes.backend(self.member)
