@@ -53,9 +53,9 @@ class History(command.FailoverCommand):
             help='only what concerns servers that have a volume of this '
                  'backend now')
         parser.add_argument(
-            '--server', action='append', default=[], metavar='ID',
-            help='only what concerns this server; may be given more than '
-                 'once')
+            '--server', action='append', default=[], metavar='SERVER',
+            help='only what concerns this server, by its name or id; may be '
+                 'given more than once')
         parser.add_argument(
             '--since', type=times.moment, default='30d', metavar='TIME',
             help='list what began since then: a while such as 12h or 30d, '
@@ -85,12 +85,22 @@ class History(command.FailoverCommand):
                  parsed_args: argparse.Namespace) -> frozenset[str] | None:
         if not (parsed_args.backend or parsed_args.server):
             return None
-        named = frozenset(parsed_args.server)
+        named = (self._named(parsed_args.server)
+                 if parsed_args.server else None)
         if not parsed_args.backend:
             return named
         there = frozenset(a.server.id for a in self.records(
             parsed_args.backend).attachments)
-        return there & named if named else there
+        return there if named is None else there & named
+
+    def _named(self, wanted: list[str]) -> frozenset[str]:
+        found, problems = reader(self).named(wanted)
+        warn(self, problems)
+        missing = sorted(set(wanted) - {*found, *found.values()})
+        if missing:
+            raise errors.NotFound('Nova knows of no server %s.'
+                                  % ', '.join(missing))
+        return frozenset(found)
 
 
 def reader(command_: command.FailoverCommand) -> Any:

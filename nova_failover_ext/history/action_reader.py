@@ -90,6 +90,23 @@ class HistoryReader:
             s.began_at or datetime.datetime.min.replace(tzinfo=datetime.UTC),
             s.server_id)), problems
 
+    def named(self, names: Collection[str]) -> tuple[
+            dict[str, str], list[cell_problem.CellProblem]]:
+        """Return the servers that Nova's databases know by some names.
+
+        :param names: ids or names
+        :returns: the names of the servers by their ids, and the cells that
+            could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        rows, problems = self._in_cells(
+            lambda context, _cell, _heard: queries.named_rows(
+                context, tuple(names)))
+        # To MariaDB, upper and lower case are the same.
+        return {row.uuid: row.display_name or '' for row in rows
+                if not {row.uuid, row.display_name}.isdisjoint(names)
+                }, problems
+
     def _in_cells(self, read: nova_cells.Read[Iterable[Any]]
                   ) -> tuple[list[Any], list[cell_problem.CellProblem]]:
         # All of a cell or nothing.

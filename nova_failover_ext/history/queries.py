@@ -67,6 +67,17 @@ def total_rows_between(context: Any, since: datetime.datetime, low: int,
 
 
 @db_api.pick_context_manager_reader
+def named_rows(context: Any, names: tuple[str, ...]) -> list[Any]:
+    """Return the servers with these ids or names, deleted ones as well.
+
+    Nova has no index by name: its table of instances is walked.
+    """
+    return list(context.session.query(
+        _INSTANCE.uuid, _INSTANCE.display_name).filter(sa.or_(
+            _INSTANCE.uuid.in_(names), _INSTANCE.display_name.in_(names))))
+
+
+@db_api.pick_context_manager_reader
 def action_rows(context: Any, failover_id: str) -> list[Any]:
     """Return a failover's actions, one for each server that it began."""
     return list(context.session.query(

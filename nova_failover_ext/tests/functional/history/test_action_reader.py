@@ -15,6 +15,7 @@
 
 import contextlib
 import datetime
+import types
 from unittest import mock
 
 import ddt
@@ -145,6 +146,25 @@ class HistoryReaderTest(test.TestCase):
         self.assertIsNone(found[1].seconds_since(at(0)))
         self.assertIn('***', found[1].reason)
         self.assertNotIn(CANARY, repr(found))
+
+    def test_servers_by_their_names(self):
+        web, other = self._server(), self._server(cell=1)
+        db = self._server(cell=1, display_name='db')
+        with self._cell(1) as context:
+            objects.Instance.get_by_uuid(context, other).destroy()
+        for names, expected in (
+                (['web'], {web: 'web', other: 'web'}),
+                ([web, 'db'], {web: 'web', db: 'db'}),
+                (['nobody'], {})):
+            self.assertEqual((expected, []), self.reader.named(names))
+
+    def test_a_name_in_other_letters_is_another_name(self):
+        # As MariaDB compares.
+        row = types.SimpleNamespace(uuid='a', display_name='web')
+        with mock.patch.object(queries, 'named_rows', autospec=True,
+                               return_value=[row]):
+            self.assertEqual(({}, []), self.reader.named(['WEB']))
+            self.assertEqual(({'a': 'web'}, []), self.reader.named(['web']))
 
     def test_other_failovers_and_actions_are_left_out(self):
         server = self._server()

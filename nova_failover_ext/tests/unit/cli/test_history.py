@@ -49,6 +49,11 @@ class HistoryTestCase(test_commands.CommandsTestCase):
         self.servers = self._patch(action_reader.HistoryReader, 'servers')
         self.servers.return_value = (
             [server('a'), server('b', 'Error', 'no path')], [])
+        self.named = self._patch(action_reader.HistoryReader, 'named')
+        known = {'a': 'db', 'b': 'db2', 'server': 'web', 'old': 'web'}
+        self.named.side_effect = lambda _reader, names: ({
+            server_id: name for server_id, name in known.items()
+            if server_id in names or name in names}, [])
 
 
 @ddt.ddt
@@ -74,13 +79,31 @@ class HistoryTest(HistoryTestCase):
         self.assertEqual(2, error.code)
 
     @ddt.data((('--server', 'a'), {'a'}),
+              (('--server', 'web'), {'server', 'old'}),
+              (('--server', 'web', '--server', 'a'), {'server', 'old', 'a'}),
               (('--backend', 'b'), {'server', 'server-2'}),
-              (('--backend', 'b', '--server', 'server'), {'server'}))
+              (('--backend', 'b', '--server', 'server'), {'server'}),
+              (('--backend', 'b', '--server', 'web'), {'server'}),
+              (('--backend', 'b', '--server', 'a'), set()))
     @ddt.unpack
     def test_of_some_servers(self, argv, expected):
         self.read.return_value = test_commands.records(None, None)
         self._run('history', *argv)
         self.assertEqual(expected, self.failovers.call_args.args[2])
+
+    @ddt.data((), (fakes.FAILOVER_ID,), ('--backend', 'b'))
+    def test_no_such_server(self, argv):
+        self.read.return_value = test_commands.records(None)
+        self.assertEqual(
+            (8, '', 'Nova knows of no server nobody, nothing.\n'),
+            self._run('history', *argv, '--server', 'nothing', '--server',
+                      'web', '--server', 'nobody'))
+
+    def test_a_name_that_nobody_can_look_up(self):
+        self.named.side_effect = lambda *_args: ({}, [PROBLEM])
+        self.assertEqual(
+            (3, '', 'The Nova database cannot be read: gone.\n'),
+            self._run('history', '--server', 'web'))
 
     def test_one_failover(self):
         rows = self._json('history', fakes.FAILOVER_ID)
