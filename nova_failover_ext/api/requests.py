@@ -20,6 +20,8 @@ from nova_failover_ext.recovery import policy as policies
 
 #: The least urgent priority.
 LAST_PRIORITY = 5
+#: How many servers or projects a text names.
+MOST_NAMES = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Request:
     :ivar failover_id: request id to record, None for any
     :ivar barrier: whether less urgent servers wait until the more urgent ones
         have ended
+    :ivar who: who asks for it, as USER@HOST; '' if that is not known
     """
 
     backend: str
@@ -48,6 +51,7 @@ class Request:
     limit: int | None = None
     failover_id: str | None = None
     barrier: bool = False
+    who: str = ''
 
     def __post_init__(self) -> None:
         """Refuse nonsense.
@@ -70,6 +74,18 @@ class Request:
         return not (self.projects or self.servers or self.limit
                     or self.priority_at_most < LAST_PRIORITY)
 
+    def __str__(self) -> str:
+        """Return what is asked for, and by whom."""
+        given = {field.name: getattr(self, field.name)
+                 for field in dataclasses.fields(self)
+                 if field.name not in ('backend', 'failover_id', 'who')
+                 and getattr(self, field.name) != field.default}
+        options = ['%s: %s' % (name.replace('_', ' '), _in_words(value))
+                   for name, value in given.items()]
+        return '%s asks for a recovery of %s (request %s)%s' % (
+            self.who or 'An operator', self.backend, self.failover_id,
+            options and '; ' + '; '.join(options) or '')
+
     def to_primitive(self) -> dict[str, Any]:
         """Return plain data for the bus."""
         return dict(dataclasses.asdict(self), projects=list(self.projects),
@@ -88,3 +104,11 @@ class Request:
         for many in ('projects', 'servers'):
             known[many] = tuple(known.get(many) or ())
         return cls(**known)
+
+
+def _in_words(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    more = len(value) - MOST_NAMES
+    return ', '.join([*value[:MOST_NAMES],
+                      *(['and %d more' % more] if more > 0 else [])])

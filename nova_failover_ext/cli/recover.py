@@ -140,6 +140,7 @@ class Recover(command.FailoverCommand):
     def _asked(self, wanted: list[Any],
                parsed_args: argparse.Namespace) -> list[Any]:
         from nova_failover_ext.cli import engine_client
+        from nova_failover_ext.cli import pausing
         from nova_failover_ext.cli import wait
         client = engine_client.EngineClient(ENGINE_TIMEOUT)
         # What is named has to be there before anything is asked for.
@@ -150,7 +151,8 @@ class Recover(command.FailoverCommand):
             self._refuse_paused(client, wanted)
         for request in wanted:
             failover_id = client.recover(dataclasses.replace(
-                request, failover_id=client.failover_id))
+                request, failover_id=client.failover_id,
+                who='%s@%s' % pausing.operator()))
         self.tell('The engine has taken it over, as request %s.'
                   % failover_id)
 

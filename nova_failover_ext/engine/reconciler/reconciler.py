@@ -147,9 +147,11 @@ class Reconciler:
         chosen = request.failover_id or ''
         if not backend_state.valid_failover_id(chosen):
             chosen = oslo_context.generate_request_id()
+        wanted = dataclasses.replace(request, backend=name,
+                                     failover_id=chosen)
+        LOG.info('%s', wanted)
         with state.lock:
-            state.asked.append(dataclasses.replace(
-                request, backend=name, failover_id=chosen))
+            state.asked.append(wanted)
         self._context.queue.add(name, self._context.clock())
         self.tick()
         return chosen

@@ -22,6 +22,7 @@ import testtools
 
 from nova_failover_ext.cli import engine_client
 from nova_failover_ext.cli import main
+from nova_failover_ext.cli import pausing
 from nova_failover_ext.cli import servers
 from nova_failover_ext.cli import wait
 from nova_failover_ext.engine.inventory import cinder_reader
@@ -193,6 +194,7 @@ class RecoverTest(CommandsTestCase):
         self.assertEqual((fakes.BACKEND, False, fakes.FAILOVER_ID, True), (
             request.backend, request.ignore_stamps, request.failover_id,
             request.whole))
+        self.assertEqual('%s@%s' % pausing.operator(), request.who)
         self.assertIn(fakes.FAILOVER_ID, err)
         self.engine.progress.assert_not_called()
 

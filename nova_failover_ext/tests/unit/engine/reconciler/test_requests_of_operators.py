@@ -14,6 +14,7 @@
 """An operator asks."""
 
 import ddt
+import fixtures
 
 from nova_failover_ext.api import cell_problem
 from nova_failover_ext.api import requests
@@ -21,6 +22,8 @@ from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.recovery import results
 from nova_failover_ext.tests.unit.engine import fakes
 from nova_failover_ext.tests.unit.engine.reconciler import base
+
+ASKED = 'jo@ctl1 asks for a recovery of node@rbd (request %s)'
 
 
 @ddt.ddt
@@ -39,6 +42,20 @@ class RecoverTest(base.CoordinatorTestCase):
         made = self._ask(base.OTHER_ID)
         self.assertEqual(base.OTHER_ID, made)
         self.assertEqual(base.OTHER_ID, self.sent[0].failover_id)
+
+    @ddt.data(
+        ({}, 'An operator asks for a recovery of node@rbd (request %s)'),
+        ({'who': 'jo@ctl1', 'servers': ('server',), 'limit': 3,
+          'ignore_stamps': True},
+         ASKED + '; servers: server; ignore stamps: True; limit: 3'),
+        ({'who': 'jo@ctl1', 'servers': tuple(map(str, range(22)))},
+         '%s; servers: %s, and 2 more' % (
+             ASKED, ', '.join(map(str, range(20))))))
+    @ddt.unpack
+    def test_who_asked_is_in_the_log(self, values, expected):
+        log = self.useFixture(fixtures.FakeLogger(level='INFO'))
+        self._ask(**values)
+        self.assertIn(expected % base.OTHER_ID + '\n', log.output)
 
     def test_waits_are_forgotten(self):
         self._hint()
