@@ -16,14 +16,14 @@
 Each release is installed from PyPI into an environment of its own, then the
 wheel, as a deployer would. There, outside of the checkout, the modules are
 imported, the programs started, and a failover and a recovery played through
-on Cinder's and Nova's functional harness. Needs ``uv``. Prints the table;
-``--write`` puts it into the documentation. The exit code is 1 if anything
-did not pass.
+on Cinder's and Nova's functional harness. In two more environments, what pip
+has installed is compared before and after the wheel is installed and removed.
+Needs ``uv``. Prints the table; ``--write`` puts it into the documentation. The
+exit code is 1 if anything did not pass.
 """
 
 import argparse
 from collections.abc import Callable
-import os
 import pathlib
 import shutil
 import subprocess
@@ -31,16 +31,16 @@ import sys
 import tempfile
 import zipfile
 
+from tools import wheel_environment
 from tools import wheel_page
 
 CHECKOUT = wheel_page.CHECKOUT
+COLUMNS = wheel_page.STEPS + wheel_page.LIBRARIES
 PROBE = CHECKOUT / 'tools' / 'wheel_probe.py'
 PAGE = CHECKOUT / 'doc' / 'source' / 'reference' / 'compatibility.rst'
 PACKAGES = {'nova': 'nova_failover_ext', 'cinder': 'cinder_failover_hooks'}
 #: Nova's harness needs more than our own tests do.
 HARNESS = {'nova': ('openstack-placement', 'wsgi-intercept'), 'cinder': ()}
-#: Seconds after which a command has failed.
-TIMEOUT = 600
 SMOKE = {
     'nova': [
         f'nova_failover_ext.tests.functional.recovery.test_recovery.{test}'
@@ -50,10 +50,6 @@ SMOKE = {
         f'cinder_failover_hooks.tests.functional.test_failover.{test}'
         for test in ('TestFailover.test_failover',)],
 }
-
-
-class Failed(Exception):
-    """A step did not pass; its text says why."""
 
 
 class Trial:
@@ -71,7 +67,8 @@ class Trial:
         self.release = release
         self.wheel = wheel
         self.folder = folder
-        self.venv = folder / 'venv'
+        self.environment = wheel_environment.Environment(
+            folder / 'venv', release.constraints)
         self.row = wheel_page.Row(release, python=python)
         self._python = python
 
@@ -82,11 +79,13 @@ class Trial:
         """
         steps: dict[str, Callable[[], None]] = {
             'install': self.install, 'import': self.import_all,
-            'start': self.start, 'smoke': self.smoke}
+            'start': self.start, 'smoke': self.smoke,
+            'constraints': self.keep_pinned, 'newest': self.keep_newest}
         for name, step in steps.items():
             try:
                 step()
-            except (Failed, subprocess.TimeoutExpired) as error:
+            except (wheel_environment.Failed,
+                    subprocess.TimeoutExpired) as error:
                 self.row.results[name] = 'FAILED'
                 self.row.reasons.append(f'{name}: {error}')
                 if name == 'install':
@@ -98,19 +97,39 @@ class Trial:
     def install(self) -> None:
         """Install the release, then the wheel, as a deployer does.
 
-        :raises Failed: if that cannot be done, or replaces a package
+        :raises Failed: if that cannot be done
         """
-        command(['uv', 'venv', '-q', '--python', self._python, self.venv])
-        self._pip(f'{self.release.service}=={self.release.number}.*')
-        before = self._installed()
-        self._pip(f'{self.wheel}[{self.release.service}]')
-        after = self._installed()
-        if replaced := {name for name in before
-                        if before[name] != after.get(name)}:
-            raise Failed(f'it replaced {", ".join(sorted(replaced))}')
-        self.row.version = after[self.release.service]
+        service = self.release.service
+        self._create(self.environment)
+        self.environment.install(self.wheel, service)
+        _, _, version = self.environment.freeze()[service].partition('==')
+        self.row.version = version
         self.row.python = self._call(
             'python', '-c', 'import platform as p; print(p.python_version())')
+
+    def keep_pinned(self) -> None:
+        """Install and remove the wheel beside the libraries we pin.
+
+        :raises Failed: if that replaces or removes something else
+        """
+        self._keep(wheel_environment.Environment(
+            self.folder / 'pinned', self.release.constraints))
+
+    def keep_newest(self) -> None:
+        """Install and remove the wheel beside the newest libraries.
+
+        :raises Failed: if that replaces or removes something else
+        """
+        self._keep(wheel_environment.Environment(self.folder / 'newest'))
+
+    def _create(self, environment: wheel_environment.Environment) -> None:
+        environment.create(self._python)
+        environment.add(f'{self.release.service}=={self.release.number}.*')
+
+    def _keep(self, environment: wheel_environment.Environment) -> None:
+        self._create(environment)
+        wheel_environment.check_kept(environment, self.wheel,
+                                     self.release.service)
 
     def import_all(self) -> None:
         """Import modules before and after what tests need is there.
@@ -119,8 +138,8 @@ class Trial:
         """
         package = PACKAGES[self.release.service]
         self._call('python', '-W', 'ignore', PROBE, 'modules', package)
-        self._pip('-r', CHECKOUT / 'test-requirements.txt',
-                  *HARNESS[self.release.service])
+        self.environment.add('-r', CHECKOUT / 'test-requirements.txt',
+                             *HARNESS[self.release.service])
         self._call('python', '-W', 'ignore', PROBE, 'modules', package, 'all',
                    env=self._threads())
 
@@ -134,7 +153,7 @@ class Trial:
         groups = {'nova': ('[failover]', '[failover_compute]',
                            '[failover_engine]'),
                   'cinder': ('[failover_hooks]',)}[self.release.service]
-        expect(sample, *groups)
+        wheel_environment.expect(sample, *groups)
         if self.release.service == 'cinder':
             self._call('cinder-volume', '--version')
             self._call('python', '-W', 'ignore', PROBE, 'manager')
@@ -142,13 +161,16 @@ class Trial:
         self._call('nova-compute-failover', '--version')
         for program in ('nova-compute-failover', 'nova-failover-engine',
                         'nova-failover'):
-            expect(self._call(program, '--help'), '--config-file')
-        expect(self._call('nova-failover', '--help'), 'check', 'history',
-               'plan', 'recover', 'report', 'status')
+            wheel_environment.expect(self._call(program, '--help'),
+                                     '--config-file')
+        wheel_environment.expect(
+            self._call('nova-failover', '--help'),
+            'check', 'history', 'plan', 'recover', 'report', 'status')
         empty = self.folder / 'empty.conf'
         empty.touch()
-        expect(self._call('nova-failover-engine', '--config-file', empty,
-                          code=3), '[api_database] connection')
+        wheel_environment.expect(
+            self._call('nova-failover-engine', '--config-file', empty, code=3),
+            '[api_database] connection')
 
     def smoke(self) -> None:
         """Run a few of the functional tests that the wheel contains.
@@ -158,73 +180,22 @@ class Trial:
         if self.release.service == 'nova':
             # Nova's harness looks for its api-paste.ini in site-packages,
             # its wheel puts it below the environment.
-            [site] = (self.venv / 'lib').glob('python*/site-packages')
-            (site / 'etc').symlink_to(self.venv / 'etc')
+            venv = self.environment.folder
+            [site] = (venv / 'lib').glob('python*/site-packages')
+            (site / 'etc').symlink_to(venv / 'etc')
         tests = SMOKE[self.release.service]
         said = self._call('python', '-W', 'ignore', PROBE, 'tests',
                           PACKAGES[self.release.service], *tests,
                           env=self._threads())
-        expect(said, f'Ran {len(tests)} test')
+        wheel_environment.expect(said, f'Ran {len(tests)} test')
 
     def _threads(self) -> dict[str, str]:
         name = f'OS_{self.release.service.upper()}_DISABLE_EVENTLET_PATCHING'
         return {name: str(not self.release.eventlet)}
 
-    def _pip(self, *what: str | pathlib.Path) -> None:
-        command(['uv', 'pip', 'install', '-q', '--python', self.venv,
-                 '--build-constraints', self.release.constraints,
-                 '--constraints', self.release.constraints, *what])
-
-    def _installed(self) -> dict[str, str]:
-        lines = command(['uv', 'pip', 'freeze', '--python',
-                         self.venv]).splitlines()
-        return dict(line.partition('==')[::2] for line in lines)
-
     def _call(self, program: str, *arguments: str | pathlib.Path,
               env: dict[str, str] | None = None, code: int = 0) -> str:
-        return command([self.venv / 'bin' / program, *arguments],
-                       self.folder, env, code)
-
-
-def command(words: list[str | pathlib.Path],
-            folder: pathlib.Path | None = None,
-            env: dict[str, str] | None = None, code: int = 0) -> str:
-    """Run a command that finds nothing of the checkout by its environment.
-
-    :param words: the command
-    :param folder: its working directory
-    :param env: more variables for it
-    :param code: the exit code that is right
-    :returns: what it printed
-    :raises Failed: if it ends with another exit code
-    :raises subprocess.TimeoutExpired: if it does not end
-    """
-    own = {name: value for name, value in os.environ.items()
-           if not name.startswith(('PYTHON', 'OS_', 'TOX', 'VIRTUAL_ENV'))}
-    # So that what was printed last also comes last, of either kind.
-    own['PYTHONUNBUFFERED'] = '1'
-    done = subprocess.run(words, cwd=folder, env=own | (env or {}),
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True,
-                          errors='replace', timeout=TIMEOUT, check=False)
-    if done.returncode != code:
-        print(done.stdout, file=sys.stderr)
-        last = (done.stdout.strip() or 'nothing').splitlines()[-1]
-        name = pathlib.Path(words[0]).name
-        raise Failed(f'{name} ended with {done.returncode}: {last}')
-    return done.stdout.strip()
-
-
-def expect(text: str, *wanted: str) -> None:
-    """See that a program has printed what it should.
-
-    :param text: what it printed
-    :param wanted: parts of that
-    :raises Failed: if one is missing
-    """
-    if missing := [part for part in wanted if part not in text]:
-        print(text, file=sys.stderr)
-        raise Failed(f'{missing[0]} was not printed')
+        return self.environment.call(program, *arguments, env=env, code=code)
 
 
 def build(folder: pathlib.Path) -> pathlib.Path:
@@ -234,14 +205,15 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     :returns: the path of the wheel
     :raises Failed: if it cannot be built, or a file is not in it
     """
-    command(['uv', 'build', '-q', '--out-dir', folder,
-             '--build-constraints', wheel_page.CONSTRAINTS / '2026.2.txt',
-             CHECKOUT])
+    wheel_environment.command(
+        ['uv', 'build', '-q', '--out-dir', folder, '--build-constraints',
+         wheel_page.CONSTRAINTS / '2026.2.txt', CHECKOUT])
     [wheel] = folder.glob('*.whl')
-    tracked = command(['git', '-C', CHECKOUT, 'ls-files',
-                       *PACKAGES.values()]).split()
+    tracked = wheel_environment.command(
+        ['git', '-C', CHECKOUT, 'ls-files', *PACKAGES.values()]).split()
     if missing := set(tracked) - set(zipfile.ZipFile(wheel).namelist()):
-        raise Failed(f'not in the wheel: {", ".join(sorted(missing))}')
+        raise wheel_environment.Failed(
+            f'not in the wheel: {", ".join(sorted(missing))}')
     return wheel
 
 
@@ -286,7 +258,7 @@ def main() -> int:
                 place = folder / f'trial-{len(rows)}'
                 place.mkdir()
                 rows.append(Trial(release, python, wheel, place).run())
-                print(' '.join(rows[-1].cells()), *rows[-1].reasons,
+                print(' '.join(rows[-1].cells(COLUMNS)), *rows[-1].reasons,
                       sep='\n  ', flush=True)
                 shutil.rmtree(place)
     if asked.write:
@@ -294,7 +266,7 @@ def main() -> int:
         PAGE.write_text(wheel_page.page(rows, wheel.name.split('-')[1],
                                         options))
     bad = sum(bool(row.reasons) for row in rows)
-    print(f'\n{wheel_page.table(rows)}\n'
+    print(f'\n{wheel_page.table(rows, COLUMNS)}\n'
           f'{len(rows) - bad} passed, {bad} failed')
     return int(bool(bad))
 

@@ -19,6 +19,8 @@ import pathlib
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 CONSTRAINTS = CHECKOUT / 'constraints'
 STEPS = ('install', 'import', 'start', 'smoke')
+#: What the libraries are beside which nothing may be replaced.
+LIBRARIES = ('constraints', 'newest')
 HEADER = '''\
 ..
    Written by this command; do not edit:
@@ -34,8 +36,7 @@ newest libraries that it works with (``constraints/``). In each of them,
 outside of the checkout:
 
 install
-  ``pip install`` of the wheel adds packages and replaces none that the release
-  had brought.
+  ``pip install`` of the wheel works.
 import
   Every module of the side can be imported: those that run in a cloud with
   nothing but their requirements installed, fixtures and functional tests with
@@ -52,6 +53,24 @@ smoke
   model is the one that the service has by default in that release.
 
 .. |version| replace:: {version}
+
+'''
+KEPT = '''
+Nothing replaced
+================
+
+``pip freeze`` was compared before the installation of the wheel, after it, and
+after ``pip uninstall nova-cinder-failover``. ``passed`` means that every
+package which was there before kept its version throughout, and that the
+removal took this distribution away and nothing else. Packages that the service
+lacked have been added by the installation; they stay.
+
+constraints
+  The libraries of the service are those of ``constraints/``, and the wheel was
+  installed with the same constraints.
+newest
+  The service was installed without constraints, so that it had the newest
+  libraries that its own requirements allow. So was the wheel.
 
 '''
 
@@ -111,21 +130,25 @@ class Row:
     results: dict[str, str] = dataclasses.field(default_factory=dict)
     reasons: list[str] = dataclasses.field(default_factory=list)
 
-    def cells(self) -> list[str]:
-        """Return the cells of the row as text."""
+    def cells(self, steps: tuple[str, ...]) -> list[str]:
+        """Return the cells of the row as text.
+
+        :param steps: those that have a column
+        """
         return [self.release.service.capitalize(), self.version,
                 self.release.openstack, self.python,
-                *(self.results.get(step, '-') for step in STEPS)]
+                *(self.results.get(step, '-') for step in steps)]
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Row], steps: tuple[str, ...]) -> str:
     """Show rows as a simple table of reStructuredText.
 
     :param rows: what became of each
+    :param steps: those that have a column
     """
     lines = [['Service', 'Version', 'Release', 'Python',
-              *(step.capitalize() for step in STEPS)],
-             *(row.cells() for row in rows)]
+              *(step.capitalize() for step in steps)],
+             *(row.cells(steps) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     bar = '  '.join('=' * width for width in widths)
     shown = ['  '.join(cell.ljust(width) for cell, width in
@@ -143,12 +166,12 @@ def page(rows: list[Row], version: str, options: str) -> str:
     """
     text = HEADER.format(version=version, options=options, date=(
         datetime.datetime.now(datetime.UTC).date().isoformat()))
-    text += table(rows)
+    text += table(rows, STEPS) + KEPT + table(rows, LIBRARIES)
     failed = [row for row in rows if row.reasons]
     if failed:
         text += '\nWhat did not pass:\n'
     for row in failed:
-        text += f'\n* {" ".join(row.cells()[:4])}::\n\n'
+        text += f'\n* {" ".join(row.cells(()))}::\n\n'
         text += ''.join(f'      {line}\n' for reason in row.reasons
                         for line in wrapped(reason))
     return text

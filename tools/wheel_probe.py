@@ -32,6 +32,8 @@ FOR_TESTS = {'fixture', 'testing', 'tests'}
 FOR_CHECKOUT = {'unit'}
 #: What needs a library that a cloud brings with its database.
 FOR_DATABASE = {'session_lock': 'pymysql'}
+#: What is no module: alembic runs it.
+RUN_BY_ALEMBIC = {'env'}
 #: Imported first, as by the service itself: it chooses eventlet or threads.
 FIRST = {'nova_failover_ext': 'nova_failover_ext.compute.cmd',
          'cinder_failover_hooks': 'cinder.cmd.volume'}
@@ -51,7 +53,7 @@ def modules(package: str, everything: bool) -> list[str]:
         if path.suffix != '.py' or parts[0] != package:
             continue
         left_out = FOR_CHECKOUT if everything else FOR_CHECKOUT | FOR_TESTS
-        left_out = left_out | {
+        left_out = left_out | RUN_BY_ALEMBIC | {
             name for name, library in FOR_DATABASE.items()
             if importlib.util.find_spec(library) is None}
         if not left_out.intersection(parts):

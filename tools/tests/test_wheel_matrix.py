@@ -21,6 +21,7 @@ from unittest import mock
 from oslotest import base
 import testtools
 
+from tools import wheel_environment
 from tools import wheel_matrix as matrix
 from tools import wheel_page
 
@@ -29,7 +30,8 @@ class TestCommand(base.BaseTestCase):
 
     def run_python(self, source, **kwargs):
         with contextlib.redirect_stderr(io.StringIO()):
-            return matrix.command([sys.executable, '-c', source], **kwargs)
+            return wheel_environment.command(
+                [sys.executable, '-c', source], **kwargs)
 
     def test_output(self):
         self.assertEqual('seen', self.run_python('print("seen")'))
@@ -37,10 +39,10 @@ class TestCommand(base.BaseTestCase):
     def test_wrong_exit_code(self):
         """The last line of a program says why it has failed."""
         error = self.assertRaises(
-            matrix.Failed, self.run_python,
+            wheel_environment.Failed, self.run_python,
             'import sys; print("first"); sys.exit("the reason")')
         self.assertIn('ended with 1: the reason', str(error))
-        with testtools.ExpectedException(matrix.Failed):
+        with testtools.ExpectedException(wheel_environment.Failed):
             self.run_python('', code=3)
         self.assertEqual('', self.run_python('raise SystemExit(3)', code=3))
 
@@ -53,17 +55,19 @@ class TestCommand(base.BaseTestCase):
                 source, env={'PYTHONPATH': '/x'}))
 
     def test_expect(self):
-        matrix.expect('plan recover', 'plan', 'recover')
+        wheel_environment.expect('plan recover', 'plan', 'recover')
         with contextlib.redirect_stderr(io.StringIO()):
-            self.assertRaises(matrix.Failed, matrix.expect, 'plan',
-                              'plan', 'recover')
+            self.assertRaises(
+                wheel_environment.Failed, wheel_environment.expect,
+                'plan', 'plan', 'recover')
 
 
 class TestTrial(base.BaseTestCase):
 
     def run_trial(self, **effects):
         steps = {'install': 'install', 'import': 'import_all',
-                 'start': 'start', 'smoke': 'smoke'}
+                 'start': 'start', 'smoke': 'smoke',
+                 'constraints': 'keep_pinned', 'newest': 'keep_newest'}
         patches = [mock.patch.object(matrix.Trial, method, autospec=True,
                                      side_effect=effects.get(name))
                    for name, method in steps.items()]
@@ -75,22 +79,30 @@ class TestTrial(base.BaseTestCase):
                 stack.enter_context(patch)
             return trial.run()
 
+    def assert_row(self, results, reasons, row):
+        self.assertEqual((results.split(), reasons),
+                         (row.cells(matrix.COLUMNS)[4:], row.reasons))
+
     def test_passed(self):
-        row = self.run_trial()
-        self.assertEqual((['passed'] * 4, []),
-                         (row.cells()[4:], row.reasons))
+        self.assert_row('passed ' * 6, [], self.run_trial())
 
     def test_later_steps_are_tried(self):
-        row = self.run_trial(start=matrix.Failed('no options'))
-        self.assertEqual(
-            (['passed', 'passed', 'FAILED', 'passed'], ['start: no options']),
-            (row.cells()[4:], row.reasons))
+        self.assert_row(
+            'passed passed FAILED passed passed passed',
+            ['start: no options'],
+            self.run_trial(start=wheel_environment.Failed('no options')))
+
+    def test_replaced_package(self):
+        self.assert_row(
+            'passed passed passed passed passed FAILED',
+            ['newest: on installation, a==2 became a==1'],
+            self.run_trial(newest=wheel_environment.Failed(
+                'on installation, a==2 became a==1')))
 
     def test_nothing_without_an_environment(self):
-        row = self.run_trial(install=matrix.Failed('no network'))
-        self.assertEqual(
-            (['FAILED', '-', '-', '-'], ['install: no network']),
-            (row.cells()[4:], row.reasons))
+        self.assert_row(
+            'FAILED - - - - -', ['install: no network'],
+            self.run_trial(install=wheel_environment.Failed('no network')))
 
 
 class TestPage(base.BaseTestCase):
