@@ -43,7 +43,7 @@ import
   the libraries of the tests. Unit tests need the checkout.
 start
   Nova: ``nova-compute-failover``, ``nova-failover-engine`` and
-  ``nova-failover`` start, and the engine tells what an empty ``nova.conf``
+  ``nova-failover`` start, and the engine names what an empty ``nova.conf``
   lacks. Cinder: ``cinder-volume`` starts, and ``volume_manager`` loads the
   manager. Both: the sample configuration can be generated.
 smoke
