@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""The commands of the runbook, word by word, in the order of the text."""
+"""The commands of a page, word by word, in the order of the text."""
 
 import collections.abc
 import dataclasses
@@ -22,6 +22,7 @@ _PLACEHOLDER = re.compile(r'(?<![\w.@/<-])[A-Z]{3,}(?:@[A-Z]+)?(?![\w.])')
 _INLINE = re.compile(r'``((?:nova-failover|cinder|openstack)\s\S+\s[^`]+)``')
 _UNDERLINE = re.compile(r'([=\-~])\1{2,}$')
 _PROMPT = re.compile(r'[$#] ')
+_BORDER = re.compile(r'[+-]+')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Command:
 
     :ivar section: the title that it is below
     :ivar text: the command without a prompt
+    :ivar shown: the output that the page shows, without the lines of tables
     """
 
     section: str
     text: str
+    shown: tuple[str, ...] = ()
 
     @property
     def placeholders(self) -> list[str]:
@@ -49,6 +52,17 @@ class Command:
         """
         return _PLACEHOLDER.sub(lambda match: values[match.group()],
                                 self.text)
+
+    def missing(self, printed: str) -> list[str]:
+        """What the page shows and was not printed.
+
+        :param printed: the real output
+        :returns: the lines; in them, ``…`` stands for anything
+        """
+        lines = [' '.join(line.split()) for line in printed.splitlines()]
+        return [line for line in self.shown if not any(
+            re.fullmatch('.*'.join(map(re.escape, line.split('…'))), real)
+            for real in lines)]
 
 
 def commands(text: str) -> list[Command]:
@@ -66,7 +80,8 @@ def commands(text: str) -> list[Command]:
                 continue
             found += _inline(title, prose)
             prose = []
-            found += [Command(title, line) for line in _typed(part)]
+            found += [Command(title, line, shown)
+                      for line, shown in _typed(part)]
         found += _inline(title, prose)
     return found
 
@@ -103,13 +118,20 @@ def _blocks(lines: list[str]) -> list[tuple[bool, list[str]]]:
     return parts
 
 
-def _typed(lines: list[str]) -> list[str]:
-    """What is typed in a block: where there are prompts, what follows."""
+def _typed(lines: list[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """What is typed in a block, each with what is shown below it.
+
+    Where there are prompts, the rest is output.
+    """
     whole = '\n'.join(line for line in lines if line).replace('\\\n', '')
     rows = [' '.join(row.split()) for row in whole.splitlines()
             if not row.startswith(':')]
-    prompted = [row[2:] for row in rows if _PROMPT.match(row)]
-    return prompted or rows
+    at = [index for index, row in enumerate(rows) if _PROMPT.match(row)]
+    if not at:
+        return [(row, ()) for row in rows]
+    return [(rows[index][2:], tuple(
+        row for row in rows[index + 1:end] if not _BORDER.fullmatch(row)))
+        for index, end in zip(at, [*at[1:], len(rows)], strict=True)]
 
 
 def _inline(title: str, lines: list[str]) -> list[Command]:

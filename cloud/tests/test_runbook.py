@@ -19,6 +19,7 @@ import tomllib
 
 import testtools
 
+from cloud import bootstrap
 from cloud import processes
 from cloud.scenario import runbook
 from cloud.services import registry
@@ -86,7 +87,11 @@ class CommandsTest(testtools.TestCase):
 
 
 class ShellTestCase(testtools.TestCase):
-    """A shell as an operator has it."""
+    """A shell as an operator has it.
+
+    :ivar home: the home directory
+    :ivar folder: the working directory
+    """
 
     plugin = True
 
@@ -94,7 +99,7 @@ class ShellTestCase(testtools.TestCase):
         """Make a home directory."""
         super().setUp()
         self.conf = stage.get().conf
-        self.home = self.conf.root / 'home'
+        self.home = self.folder = self.conf.root / 'home'
         (self.home / '.nova').mkdir(parents=True, exist_ok=True)
         file = self.home / '.nova' / 'nova.conf'
         file.unlink(missing_ok=True)
@@ -113,8 +118,10 @@ class ShellTestCase(testtools.TestCase):
             ['/bin/bash', '-c', f'. {openrc}\n{line}'], text=True,
             capture_output=True, timeout=PATIENCE, check=False,
             # For what asks whether one is sure.
-            input='y\n', cwd=self.home,
-            env=processes.environment({'HOME': str(self.home)}))
+            input='y\n', cwd=self.folder,
+            env=processes.environment({
+                'HOME': str(self.home),
+                'XDG_CACHE_HOME': str(bootstrap.cache_folder().parent)}))
         seconds = time.monotonic() - began
         print(f'  {line}: {done.returncode} after {seconds:.1f} s',
               flush=True)
