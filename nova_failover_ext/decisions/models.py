@@ -22,6 +22,7 @@ from oslo_db.sqlalchemy import models
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import pauses
 
 #: Where alembic notes the version of the schema; not its default name, which
@@ -42,3 +43,23 @@ class Pause(Base):
     user = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
     host = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
     since = sa.Column(sa.DateTime, nullable=False)
+
+
+class Exclusion(Base):
+    """See :class:`nova_failover_ext.api.exclusions.Exclusion`."""
+
+    __tablename__ = 'nova_failover_exclusions'
+    __table_args__ = (
+        # What nobody knows how to match would be ignored.
+        sa.CheckConstraint("kind IN (%s) AND target <> ''" % ', '.join(
+            "'%s'" % kind for kind in exclusions.Kind)),
+        {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'})
+
+    kind = sa.Column(sa.String(32), primary_key=True)
+    target = sa.Column(sa.String(exclusions.MOST_NAME), primary_key=True)
+    name = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
+    reason = sa.Column(sa.Text, nullable=False)
+    user = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
+    host = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
+    since = sa.Column(sa.DateTime, nullable=False)
+    until = sa.Column(sa.DateTime)

@@ -15,6 +15,7 @@
 from collections.abc import Iterator
 import contextlib
 import datetime
+import threading
 from typing import Any
 
 from alembic import util as alembic_util
@@ -34,7 +35,7 @@ from nova_failover_ext.recovery import masking
 _MYSQL_PATIENCE = {'connect_timeout': 5, 'read_timeout': 10,
                    'write_timeout': 10}
 #: Stands for a time that cannot be read.
-_UNKNOWN_TIME = datetime.datetime(1970, 1, 1)  # noqa: DTZ001
+UNKNOWN_TIME = datetime.datetime(1970, 1, 1)  # noqa: DTZ001
 _ERRORS = (alembic_util.CommandError, db_exception.DBError,
            db_exception.CantStartEngineError, sa.exc.SQLAlchemyError,
            ImportError, OSError)
@@ -55,14 +56,36 @@ class Store:
         """
         self._conf = conf
         self._manager: Any = None
+        # What alembic works with is global.
+        self._upgrading = threading.Lock()
 
     def upgrade(self) -> None:
         """Bring the schema up to date, and create it at first.
 
         :raises DecisionsUnavailable: if the database cannot be used
         """
-        with _one_sentence():
+        with self._upgrading, _one_sentence():
             schema.upgrade(self._facade().writer.get_engine())
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Provide a session that reads.
+
+        :raises DecisionsUnavailable: if the database cannot be used
+        """
+        with (_one_sentence(),
+              self._facade().reader.using(_Context()) as session):
+            yield session
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Provide a session that writes, all of it or nothing.
+
+        :raises DecisionsUnavailable: if the database cannot be used
+        """
+        with (_one_sentence(),
+              self._facade().writer.using(_Context()) as session):
+            yield session
 
     def read(self) -> list[pauses.Pause]:
         """Return the pauses that are in effect.
@@ -72,8 +95,7 @@ class Store:
 
         :raises DecisionsUnavailable: if they cannot be read
         """
-        with (_one_sentence(),
-              self._facade().reader.using(_Context()) as session):
+        with self.reading() as session:
             return [pause for (backend,)
                     in session.query(models.Pause.backend).all()
                     for pause in _pauses(session, backend)]
@@ -83,8 +105,7 @@ class Store:
 
         :raises DecisionsUnavailable: if it cannot be written
         """
-        with (_one_sentence(),
-              self._facade().writer.using(_Context()) as session):
+        with self.writing() as session:
             session.merge(models.Pause(
                 backend=pause.backend, reason=pause.reason, user=pause.user,
                 host=pause.host, since=pause.since))
@@ -94,8 +115,7 @@ class Store:
 
         :raises DecisionsUnavailable: if it cannot be deleted
         """
-        with (_one_sentence(),
-              self._facade().writer.using(_Context()) as session):
+        with self.writing() as session:
             session.query(models.Pause).filter_by(backend=backend).delete()
 
     def _facade(self) -> Any:
@@ -120,7 +140,7 @@ def _pauses(session: Any, backend: str) -> list[pauses.Pause]:
         return [pauses.Pause(
             backend, 'its row in the database cannot be read (%s); to end it, '
             'run "nova-failover resume %s"' % (exc, backend),
-            'unknown', 'unknown', _UNKNOWN_TIME)]
+            'unknown', 'unknown', UNKNOWN_TIME)]
 
 
 def _bounded(connection: str) -> str:

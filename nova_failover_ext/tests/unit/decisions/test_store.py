@@ -31,7 +31,8 @@ from nova_failover_ext.decisions import store
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.api import test_pauses
 
-TABLES = {'nova_failover_pauses', 'nova_failover_alembic_version'}
+TABLES = {'nova_failover_pauses', 'nova_failover_exclusions',
+          'nova_failover_alembic_version'}
 
 
 @ddt.ddt
