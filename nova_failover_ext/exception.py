@@ -78,6 +78,19 @@ class NotPaused(FailoverException):
     msg_fmt = '%(subject)s not paused; paused at present: %(paused)s.'
 
 
+class AlreadyExcluded(FailoverException):
+    """An operator has excluded that before."""
+
+    msg_fmt = '%(exclusion)s.'
+
+
+class NotExcluded(FailoverException):
+    """There is no exclusion to end."""
+
+    msg_fmt = ('The %(subject)s is not excluded; excluded at present: '
+               '%(excluded)s.')
+
+
 class ConfigurationInvalid(FailoverException):
     """A needed option is missing or has a bad value."""
 

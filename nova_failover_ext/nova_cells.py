@@ -20,8 +20,9 @@ Upstream relied on, read in Nova 31 to 34: ``nova.objects.CellMappingList``
 and ``nova.context.target_cell``.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 import concurrent.futures
+import contextlib
 import dataclasses
 import threading
 import time
@@ -54,12 +55,22 @@ def all_cells() -> list[Any]:
     :raises DatabaseUnavailable: if the API database cannot be read
     """
     context = nova.context.get_admin_context()
-    try:
+    with reading_api_database():
         mappings = objects.CellMappingList.get_all(context)
+    return [cell for cell in mappings if not cell.is_cell0()]
+
+
+@contextlib.contextmanager
+def reading_api_database() -> Iterator[None]:
+    """Turn what its drivers raise into one sentence.
+
+    :raises DatabaseUnavailable: if the API database cannot be read
+    """
+    try:
+        yield
     except _ERRORS as exc:
         raise exception.DatabaseUnavailable(
             reason='API database: %s' % masking.first_line(exc)) from exc
-    return [cell for cell in mappings if not cell.is_cell0()]
 
 
 class _Silent(Exception):

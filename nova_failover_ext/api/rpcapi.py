@@ -98,9 +98,10 @@ class EngineAPI:
 
     * 1.0 - Initial version: recover, progress, status, health, ping
     * 1.1 - Add pause and resume; health returns pauses and decisions
+    * 1.2 - Add exclude and include; health returns exclusions
     """
 
-    VERSION = '1.1'
+    VERSION = '1.2'
     #: What every engine understands, also an older one.
     BASE_VERSION = '1.0'
 
@@ -175,6 +176,38 @@ class EngineAPI:
         return dict(self._client.prepare(timeout=timeout, version='1.1').call(
             context, 'resume', backend=backend, who=who))
 
+    def exclude(self, context: Any, exclusion: dict[str, Any],
+                timeout: float) -> dict[str, Any]:
+        """Have servers left alone.
+
+        :param exclusion: see :meth:`.api.exclusions.Exclusion.to_primitive`;
+            the engine adds the time
+        :param timeout: seconds to wait for an engine
+        :returns: ``exclusions``, see :meth:`health`
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: AlreadyExcluded, if just that is
+            excluded already; DecisionsUnavailable or DatabaseUnavailable, if
+            it cannot be saved
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.2').call(
+            context, 'exclude', exclusion=exclusion))
+
+    def include(self, context: Any, kind: str, text: str, who: str,
+                timeout: float) -> dict[str, Any]:
+        """Have servers recovered again that were excluded.
+
+        :param kind: see :class:`.api.exclusions.Kind`
+        :param text: the id or name of what is excluded
+        :param who: asks for it, as USER@HOST
+        :param timeout: seconds to wait for an engine
+        :returns: ``exclusions``, see :meth:`health`
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: NotExcluded, if just that is not
+            excluded; DecisionsUnavailable, if its end cannot be saved
+        """
+        return dict(self._client.prepare(timeout=timeout, version='1.2').call(
+            context, 'include', kind=kind, text=text, who=who))
+
     def progress(self, context: Any, backends: list[str],
                  timeout: float) -> dict[str, dict[str, Any]]:
         """Return how far the recovery of backends is, in a few numbers.
@@ -203,7 +236,9 @@ class EngineAPI:
             backend), ``nonces`` (of the latest probes that were received),
             and from 1.1 on ``pauses`` (those in effect, see
             :meth:`.api.pauses.Pause.to_primitive`) and ``decisions`` (what is
-            wrong with their database, '' for nothing)
+            wrong with their database, '' for nothing), and from 1.2 on
+            ``exclusions`` (those in effect, see
+            :meth:`.api.exclusions.Exclusion.to_primitive`)
         """
         return dict(self._client.prepare(timeout=timeout).call(
             context, 'health'))

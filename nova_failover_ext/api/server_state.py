@@ -36,3 +36,5 @@ class ServerState(str, enum.Enum):
     SUPERSEDED = 'superseded'
     #: A refresh cannot heal it, because of its backend's driver.
     BLOCKED = 'blocked'
+    #: An operator has excluded it from recovery; it is left alone.
+    EXCLUDED = 'excluded'

@@ -34,6 +34,20 @@ class Paused(exception.FailoverException):
     exit_code = exitcodes.PAUSED
 
 
+class Excluded(exception.FailoverException):
+    """An operator has excluded what is asked for."""
+
+    exit_code = exitcodes.EXCLUDED
+
+
+class ProjectsUnavailable(exception.FailoverException):
+    """Keystone does not tell of a project."""
+
+    exit_code = exitcodes.UNUSABLE
+    msg_fmt = ('Keystone cannot be asked for the project %(project)s '
+               '(%(reason)s); name it by its id.')
+
+
 class OutputUnwritable(exception.FailoverException):
     """A file cannot be written."""
 

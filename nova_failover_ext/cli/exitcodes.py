@@ -32,6 +32,8 @@ NOT_READY = 7
 NOT_FOUND = 8
 #: An operator has paused what is asked for, or asked about.
 PAUSED = 9
+#: ``exclude`` and ``recover``: an operator has excluded that already.
+EXCLUDED = 10
 #: ``status --check``: what has not converged is deferred.
 DEFERRED = 11
 #: ``status --check``: servers have failed or are blocked.
@@ -48,6 +50,7 @@ _MEANINGS = {
     NOT_READY: 'something has failed',
     NOT_FOUND: 'nothing of that name is there; nothing was changed',
     PAUSED: 'recoveries are paused; nothing was changed',
+    EXCLUDED: 'it is excluded from recovery already; nothing was changed',
     DEFERRED: 'what has not converged is deferred',
     FAILED: 'servers have failed, have exhausted their retries or are '
             'blocked',

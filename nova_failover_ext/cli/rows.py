@@ -18,6 +18,7 @@ from typing import Any
 from cinder_failover_hooks import statuses
 
 from nova_failover_ext.api import server_state
+from nova_failover_ext.cli import excluding
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
@@ -87,8 +88,10 @@ def status_rows(found: snapshot.BackendPlan,
 def summary(found: snapshot.BackendPlan) -> str:
     """Return one line about the backend as a whole."""
     backend = found.backend
-    counts = ', '.join('%s %d' % (v.value, len(found.servers_to(v)))
-                       for v in server_plans.Verdict)
+    counts = ', '.join(
+        '%s %d' % (v.value, number) for v in server_plans.Verdict
+        if (number := len(found.servers_to(v)))
+        or v is not server_plans.Verdict.EXCLUDE)
     return '%s is on %s (%s); servers: %s%s' % (
         backend.name, statuses.called(backend.active_backend_id),
         backend.present.replication_status or 'no replication', counts,
@@ -102,6 +105,8 @@ def state_of(server: server_plans.ServerPlan, latest: model.Recovery | None,
         return ServerState.CONVERGED
     if server.server.id in remembered.get('in_flight', ()):
         return ServerState.RECOVERING
+    if server.verdict is server_plans.Verdict.EXCLUDE:
+        return ServerState.EXCLUDED
     if server.blocked:
         return ServerState.BLOCKED
     if server.verdict is server_plans.Verdict.DEFER:
@@ -127,6 +132,9 @@ def backend_row(found: snapshot.BackendPlan, known: Mapping[str, Any],
     gate = known.get('gate') or {}
     waits = [found.gate.reason or gate.get('reason'),
              *map(str, pausing.in_effect(health, backend.name))]
+    excluded = len(found.servers_to(server_plans.Verdict.EXCLUDE))
+    if excluded:
+        waits.append(excluding.counted(excluded))
     converged = len(found.servers_to(server_plans.Verdict.SKIP))
     return (backend.name, statuses.called(backend.active_backend_id),
             backend.present.replication_status or '', len(found.servers),

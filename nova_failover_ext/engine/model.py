@@ -179,3 +179,37 @@ class Recovery:
     finished_at: datetime.datetime | None
     result: str | None = None
     message: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A host aggregate of Nova.
+
+    :ivar id: as ``openstack aggregate list`` shows it
+    :ivar hosts: names of its compute hosts
+    """
+
+    id: str
+    name: str
+    hosts: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HostGroups:
+    """Which compute hosts there are, and what they are part of.
+
+    :ivar hosts: names of all compute hosts
+    :ivar aggregates: all host aggregates
+    :ivar zones: names of the hosts by name of the availability zone
+    """
+
+    hosts: frozenset[str] = frozenset()
+    aggregates: tuple[Aggregate, ...] = ()
+    zones: dict[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict)
+
+    def aggregate(self, text: str) -> Aggregate | None:
+        """Return an aggregate by id or name; no two have the same name."""
+        return next((one for one in self.aggregates if one.id == text),
+                    next((one for one in self.aggregates
+                          if one.name == text), None))

@@ -32,6 +32,7 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
+from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import backoff
@@ -41,11 +42,13 @@ from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine.dispatcher import throttle
 from nova_failover_ext.engine.election import leadership
 from nova_failover_ext.engine.election import locks
+from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine.inventory import cinder_reader
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.listener import bus_servers
 from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
+from nova_failover_ext.engine import model
 from nova_failover_ext.engine.notifier import log_observer
 from nova_failover_ext.engine.notifier import metrics
 from nova_failover_ext.engine.notifier import notifier
@@ -84,9 +87,13 @@ class EngineService(service.Service):
         self._since: datetime.datetime | None = None
         self._leadership: leadership.Leadership | None = None
         self._reconciler: reconcilers.Reconciler
+        self._nova: nova_reader.NovaReader
         self._dispatcher: dispatcher.Dispatcher | None = None
         self._periodics: list[periodics.PeriodicWorker] = []
-        self._brake = brake.Brake(store.Store(conf))
+        database = store.Store(conf)
+        self._brake = brake.Brake(database)
+        self._exclusions = exclusion_memory.ExclusionMemory(
+            exclusion_store.ExclusionStore(database), self._host_groups)
 
     def start(self) -> None:
         """Start to act, or to wait until the acting engine is gone.
@@ -105,7 +112,8 @@ class EngineService(service.Service):
             self._lead, self._follow)
         # A database that hangs may keep no scan waiting.
         self._periodics = [_every(TICK, self._tick),
-                           _every(TICK, self._refresh)]
+                           _every(TICK, self._refresh),
+                           _every(TICK, self._refresh_exclusions)]
         for worker in self._periodics:
             self.tg.add_thread(worker.start)
         self._leadership.start()
@@ -142,9 +150,21 @@ class EngineService(service.Service):
         self._brake.refresh(bool(self._leadership
                                  and self._leadership.leading))
 
+    def _refresh_exclusions(self) -> None:
+        leading = bool(self._leadership and self._leadership.leading)
+        if self._exclusions.refresh(leading) and leading:
+            self._reconciler.rescan()
+
+    def _host_groups(self) -> model.HostGroups:
+        return self._nova.host_groups()
+
+    def _held(self, backend: str) -> bool:
+        return self._brake.held(backend) or self._exclusions.unread()
+
     def _lead(self) -> None:
         reconciler, conf = self._reconciler, self._conf
         self._brake.lead()
+        self._exclusions.lead()
         self._since = timeutils.utcnow()
         self._serving = bus_servers.BusServers((
             lambda: notification_endpoint.listener(
@@ -152,9 +172,11 @@ class EngineService(service.Service):
                 executor_name()),
             lambda: rpc_endpoint.server(
                 conf, rpc_endpoint.Endpoint(reconciler, conf.host,
-                                            self._about, self._brake))))
+                                            self._about, self._brake,
+                                            self._exclusions))))
         self._serving.start()
         self._executors[0].submit(self._refresh)
+        self._executors[0].submit(self._refresh_exclusions)
         reconciler.lead()
 
     def _follow(self) -> None:
@@ -190,15 +212,17 @@ class EngineService(service.Service):
         self._executors = [lookers, callers, askers]
         observer = self._make_observer()
         hosts = host_health.HostHealth(options.host_probe_interval)
+        self._nova = nova_reader.NovaReader(
+            options.batch_size, policy.chooser(self._conf),
+            options.cell_timeout)
         reconciler = reconcilers.Reconciler(
             cinder_reader.CinderReader(
                 options.batch_size, named=options.drivers),
-            nova_reader.NovaReader(options.batch_size,
-                                   policy.chooser(self._conf),
-                                   options.cell_timeout), lookers,
+            self._nova, lookers,
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
-            reconciler_settings(self._conf), hosts, observer)
+            reconciler_settings(self._conf), hosts, observer,
+            excluded=lambda: self._exclusions.current)
         client = compute_client.ComputeClient(
             options.recovery_timeout, options.heartbeat_timeout, hosts)
         self._dispatcher = dispatcher.Dispatcher(
@@ -209,7 +233,7 @@ class EngineService(service.Service):
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
                             options.retry_interval_min), hosts, observer,
-            held=self._brake.held)
+            held=self._held, excluded=self._exclusions.covers)
         reconciler.use(self._dispatcher, client, askers)
         return reconciler
 

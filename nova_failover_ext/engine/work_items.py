@@ -42,6 +42,7 @@ class Work:
     :ivar policy: overrules metadata and configuration, None for neither
     :ivar barrier: whether it starts only after all that is more urgent has
         ended, see :mod:`.dispatcher.barriers`
+    :ivar project_id: id of the server's project
     """
 
     server_id: str
@@ -51,6 +52,7 @@ class Work:
     parts: tuple[Part, ...]
     policy: str | None = None
     barrier: bool = False
+    project_id: str = ''
 
     @property
     def volumes(self) -> dict[str, str]:

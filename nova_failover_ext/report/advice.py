@@ -66,6 +66,9 @@ RULES: tuple[_Rule, ...] = (
     _Rule(_in_state(ServerState.SUPERSEDED),
           'A later recovery has taken it over.',
           ('nova-failover history {followed_by} --server {server}',)),
+    _Rule(_in_state(ServerState.EXCLUDED),
+          'An operator has excluded it. It is recovered by itself once it is '
+          'included.', ()),
     _Rule(_in_state(ServerState.BLOCKED),
           'A refresh cannot heal it; what is known of its driver is in the '
           'plan.', (_PLAN,)),

@@ -175,6 +175,8 @@ def _open_entry(planned: Any) -> Entry:
         state = ServerState.BLOCKED
     elif planned.verdict.value == 'defer':
         state = ServerState.DEFERRED
+    elif planned.verdict.value == 'exclude':
+        state = ServerState.EXCLUDED
     return Entry(server.id, server.name, server.project_id,
                  server.host or '', state, planned.reason, planned.until,
                  tuple(planned.notes))
@@ -185,7 +187,8 @@ def _is_open(planned: Any) -> bool:
 
 
 def _retries_exhausted(entry: Entry, reasons: Mapping[str, str]) -> Entry:
-    if entry.state in DONE or entry.server_id not in reasons:
+    if (entry.state in DONE or entry.state is ServerState.EXCLUDED
+            or entry.server_id not in reasons):
         return entry
     return dataclasses.replace(
         entry, state=ServerState.RETRIES_EXHAUSTED,

@@ -36,7 +36,7 @@ _APART = 14
 _CLASSES = {
     ServerState.CONVERGED: 'good', ServerState.SUPERSEDED: 'other',
     ServerState.FAILED: 'bad', ServerState.RETRIES_EXHAUSTED: 'bad',
-    ServerState.BLOCKED: 'blocked'}
+    ServerState.BLOCKED: 'blocked', ServerState.EXCLUDED: 'other'}
 _WORDS = {
     ServerState.CONVERGED: 'recovered', ServerState.UNKNOWN: 'not yet asked',
     ServerState.SUPERSEDED: 'left to a later recovery',
@@ -46,7 +46,8 @@ _TRIES = {'Success': 'good', 'Deferred': 'wait'}
 _ORDER = (ServerState.RETRIES_EXHAUSTED, ServerState.FAILED,
           ServerState.BLOCKED,
           ServerState.DEFERRED, ServerState.RECOVERING, ServerState.WAITING,
-          ServerState.UNKNOWN, ServerState.SUPERSEDED, ServerState.CONVERGED)
+          ServerState.UNKNOWN, ServerState.EXCLUDED, ServerState.SUPERSEDED,
+          ServerState.CONVERGED)
 
 
 def class_of(state: ServerState) -> str:

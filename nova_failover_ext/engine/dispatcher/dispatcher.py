@@ -48,7 +48,9 @@ class Dispatcher:
                  limits: throttle.Limits, hosts: host_health.HostHealth,
                  observer: observers.Observer,
                  clock: Callable[[], float] = time.monotonic,
-                 held: Callable[[str], bool] | None = None) -> None:
+                 held: Callable[[str], bool] | None = None,
+                 excluded: Callable[[work_items.Work], bool] | None = None
+                 ) -> None:
         """Start with nothing waiting.
 
         :param recover: recovers one server; what it raises counts as failed
@@ -61,6 +63,8 @@ class Dispatcher:
         :param clock: seconds, never going back
         :param held: asked for each backend whether operators have paused it;
             it answers at once
+        :param excluded: asked before each server is sent whether operators
+            have excluded it since; it answers at once
         """
         self._recover = recover
         self._done = done
@@ -68,6 +72,7 @@ class Dispatcher:
         self._limits = limits
         self._observer = observer
         self._clock = clock
+        self._excluded = excluded or (lambda _work: False)
         self._lock = threading.Lock()
         self._queue = work_queue.Queue(caps, limits.startable,
                                        hosts.may_start, held)
@@ -184,7 +189,7 @@ class Dispatcher:
         try:
             with self._lock:
                 send = epoch == self._epoch
-            if send:
+            if send and not self._excluded(work):
                 self._send(work)
         except Exception as exc:  # noqa: BLE001
             # The thread ends here; nobody else would tell of it.

@@ -90,6 +90,15 @@ class CellReader:
                 for batch in batches(server_ids, self._batch_size)
                 for row in self._ask(nova_queries.recoveries, batch)}
 
+    def servers_named(self, text: str) -> dict[str, str]:
+        """Return the servers with that id or name, name by id."""
+        return {row.uuid: row.display_name or ''
+                for row in self._ask(nova_queries.servers_named, text)}
+
+    def has_project(self, project_id: str) -> bool:
+        """Return whether there is a server of a project."""
+        return bool(self._ask(nova_queries.has_project, project_id))
+
     def _ask(self, query: Callable[..., Any], *args: Any) -> Any:
         self.statements += 1
         answer = query(self._context, *args)

@@ -19,10 +19,13 @@ The one module of the engine that uses what Nova keeps private, read in Nova
   InstanceAction, InstanceActionEvent and the columns named below;
 * ``nova.db.main.api.pick_context_manager_reader``: opens a session on the
   database of the cell that the context is targeted at;
-* ``nova.objects.ServiceList``; ``nova.servicegroup.API.service_is_up``.
+* ``nova.objects.ServiceList``; ``nova.servicegroup.API.service_is_up``;
+* ``nova.objects.AggregateList`` and ``HostMappingList``; a host in no
+  availability zone is in ``[DEFAULT] default_availability_zone``
+  (``nova.availability_zones.get_host_availability_zone``).
 
 Nova's objects would load one server or volume per query; each function here
-is one statement.
+is one statement, but for :func:`host_groups`.
 """
 
 import datetime
@@ -30,6 +33,7 @@ import json
 from typing import Any
 
 from nova.compute import vm_states
+import nova.conf
 import nova.context
 from nova.db.main import api as db_api
 from nova.db.main import models
@@ -101,12 +105,46 @@ def recoveries(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
         _ACTION.id.in_(latest)))
 
 
+@db_api.pick_context_manager_reader
+def servers_named(context: Any, text: str) -> list[Any]:
+    """Return the servers with that id or name."""
+    return list(context.session.query(
+        _INSTANCE.uuid, _INSTANCE.display_name).filter(
+        _INSTANCE.deleted == 0, sa.or_(_INSTANCE.uuid == text,
+                                       _INSTANCE.display_name == text)))
+
+
+@db_api.pick_context_manager_reader
+def has_project(context: Any, project_id: str) -> bool:
+    """Return whether there is a server of a project."""
+    return context.session.query(_INSTANCE.id).filter(
+        _INSTANCE.deleted == 0,
+        _INSTANCE.project_id == project_id).first() is not None
+
+
 def computes_up(context: nova.context.RequestContext) -> dict[str, bool]:
     """Tell of each compute host of the cell whether its service is up."""
     group = servicegroup.API()
     services = objects.ServiceList.get_by_binary(
         context, 'nova-compute', include_disabled=True)
     return {s.host: bool(group.service_is_up(s)) for s in services}
+
+
+def host_groups(context: nova.context.RequestContext) -> model.HostGroups:
+    """Return the compute hosts with their aggregates and zones."""
+    hosts = frozenset(
+        one.host for one in objects.HostMappingList.get_all(context))
+    zones: dict[str, set[str]] = {}
+    aggregates = []
+    for one in objects.AggregateList.get_all(context):
+        aggregates.append(model.Aggregate(
+            str(one.id), one.name, frozenset(one.hosts)))
+        if one.availability_zone:
+            zones.setdefault(one.availability_zone, set()).update(one.hosts)
+    zones.setdefault(nova.conf.CONF.default_availability_zone, set()).update(
+        hosts.difference(*zones.values()))
+    return model.HostGroups(hosts, tuple(aggregates), {
+        name: frozenset(members) for name, members in zones.items()})
 
 
 def stamp(connection_info: str | None) -> tuple[str | None, bool]:

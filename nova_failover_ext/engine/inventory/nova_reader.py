@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Mapping
 import threading
 from typing import Any, TypeVar
 
+import nova.context
+
 from nova_failover_ext.api import cell_problem
 from nova_failover_ext.engine.inventory import cell_reader
 from nova_failover_ext.engine.inventory import nova_queries
@@ -121,6 +123,36 @@ class NovaReader:
                 (cell, host): up
                 for host, up in reader.computes_up().items()})
         return {host: up for part in found for host, up in part.items()}
+
+    def servers_named(self, text: str) -> tuple[
+            dict[str, str], list[cell_problem.CellProblem]]:
+        """Return the servers of the cloud with that id or name.
+
+        :returns: name by id, and the cells that could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        found, problems = self._read(
+            self.cells(), lambda reader, _cell: reader.servers_named(text))
+        return {key: name for part in found
+                for key, name in part.items()}, problems
+
+    def has_project(self, project_id: str) -> bool:
+        """Return whether a cell that can be read has a server of a project.
+
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        found, _problems = self._read(
+            self.cells(),
+            lambda reader, _cell: reader.has_project(project_id))
+        return any(found)
+
+    def host_groups(self) -> model.HostGroups:
+        """Return the compute hosts with their aggregates and zones.
+
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        with nova_cells.reading_api_database():
+            return nova_queries.host_groups(nova.context.get_admin_context())
 
     def recoveries(self, servers: Iterable[model.Server]
                    ) -> dict[str, model.Recovery]:

@@ -16,8 +16,10 @@ import dataclasses
 import typing
 
 from nova_failover_ext.api import cell_problem
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
+from nova_failover_ext.engine.planner import exclusion_rules
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.recovery import staleness
@@ -80,11 +82,26 @@ class BackendPlan:
         """Return the servers with that verdict."""
         return tuple(s for s in self.servers if s.verdict is verdict)
 
+    def excluding(self, current: exclusions.Exclusions) -> 'BackendPlan':
+        """Return the plan without what operators have excluded.
+
+        :param current: the exclusions in effect
+        """
+        return dataclasses.replace(self, servers=exclusion_rules.apply(
+            self.servers, current))
+
     @property
     def converged(self) -> bool:
         """Whether every server is known to be in sync with Cinder."""
-        settled = all(
-            s.verdict is server_plans.Verdict.SKIP for s in self.servers)
+        return self.finished and not self.servers_to(
+            server_plans.Verdict.EXCLUDE)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every server is in sync with Cinder, or excluded."""
+        settled = all(s.verdict in (server_plans.Verdict.SKIP,
+                                    server_plans.Verdict.EXCLUDE)
+                      for s in self.servers)
         return self.gate.open and settled and not self.problems
 
 

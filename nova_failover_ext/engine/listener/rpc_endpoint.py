@@ -19,10 +19,12 @@ from nova import rpc
 from oslo_config import cfg
 import oslo_messaging as messaging
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.engine import brake as brakes
+from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 from nova_failover_ext import exception
 
@@ -34,17 +36,20 @@ class Endpoint:
 
     def __init__(self, reconciler: reconcilers.Reconciler, host: str,
                  about: Callable[[], dict[str, Any]],
-                 brake: brakes.Brake) -> None:
+                 brake: brakes.Brake,
+                 excluded: exclusion_memory.ExclusionMemory) -> None:
         """Remember whom to ask.
 
         :param host: name of this controller, for :meth:`ping`
         :param about: what else :meth:`health` tells
         :param brake: what operators have paused
+        :param excluded: what operators have excluded
         """
         self._reconciler = reconciler
         self._host = host
         self._about = about
         self._brake = brake
+        self._excluded = excluded
 
     @messaging.expected_exceptions(exception.RecoveryPaused)
     def recover(self, _context: Any, request: dict[str, Any]) -> str:
@@ -83,6 +88,36 @@ class Endpoint:
         """
         return self._brake.resume(backend, who)
 
+    @messaging.expected_exceptions(exception.AlreadyExcluded,
+                                   exception.DatabaseUnavailable,
+                                   exception.DecisionsUnavailable)
+    def exclude(self, _context: Any,
+                exclusion: dict[str, Any]) -> dict[str, Any]:
+        """Leave servers alone.
+
+        :returns: what is excluded now
+        :raises ValueError: if the exclusion is nonsense
+        :raises AlreadyExcluded: if just that is excluded already
+        :raises FailoverException: if it cannot be saved
+        """
+        wanted = exclusions.Exclusion.from_primitive(exclusion)
+        wanted.check()
+        return self._excluded.exclude(wanted)
+
+    @messaging.expected_exceptions(exception.NotExcluded,
+                                   exception.DatabaseUnavailable,
+                                   exception.DecisionsUnavailable)
+    def include(self, _context: Any, kind: str, text: str,
+                who: str) -> dict[str, Any]:
+        """Recover servers again.
+
+        :param who: asks for it, as USER@HOST
+        :returns: what is excluded now
+        :raises NotExcluded: if just that is not excluded
+        :raises FailoverException: if that cannot be saved
+        """
+        return self._excluded.include(exclusions.Kind(kind), text, who)
+
     def progress(self, _context: Any, backends: list[str]
                  ) -> dict[str, dict[str, Any]]:
         """Return how far backends are."""
@@ -91,7 +126,8 @@ class Endpoint:
     def health(self, _context: Any) -> dict[str, Any]:
         """Tell how this engine fares."""
         return {**self.ping(_context), **self._about(),
-                **self._brake.report(), **self._reconciler.health()}
+                **self._brake.report(), **self._excluded.report(),
+                **self._reconciler.health()}
 
     def status(self, _context: Any, backend: str) -> dict[str, Any]:
         """Return what is remembered of a backend."""

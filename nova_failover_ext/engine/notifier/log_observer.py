@@ -112,14 +112,15 @@ class LogObserver(observers.Observer):
                      'server': server_id, 'reason': reason})
 
     def converged(self, backend: str, failover_id: str,
-                  seconds: float) -> None:
+                  seconds: float, excluded: int = 0) -> None:
         """Log how it ended, and how long it took."""
         with self._lock:
             known = self._rounds.pop(backend, None)
         counts = _counted(known.outcomes.values()) if known else ''
-        LOG.info('Failover %(id)s: every server of %(backend)s has converged '
-                 'after %(seconds).1f s%(counts)s',
+        LOG.info('Failover %(id)s: every server of %(backend)s%(but)s has '
+                 'converged after %(seconds).1f s%(counts)s',
                  {'id': failover_id, 'backend': backend, 'seconds': seconds,
+                  'but': excluded and ' but %d excluded' % excluded or '',
                   'counts': counts and ': ' + counts})
 
     def superseded(self, backend: str, failover_id: str,

@@ -94,7 +94,7 @@ class Metrics(observers.Observer):
         self._retries_exhausted.labels(backend).inc()
 
     def converged(self, backend: str, failover_id: str,
-                  seconds: float) -> None:
+                  seconds: float, excluded: int = 0) -> None:
         """Note how long a backend took, and stop its clock."""
         with self._lock:
             self._began.pop(backend, None)

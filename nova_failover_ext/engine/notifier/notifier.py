@@ -36,6 +36,7 @@ from oslo_utils import strutils
 from oslo_utils import timeutils
 
 from nova_failover_ext.api import load as loads
+from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.engine.notifier import recovery_payloads
 from nova_failover_ext.engine.notifier import rounds
@@ -129,11 +130,13 @@ class Notifier(observers.Observer):
                 self._wake()
 
     def converged(self, backend: str, failover_id: str,
-                  seconds: float) -> None:
+                  seconds: float, excluded: int = 0) -> None:
         """Announce the end."""
         with self._lock:
             one = self._round(backend, failover_id)
             del self._rounds[backend, failover_id]
+            if excluded:
+                one.counts[server_state.ServerState.EXCLUDED.value] = excluded
             self._put(Phase.END, one, seconds=seconds)
 
     def superseded(self, backend: str, failover_id: str,

@@ -57,10 +57,11 @@ class Observer:
         """A server has used up its tries."""
 
     def converged(self, backend: str, failover_id: str,
-                  seconds: float) -> None:
-        """All servers of a backend are in sync with Cinder.
+                  seconds: float, excluded: int = 0) -> None:
+        """All servers of a backend are in sync with Cinder, or excluded.
 
         :param seconds: since :meth:`began`
+        :param excluded: how many operators have excluded
         """
 
     def superseded(self, backend: str, failover_id: str,

@@ -42,6 +42,8 @@ class Verdict(str, enum.Enum):
     DEFER = 'defer'
     #: Nothing to do.
     SKIP = 'skip'
+    #: An operator has excluded it; leave it alone.
+    EXCLUDE = 'exclude'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ import dataclasses
 
 from oslo_log import log as logging
 
+from nova_failover_ext.api import exclusions
+from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import gate
@@ -32,6 +34,7 @@ from nova_failover_ext.engine.reconciler import triage
 from nova_failover_ext.engine import work_items
 from nova_failover_ext import exception
 
+ServerState = server_state.ServerState
 LOG = logging.getLogger(__name__)
 
 #: A full scan is followed by a pause of this many times its own length.
@@ -112,7 +115,7 @@ class FullScan:
             # What waits was planned for what may be the target no longer.
             return []
         _adopt(name, state, read, context.backends.take_hints(name),
-               known)
+               known, context.excluded())
         # All but the mappings, which are read again when they are needed.
         state.records = dataclasses.replace(read, attachments=())
         return self._decide(state, read, began)
@@ -122,7 +125,8 @@ class FullScan:
                 began: float) -> list[work_items.Work]:
         name, context = read.backend.name, self._context
         ask = context.plan_options(name, state)
-        found = scope.overruled(read, state.policies).judge(ask)
+        found = scope.overruled(read, state.policies).judge(ask).excluding(
+            context.excluded())
         now = context.clock()
         self._note_problems(name, state, found, now)
         at = triage.Situation(
@@ -223,13 +227,14 @@ class FullScan:
         if over and state.began_at is not None:
             seconds = context.clock() - state.began_at
             state.began_at = None
-            context.observer.converged(name, state.id_for_work(),
-                                       seconds)
+            context.observer.converged(name, state.id_for_work(), seconds,
+                                       counts[ServerState.EXCLUDED])
 
 
 def _adopt(name: str, state: backend_state.BackendState,
            read: snapshot.Records,
-           hints: list[model.Hint], known: str | None) -> None:
+           hints: list[model.Hint], known: str | None,
+           excluded: exclusions.Exclusions) -> None:
     present = read.backend.active_backend_id
     state.adopt(present,
                 known_backends.announced(name, present,
@@ -242,7 +247,7 @@ def _adopt(name: str, state: backend_state.BackendState,
                               read.servers_of(hint.group_id))
     asked, state.asked = state.asked, []
     for request in asked:
-        state.begin(request, scope.chosen(request, read))
+        state.begin(request, scope.chosen(request, read, excluded))
 
 
 def _prune(state: backend_state.BackendState,

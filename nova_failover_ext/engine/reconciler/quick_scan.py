@@ -140,7 +140,8 @@ class QuickScan:
     def _judge(self, name: str, state: backend_state.BackendState,
                read: snapshot.Records, began: float) -> list[work_items.Work]:
         ask = self._context.plan_options(name, state)
-        found = scope.overruled(read, state.policies).judge(ask)
+        found = scope.overruled(read, state.policies).judge(ask).excluding(
+            self._context.excluded())
         at = triage.Situation(
             name, found.backend.active_backend_id, began,
             self._context.clock(), (), bool(ask.busy_servers))

@@ -27,6 +27,7 @@ import futurist
 from oslo_context import context as oslo_context
 from oslo_log import log as logging
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import load as loads
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine.dispatcher import attempts
@@ -69,7 +70,9 @@ class Reconciler:
                  waits: backoff.Backoff,
                  settings: reconciler_settings.Settings,
                  hosts: host_health.HostHealth, observer: observers.Observer,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic,
+                 excluded: Callable[[], exclusions.Exclusions]
+                 = exclusions.Exclusions) -> None:
         """Remember what to work with; :meth:`use` must follow.
 
         :param executor: runs the scans
@@ -77,6 +80,8 @@ class Reconciler:
         :param hosts: which hosts can be asked
         :param observer: told of what happens
         :param clock: seconds, never going back
+        :param excluded: tells what operators have excluded; it answers at
+            once
         """
         self.notification_log = notification_log.NotificationLog()
         self._executor = executor
@@ -88,7 +93,8 @@ class Reconciler:
                 attempts.Attempts(waits, settings.attempts,
                                   settings.exhausted_retry_interval))),
             scan_queue.ScanQueue(), hosts, observer,
-            triage.Triage(settings, hosts, observer), settings, waits, clock)
+            triage.Triage(settings, hosts, observer), settings, waits, clock,
+            excluded)
         self._full_scan = full_scan.FullScan(self._context)
         self._quick_scan = quick_scan.QuickScan(self._context)
         self._host_monitor: host_monitor.HostMonitor
@@ -155,6 +161,11 @@ class Reconciler:
         self._context.queue.add(name, self._context.clock())
         self.tick()
         return chosen
+
+    def rescan(self) -> None:
+        """Plan anew for each backend: what is excluded has changed."""
+        for name, _state in self._context.backends.known():
+            self._plan_full_scan(name)
 
     def tick(self) -> None:
         """Start the scans that are due."""

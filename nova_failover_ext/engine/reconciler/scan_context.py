@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import dataclasses
 from typing import Any
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.engine.dispatcher import backoff
 from nova_failover_ext.engine.dispatcher import dispatcher as dispatchers
 from nova_failover_ext.engine.dispatcher import host_health
@@ -39,6 +40,7 @@ class ScanContext:
     :ivar nova: see :class:`.inventory.nova_reader.NovaReader`
     :ivar waits: how long to wait between tries and scans
     :ivar clock: seconds, never going back
+    :ivar excluded: tells what operators have excluded; it answers at once
     """
 
     cinder: Any
@@ -51,6 +53,7 @@ class ScanContext:
     settings: reconciler_settings.Settings
     waits: backoff.Backoff
     clock: Callable[[], float]
+    excluded: Callable[[], exclusions.Exclusions]
     #: set once there is one, as it is made with the coordinator
     dispatcher: dispatchers.Dispatcher = dataclasses.field(init=False)
 

@@ -16,6 +16,7 @@
 from collections.abc import Mapping
 import dataclasses
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine.planner import filters
@@ -23,14 +24,18 @@ from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.recovery import policy as policies
 
 
-def chosen(request: requests.Request, records: snapshot.Records) -> set[str]:
+def chosen(request: requests.Request, records: snapshot.Records,
+           excluded: exclusions.Exclusions) -> set[str]:
     """Return the ids of the servers that a request is about.
 
     :param records: of a full scan
+    :param excluded: those that an operator has excluded are left out
     """
     admitted = {a.server.id for a in records.attachments
                 if filters.admits(request, a.server,
-                                  server_plans.priority_of(a.server))}
+                                  server_plans.priority_of(a.server))
+                and not excluded.covering(
+                    a.server.id, a.server.project_id, a.server.host)}
     if request.limit is None:
         return admitted
     wanted = dict.fromkeys(admitted, request.policy) if request.policy else {}

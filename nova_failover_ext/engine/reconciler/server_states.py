@@ -21,6 +21,9 @@ from nova_failover_ext.api import server_state
 
 ServerState = server_state.ServerState
 
+#: Nothing is to be done for a server that stands there.
+_SETTLED = frozenset({ServerState.CONVERGED, ServerState.EXCLUDED})
+
 
 class ServerStates:
     """Where each server of a backend stands; counting costs nothing."""
@@ -48,10 +51,10 @@ class ServerStates:
             self._drop(server_id)
 
     def supersede(self) -> None:
-        """Note that what has not converged is superseded."""
+        """Note that what is open is superseded."""
         with self._lock:
             self._by_server = {
-                server_id: (state if state is ServerState.CONVERGED
+                server_id: (state if state in _SETTLED
                             else ServerState.SUPERSEDED)
                 for server_id, state in self._by_server.items()}
             self._counts = collections.Counter(self._by_server.values())
@@ -75,9 +78,10 @@ class ServerStates:
                 self._drop(server_id)
 
     def open(self) -> int:
-        """Return how many servers have not converged."""
+        """Return how many servers are neither converged nor excluded."""
         with self._lock:
-            return len(self._by_server) - self._counts[ServerState.CONVERGED]
+            return len(self._by_server) - sum(
+                self._counts[one] for one in _SETTLED)
 
     def _drop(self, server_id: str) -> None:
         old = self._by_server.pop(server_id, None)

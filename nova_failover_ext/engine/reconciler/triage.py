@@ -91,6 +91,11 @@ class Triage:
         state.tries.mark(server_id, at.target, _marks(server))
         if server.verdict is server_plans.Verdict.SKIP:
             self._converge(state, server_id)
+        elif server.verdict is server_plans.Verdict.EXCLUDE:
+            # It is ready as soon as it is included again.
+            state.tries.forget([server_id])
+            state.settle(server_id)
+            state.server_states.set(server_id, ServerState.EXCLUDED)
         elif server.blocked:
             state.retrying.discard(server_id)
             state.server_states.set(server_id, ServerState.BLOCKED)
@@ -277,4 +282,5 @@ def _work(state: backend_state.BackendState,
         parts=(work_items.Part(
             at.backend, state.id_for_work(server_id), at.target,
             tuple((v.volume_id, v.stamp) for v in stale)),),
-        policy=state.policies.get(server_id), barrier=barrier)
+        policy=state.policies.get(server_id), barrier=barrier,
+        project_id=server.server.project_id)

@@ -86,6 +86,19 @@ class EngineAPI(base.BaseTestCase):
         self.call.assert_called_with(
             'context', 'resume', backend='b', who='jo@ctl1')
 
+    def test_exclude_and_include(self):
+        self.call.return_value = {'exclusions': []}
+        self.assertEqual({'exclusions': []}, self.api.exclude(
+            'context', {'kind': 'host'}, 3))
+        self.client.prepare.assert_called_with(timeout=3, version='1.2')
+        self.call.assert_called_with(
+            'context', 'exclude', exclusion={'kind': 'host'})
+        self.assertEqual({'exclusions': []}, self.api.include(
+            'context', 'host', 'h', 'jo@ctl1', 3))
+        self.client.prepare.assert_called_with(timeout=3, version='1.2')
+        self.call.assert_called_with(
+            'context', 'include', kind='host', text='h', who='jo@ctl1')
+
     def test_an_older_engine_is_understood(self):
         self.assertEqual('1.0', self.api.target().version)
 

@@ -93,4 +93,5 @@ def work(**values: Any) -> work_items.Work:
         'backend', 'failover_id', 'target', 'volumes') if name in values}
     return work_items.Work(**{
         'server_id': 'server', 'host': 'compute1', 'cell': CELL,
-        'priority': 3, 'parts': (part(**of_part),), **values})
+        'priority': 3, 'project_id': 'p', 'parts': (part(**of_part),),
+        **values})

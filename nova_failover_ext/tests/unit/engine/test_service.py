@@ -21,20 +21,24 @@ from oslo_config import cfg
 import oslo_messaging as messaging
 import testtools
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import dispatcher
 from nova_failover_ext.engine.election import locks
+from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine.listener import bus_servers
 from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext.engine import service
 from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.api import test_pauses
 
 
@@ -109,6 +113,8 @@ class ServiceTest(testtools.TestCase):
         self.dispatcher = self._patch(dispatcher, 'Dispatcher')
         self.store = self._patch(store, 'Store').return_value
         self.store.read.return_value = [test_pauses.pause()]
+        excluded = self._patch(exclusion_store, 'ExclusionStore').return_value
+        excluded.read.return_value = []
         self.service = service.EngineService(conf)
 
     def _patch(self, owner, name):
@@ -206,8 +212,11 @@ class EndpointTest(testtools.TestCase):
         self.reconciler = mock.create_autospec(
             reconciler.Reconciler, instance=True)
         self.brake = mock.create_autospec(brake.Brake, instance=True)
+        self.excluded = mock.create_autospec(
+            exclusion_memory.ExclusionMemory, instance=True)
         self.endpoint = rpc_endpoint.Endpoint(
-            self.reconciler, 'ctl', lambda: {'topics': ['t']}, self.brake)
+            self.reconciler, 'ctl', lambda: {'topics': ['t']}, self.brake,
+            self.excluded)
 
     def test_recover(self):
         self.reconciler.recover.return_value = 'req-1'
@@ -250,6 +259,37 @@ class EndpointTest(testtools.TestCase):
                           pause={'backend': 'b', 'reason': ' '})
         self.brake.pause.assert_not_called()
 
+    def test_exclude(self):
+        self.excluded.exclude.return_value = {'exclusions': []}
+        exclusion = test_exclusions.exclusion()
+        self.assertEqual({'exclusions': []}, self.endpoint.exclude(
+            {}, exclusion=exclusion.to_primitive()))
+        self.excluded.exclude.assert_called_once_with(exclusion)
+
+    def test_exclude_without_a_reason(self):
+        self.assertRaises(ValueError, self.endpoint.exclude, {},
+                          exclusion={'kind': 'host', 'target': 'h'})
+        self.excluded.exclude.assert_not_called()
+
+    def test_include(self):
+        self.excluded.include.return_value = {'exclusions': []}
+        self.assertEqual({'exclusions': []}, self.endpoint.include(
+            {}, kind='host', text='h', who='jo@ctl1'))
+        self.excluded.include.assert_called_once_with(
+            exclusions.Kind.HOST, 'h', 'jo@ctl1')
+
+    def test_what_cannot_be_excluded_or_included(self):
+        down = exception.DecisionsUnavailable(reason='x')
+        for error in exception.AlreadyExcluded(exclusion='x'), down:
+            self.excluded.exclude.side_effect = error
+            self.assertIs(type(error), self._refused(
+                self.endpoint.exclude,
+                test_exclusions.exclusion().to_primitive()))
+        for error in exception.NotExcluded(subject='x', excluded='y'), down:
+            self.excluded.include.side_effect = error
+            self.assertIs(type(error), self._refused(
+                self.endpoint.include, 'host', 'h', 'jo@ctl1'))
+
     def test_resume(self):
         self.brake.resume.return_value = {'pauses': []}
         self.assertEqual({'pauses': []}, self.endpoint.resume(
@@ -270,10 +310,11 @@ class EndpointTest(testtools.TestCase):
     def test_health(self):
         self.reconciler.health.return_value = {'nonces': ['n']}
         self.brake.report.return_value = {'pauses': [], 'decisions': ''}
+        self.excluded.report.return_value = {'exclusions': []}
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
              'topics': ['t'], 'nonces': ['n'], 'pauses': [],
-             'decisions': ''}, self.endpoint.health({}))
+             'decisions': '', 'exclusions': []}, self.endpoint.health({}))
 
     def test_status(self):
         self.reconciler.report.return_value = {'reason': ''}

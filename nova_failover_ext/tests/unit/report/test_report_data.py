@@ -107,7 +107,8 @@ class CollectTest(base.BaseTestCase):
         self.assertEqual(('the plan',), data.entries[0].notes)
 
     @ddt.data((server_plans.Verdict.RECOVER, ServerState.WAITING),
-              (server_plans.Verdict.DEFER, ServerState.DEFERRED))
+              (server_plans.Verdict.DEFER, ServerState.DEFERRED),
+              (server_plans.Verdict.EXCLUDE, ServerState.EXCLUDED))
     @ddt.unpack
     def test_servers_that_were_not_begun(self, verdict, state):
         data = self.collect(servers=[
@@ -132,6 +133,14 @@ class CollectTest(base.BaseTestCase):
             'Error', retries_exhausted={'server': ''}))
         self.assertEqual((ServerState.CONVERGED, ''), self.state(
             'Success', retries_exhausted={'server': 'enough'}))
+
+    def test_given_up_and_then_excluded(self):
+        data = self.collect(
+            history('Error'),
+            servers=[planned(server_plans.Verdict.EXCLUDE)],
+            retries_exhausted={'server': 'enough'})
+        self.assertEqual((ServerState.EXCLUDED, 'the plan'), (
+            data.entries[0].state, data.entries[0].reason))
 
     def test_the_backend(self):
         problems = [cell_problem.CellProblem('cell2', 'no way')]

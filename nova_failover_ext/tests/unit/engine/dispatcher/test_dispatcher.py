@@ -83,13 +83,15 @@ class DispatcherTest(testtools.TestCase):
             self.hosts.note_answer(fakes.CELL, host)
         self.ear = Ear()
         self.held = set()
+        self.excluded = set()
         self.dispatcher = self._make(self._done)
 
     def _make(self, done):
         return dispatcher.Dispatcher(
             CAPS, self._recover, done, self.executor, self.limits,
             self.hosts, self.ear, lambda: self.now,
-            held=self.held.__contains__)
+            held=self.held.__contains__,
+            excluded=lambda work: work.server_id in self.excluded)
 
     def _recover(self, work):
         self.recovered.append(work)
@@ -268,6 +270,15 @@ class DispatcherTest(testtools.TestCase):
         self.held.clear()
         self.dispatcher.start_more()
         self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
+
+    def test_what_is_excluded_since_is_not_sent(self):
+        self._replace('a', 'b')
+        self.excluded.add('a')
+        self.executor.run_one()
+        self.executor.run_one()
+        self.assertEqual(['b'], [work.server_id for work in self.recovered])
+        self.assertEqual([('b', results.Outcome.RECOVERED)], self.told)
+        self.assertEqual((0, 0), self.dispatcher.counts(fakes.BACKEND))
 
     def test_a_silent_host_waits_for_its_ping(self):
         self.hosts.note_silent(fakes.CELL, 'compute1')

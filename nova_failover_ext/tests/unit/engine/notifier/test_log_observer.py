@@ -61,6 +61,12 @@ class LogObserverTest(testtools.TestCase):
             ('Failover ID: every server of BACKEND has converged after '
              '36.5 s: 1 recovered, 1 unchanged')], self._lines())
 
+    def test_excluded_servers_are_not_called_converged(self):
+        self._began()
+        self.observer.converged(fakes.BACKEND, fakes.FAILOVER_ID, 36.5, 2)
+        self.assertEqual('Failover ID: every server of BACKEND but 2 excluded '
+                         'has converged after 36.5 s', self._lines()[-1])
+
     def test_primary_and_a_single_server(self):
         self._began(servers=1, target='')
         self.assertEqual(

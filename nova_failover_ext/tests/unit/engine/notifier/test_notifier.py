@@ -114,6 +114,14 @@ class AnnouncerTest(base.BaseTestCase):
                          (end['counts'], end['seconds'], end['reason']))
         self.assertEqual(start['started_at'], end['started_at'])
 
+    def test_an_end_counts_excluded_servers(self):
+        own = self.recovery_notifier()
+        self.begin(own)
+        self.end(own, Outcome.RECOVERED)
+        own.converged(fakes.BACKEND, fakes.FAILOVER_ID, 31.0, 2)
+        [_start, (_last, end)] = self.sink.wait(2)
+        self.assertEqual({'recovered': 1, 'excluded': 2}, end['counts'])
+
     def test_begun_twice_is_told_once(self):
         own = self.recovery_notifier()
         self.begin(own)

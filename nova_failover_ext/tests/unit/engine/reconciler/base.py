@@ -19,6 +19,7 @@ from unittest import mock
 import futurist
 import testtools
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import load
 from nova_failover_ext.engine.dispatcher import backoff
 from nova_failover_ext.engine.dispatcher import compute_client
@@ -67,9 +68,12 @@ class CoordinatorTestCase(testtools.TestCase):
             settings.Settings(**{
                 'attempts': 2, 'gate_timeout': 60.0,
                 'reconcile_interval': 300.0, **self.SETTINGS}),
-            self.hosts, self.observer, lambda: self.now)
+            self.hosts, self.observer, lambda: self.now, self._excluded)
         self.reconciler.use(self.dispatcher, self.client, self._askers())
         self.reconciler.lead()
+
+    def _excluded(self):
+        return exclusions.Exclusions()
 
     def _askers(self):
         return self.executor

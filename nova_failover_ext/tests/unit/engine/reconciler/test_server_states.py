@@ -55,8 +55,13 @@ class StandingsTest(testtools.TestCase):
         self.server_states.keep_only({'b', 'other'})
         self.assertEqual({ServerState.WAITING: 1}, self._counts())
 
+    def test_excluded_ones_are_not_open(self):
+        self.server_states.set('a', ServerState.EXCLUDED)
+        self.assertEqual(2, self.server_states.open())
+
     def test_superseded(self):
         self.server_states.set('a', ServerState.CONVERGED)
+        self.server_states.set('b', ServerState.EXCLUDED)
         self.server_states.supersede()
-        self.assertEqual({ServerState.CONVERGED: 1, ServerState.SUPERSEDED: 2},
-                         self._counts())
+        self.assertEqual({ServerState.CONVERGED: 1, ServerState.EXCLUDED: 1,
+                          ServerState.SUPERSEDED: 1}, self._counts())
