@@ -40,6 +40,8 @@ _FAILED = frozenset((ServerState.FAILED, ServerState.RETRIES_EXHAUSTED,
 _GOING_ON = frozenset((ServerState.UNKNOWN, ServerState.WAITING,
                        ServerState.RECOVERING, ServerState.SUPERSEDED))
 
+_AT_REST = frozenset((ServerState.DEFERRED, ServerState.EXCLUDED))
+
 
 @dataclasses.dataclass(frozen=True)
 class BackendStatus:
@@ -138,5 +140,5 @@ def exit_code(every: Iterable[BackendStatus], answered: bool,
                 (exitcodes.FAILED, states & _FAILED),
                 (exitcodes.PAUSED, paused),
                 (exitcodes.NOT_CONVERGED, unsettled or states & _GOING_ON),
-                (exitcodes.DEFERRED, ServerState.DEFERRED in states))
+                (exitcodes.DEFERRED, states & _AT_REST))
     return next((code for code, holds in findings if holds), exitcodes.OK)

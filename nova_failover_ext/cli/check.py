@@ -56,17 +56,21 @@ class Check(command.FailoverCommand):
 
         :raises BackendNotFound: if Cinder has no such backend
         """
+        from nova_failover_ext.api import exclusions
         from nova_failover_ext.cli.checks import databases
         from nova_failover_ext.cli.checks import findings
         from nova_failover_ext.cli.checks import mapping_rows
         from nova_failover_ext.cli.checks import pace
+        from nova_failover_ext.cli.checks import storage
         cinder, nova = self.readers()
         records, found = self._storage(parsed_args.backend, cinder)
         found += mapping_rows.inspect(records, cinder, nova)
         of_databases, cells = databases.read(nova)
         buses = databases.buses(cells)
-        found += [*of_databases, *buses.values(),
-                  *self._engine([r.backend.name for r in records]),
+        of_engine, said = self._engine([r.backend.name for r in records])
+        found += [finding for one in records for finding in storage.rehearsal(
+            one, exclusions.Exclusions.from_health(said))]
+        found += [*of_databases, *buses.values(), *of_engine,
                   *pace.inspect(self.conf)]
         if not parsed_args.no_hosts:
             reached = {uuid for uuid, finding in buses.items()
@@ -91,19 +95,19 @@ class Check(command.FailoverCommand):
             return [], [findings.failure(
                 storage.BACKEND, '', 'none takes part in replication')]
         return records, [finding for one in records for finding in (
-            storage.service(one), storage.driver(one),
-            *storage.rehearsal(one))]
+            storage.service(one), storage.driver(one))]
 
-    def _engine(self, backends: list[str]) -> list[Any]:
+    def _engine(self, backends: list[str]) -> tuple[list[Any],
+                                                    dict[str, Any]]:
         from nova_failover_ext.cli.checks import acting
         from nova_failover_ext.cli import engine_client
         client = engine_client.EngineClient(ENGINE_TIMEOUT)
         found, said = acting.health(client)
         if said is None:
-            return found
-        return [*found, *acting.paused(said),
+            return found, {}
+        return [*found, *acting.paused(said), *acting.excluded(said),
                 acting.probe(self.conf, client),
-                *acting.last_notifications(said, backends)]
+                *acting.last_notifications(said, backends)], said
 
     def _hosts(self, records: list[Any], cells: set[str],
                timeout: float) -> list[Any]:

@@ -145,6 +145,16 @@ class FailoverCommand(lister.Lister):
                 reason=found.problems[0].reason)
         return found
 
+    def excluded(self) -> Any:
+        """Ask the engine what it leaves alone.
+
+        :returns: :class:`nova_failover_ext.api.exclusions.Exclusions`, none
+            if no engine can be asked
+        """
+        from nova_failover_ext.api import exclusions
+        return exclusions.Exclusions.from_health(
+            self.engine_knows(lambda client: client.health()))
+
     def backend_plan(self, backend: str) -> Any:
         """Read the records of a backend, with a verdict on each server.
 

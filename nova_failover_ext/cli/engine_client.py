@@ -33,8 +33,10 @@ _T = TypeVar('_T')
 _REFUSALS: dict[str, type[exception.FailoverException]] = {
     exception.RecoveryPaused.__name__: errors.Paused,
     exception.NotPaused.__name__: errors.NotFound,
-    exception.DecisionsUnavailable.__name__:
-        exception.DecisionsUnavailable}
+    exception.AlreadyExcluded.__name__: errors.Excluded,
+    exception.NotExcluded.__name__: errors.NotFound,
+    exception.DatabaseUnavailable.__name__: exception.DatabaseUnavailable,
+    exception.DecisionsUnavailable.__name__: exception.DecisionsUnavailable}
 
 
 class EngineClient:
@@ -87,6 +89,29 @@ class EngineClient:
         """
         return self._asked(lambda: self._api.resume(
             self._context, backend, who, self._timeout))
+
+    def exclude(self, exclusion: dict[str, Any]) -> dict[str, Any]:
+        """Have servers left alone, see ``EngineAPI.exclude``.
+
+        Other exceptions are those of :meth:`recover`.
+
+        :raises Excluded: if just that is excluded already
+        :raises DecisionsUnavailable: if it cannot be saved
+        :raises DatabaseUnavailable: if its hosts cannot be read
+        """
+        return self._asked(lambda: self._api.exclude(
+            self._context, exclusion, self._timeout))
+
+    def include(self, kind: str, text: str, who: str) -> dict[str, Any]:
+        """Have servers recovered again, see ``EngineAPI.include``.
+
+        Other exceptions are those of :meth:`recover`.
+
+        :raises NotFound: if just that is not excluded
+        :raises DecisionsUnavailable: if its end cannot be saved
+        """
+        return self._asked(lambda: self._api.include(
+            self._context, kind, text, who, self._timeout))
 
     def progress(self, backends: list[str]) -> dict[str, dict[str, Any]]:
         """Return how far it is, see ``EngineAPI.progress``.

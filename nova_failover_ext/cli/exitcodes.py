@@ -34,7 +34,7 @@ NOT_FOUND = 8
 PAUSED = 9
 #: ``exclude`` and ``recover``: an operator has excluded that already.
 EXCLUDED = 10
-#: ``status --check``: what has not converged is deferred.
+#: ``status --check``: what has not converged is deferred or excluded.
 DEFERRED = 11
 #: ``status --check``: servers have failed or are blocked.
 FAILED = 12
@@ -51,7 +51,7 @@ _MEANINGS = {
     NOT_FOUND: 'nothing of that name is there; nothing was changed',
     PAUSED: 'recoveries are paused; nothing was changed',
     EXCLUDED: 'it is excluded from recovery already; nothing was changed',
-    DEFERRED: 'what has not converged is deferred',
+    DEFERRED: 'what has not converged is deferred or excluded',
     FAILED: 'servers have failed, have exhausted their retries or are '
             'blocked',
 }

@@ -35,7 +35,8 @@ _STEPS = {
     'run %s.' % _SHOW,
     ServerState.FAILED: _MEND,
     ServerState.RETRIES_EXHAUSTED: _MEND,
-    ServerState.BLOCKED: 'To see why, run %s.' % _SHOW}
+    ServerState.BLOCKED: 'To see why, run %s.' % _SHOW,
+    ServerState.EXCLUDED: 'To see who excluded them and why, run %s.' % _SHOW}
 
 
 def after(found: backend_status.BackendStatus) -> list[str]:

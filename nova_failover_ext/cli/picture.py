@@ -36,7 +36,7 @@ _BRIEF = {'State': ('Name', 'Host', 'Backend', 'State', 'Reason'),
 _ORDER = [state.value for state in (
     ServerState.RETRIES_EXHAUSTED, ServerState.FAILED, ServerState.BLOCKED,
     ServerState.DEFERRED, ServerState.RECOVERING, ServerState.WAITING,
-    ServerState.UNKNOWN, ServerState.SUPERSEDED)]
+    ServerState.UNKNOWN, ServerState.SUPERSEDED, ServerState.EXCLUDED)]
 #: Lines of a table beside its rows, and of what follows it.
 _FRAME = 5
 

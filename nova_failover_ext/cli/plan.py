@@ -18,7 +18,6 @@ from typing import Any
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
-from nova_failover_ext.cli import server_names
 
 
 class Plan(command.FailoverCommand):
@@ -26,7 +25,8 @@ class Plan(command.FailoverCommand):
 
     Changes nothing: neither servers, volumes nor records are touched.
 
-    Needs Cinder and Nova's databases; no engine, and no message bus.
+    Needs Cinder and Nova's databases. If an engine answers on the message
+    bus, what operators have excluded is shown.
     """
 
     exit_codes = (exitcodes.NOT_FOUND,)
@@ -51,10 +51,11 @@ class Plan(command.FailoverCommand):
         """
         from nova_failover_ext.cli import rows
         found = self._planned(parsed_args.backend, parsed_args.rehearse)
-        found = selection.narrow(found, server_names.resolve(
-            selection.request(parsed_args, parsed_args.backend),
-            parsed_args.host, (s.server for s in found.servers),
-            found.backend.name))
+        wanted = selection.resolve(
+            selection.request(parsed_args, parsed_args.backend), parsed_args,
+            [s.server for s in found.servers], found.backend.name,
+            self.readers()[1])
+        found = selection.narrow(found.excluding(self.excluded()), wanted)
         self.tell(rows.summary(found))
         if parsed_args.long:
             return rows.VOLUME_COLUMNS, rows.volume_rows(found.servers)

@@ -21,7 +21,7 @@ from nova_failover_ext.cli import command
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
-from nova_failover_ext.cli import server_names
+from nova_failover_ext import exception
 
 #: Seconds to wait for an engine to accept: one may just be taking over.
 ENGINE_TIMEOUT = 30
@@ -35,14 +35,15 @@ class Recover(command.FailoverCommand):
     that beforehand. Waits between tries and what was out of retries do not
     count.
     Servers whose connections turn out to be up to date are not touched, so
-    that it may be run at any time and more than once.
+    that it may be run at any time and more than once. Servers that operators
+    have excluded are left alone.
 
     Needs Cinder, Nova's databases, the message bus and a running
     nova-failover-engine; --dry-run needs neither of the last two.
     """
 
     exit_codes = (exitcodes.TIMED_OUT, exitcodes.NOT_FOUND,
-                  exitcodes.PAUSED)
+                  exitcodes.PAUSED, exitcodes.EXCLUDED)
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add whom to recover, how, and whether to wait."""
@@ -84,7 +85,7 @@ class Recover(command.FailoverCommand):
             can be asked
         """
         self._read = functools.cache(self.records)
-        wanted = [self._resolved(request, parsed_args.host)
+        wanted = [self._resolved(request, parsed_args)
                   for request in self._wanted(parsed_args)]
         if parsed_args.dry_run:
             return self._shown(wanted)
@@ -119,18 +120,20 @@ class Recover(command.FailoverCommand):
             servers.hosts_of(parsed_args.server, cinder_reader.admin_client()),
             self.replicated())
 
-    def _resolved(self, request: Any, hosts: list[str]) -> Any:
-        if not (request.servers or hosts):
+    def _resolved(self, request: Any,
+                  parsed_args: argparse.Namespace) -> Any:
+        if not selection.narrows(parsed_args):
             return request
         records = self._read(request.backend)
-        return server_names.resolve(
-            request, hosts, (a.server for a in records.attachments),
-            records.backend.name)
+        return selection.resolve(
+            request, parsed_args, [a.server for a in records.attachments],
+            records.backend.name, self.readers()[1])
 
     def _shown(self, wanted: list[Any]) -> Any:
         from nova_failover_ext.cli import rows
-        plans = [selection.judge(self._read(request.backend), request)
-                 for request in wanted]
+        excluded = self.excluded()
+        plans = [selection.judge(self._read(request.backend), request,
+                                 excluded) for request in wanted]
         for found in plans:
             self.tell(rows.summary(found))
         self.tell('This is a dry run: nothing was asked for.')
@@ -143,12 +146,15 @@ class Recover(command.FailoverCommand):
         from nova_failover_ext.cli import pausing
         from nova_failover_ext.cli import wait
         client = engine_client.EngineClient(ENGINE_TIMEOUT)
+        said = client.health()
+        if parsed_args.server:
+            self._refuse_excluded(said, wanted)
         # What is named has to be there before anything is asked for.
         named = {request.backend: self._named(request)
                  for request in wanted if not request.whole}
         if len(wanted) > 1:
             # What one backend refuses is not to be asked of the others.
-            self._refuse_paused(client, wanted)
+            self._refuse_paused(said, wanted)
         for request in wanted:
             failover_id = client.recover(dataclasses.replace(
                 request, failover_id=client.failover_id,
@@ -157,7 +163,8 @@ class Recover(command.FailoverCommand):
                   % failover_id)
 
         def read(backend: str) -> Any:
-            found = self.backend_plan(backend)
+            found = self.backend_plan(backend).excluding(
+                self._excluded_now(client))
             return (selection.only(found, named[backend])
                     if backend in named else found)
 
@@ -172,15 +179,38 @@ class Recover(command.FailoverCommand):
                       % parsed_args.timeout)
         return plans
 
-    def _refuse_paused(self, client: Any, wanted: list[Any]) -> None:
+    def _excluded_now(self, client: Any) -> Any:
+        # Who waits hears of an exclusion, and goes on without an engine.
+        from nova_failover_ext.api import exclusions
+        try:
+            self._excluded = exclusions.Exclusions.from_health(
+                client.health())
+        except (exception.EngineUnavailable, exception.BrokerUnavailable):
+            self._excluded = getattr(self, '_excluded',
+                                     exclusions.Exclusions())
+        return self._excluded
+
+    def _refuse_excluded(self, said: dict[str, Any],
+                         wanted: list[Any]) -> None:
+        from nova_failover_ext.api import exclusions
+        from nova_failover_ext.cli import excluding
+        for request in wanted:
+            excluding.refuse(
+                (a.server for a in self._read(request.backend).attachments
+                 if a.server.id in request.servers),
+                exclusions.Exclusions.from_health(said))
+
+    def _refuse_paused(self, said: dict[str, Any],
+                       wanted: list[Any]) -> None:
         from nova_failover_ext.cli import pausing
-        said = client.health()
         for request in wanted:
             for pause in pausing.in_effect(said, request.backend):
                 raise errors.Paused('%s.' % pause)
 
     def _named(self, request: Any) -> frozenset[str]:
-        found = selection.judge(self._read(request.backend), request)
+        from nova_failover_ext.api import exclusions
+        found = selection.judge(self._read(request.backend), request,
+                                exclusions.Exclusions())
         return frozenset(s.server.id for s in found.servers)
 
 

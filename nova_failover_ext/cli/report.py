@@ -65,8 +65,8 @@ class Report(command.FailoverCommand):
         :raises FailoverException: if something cannot be read or written
         """
         from nova_failover_ext import report
-        found = (self.backend_plan(parsed_args.backend)
-                 if parsed_args.backend else None)
+        found, exhausted = (self._now(parsed_args.backend)
+                            if parsed_args.backend else (None, None))
         histories, problems = history.reader(self).servers(
             parsed_args.failover)
         history.warn(self, problems)
@@ -75,8 +75,7 @@ class Report(command.FailoverCommand):
         data = report.collect(
             parsed_args.failover, histories, found, problems,
             lost_at=parsed_args.since,
-            retries_exhausted=(self._retries_exhausted(found) if found
-                               else None))
+            retries_exhausted=exhausted)
         _write(parsed_args.output, report.render(data))
         recovered = sum(e.state.value == 'converged'
                         for e in data.entries)
@@ -84,14 +83,18 @@ class Report(command.FailoverCommand):
                           len(data.entries) - recovered,
                           str(parsed_args.output))]
 
-    def _retries_exhausted(self, found: Any) -> dict[str, str]:
+    def _now(self, backend: str) -> tuple[Any, dict[str, str]]:
+        from nova_failover_ext.api import exclusions
         from nova_failover_ext.api import server_state
-        known = self.engine_knows(
-            lambda client: client.status(found.backend.name))
-        return {server_id: tried['reason']
-                for server_id, tried in known.get('servers', {}).items()
-                if tried.get('state')
-                == server_state.ServerState.RETRIES_EXHAUSTED.value}
+        found = self.backend_plan(backend)
+        known = self.engine_knows(lambda client: {
+            **client.status(found.backend.name), 'health': client.health()})
+        excluded = exclusions.Exclusions.from_health(known.get('health', {}))
+        return found.excluding(excluded), {
+            server_id: tried['reason']
+            for server_id, tried in known.get('servers', {}).items()
+            if tried.get('state')
+            == server_state.ServerState.RETRIES_EXHAUSTED.value}
 
 
 def _write(file: pathlib.Path, page: str) -> None:

@@ -13,7 +13,7 @@
 """Which servers an operator means, as options and as pure functions."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 from typing import Any
 
@@ -23,13 +23,22 @@ from nova_failover_ext.recovery import policy
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Add --project, --host and --server."""
+    """Add --project, --host, --aggregate, --availability-zone, --server."""
     parser.add_argument(
-        '--project', action='append', default=[], metavar='ID',
-        help='only servers of this project; may be given more than once')
+        '--project', action='append', default=[], metavar='PROJECT',
+        help='only servers of this project, by its name or id; may be given '
+             'more than once')
     parser.add_argument(
         '--host', action='append', default=[], metavar='NAME',
         help='only servers of this compute host; may be given more than once')
+    parser.add_argument(
+        '--aggregate', action='append', default=[], metavar='AGGREGATE',
+        help='only servers on the hosts of this aggregate, by its name or '
+             'id; may be given more than once')
+    parser.add_argument(
+        '--availability-zone', action='append', default=[], metavar='ZONE',
+        help='only servers on the hosts of this availability zone; may be '
+             'given more than once')
     parser.add_argument(
         '--server', action='append', default=[], metavar='SERVER',
         help='only this server, by its name or id; may be given more than '
@@ -87,6 +96,64 @@ def request(arguments: argparse.Namespace, backend: str,
                               ) from exc
 
 
+def resolve(wanted: Any, arguments: argparse.Namespace,
+            there: Sequence[Any], backend: str, nova: Any) -> Any:
+    """Return a request that names projects and servers by their ids.
+
+    :param wanted: the request that the arguments are about
+    :param there: each :class:`nova_failover_ext.engine.model.Server` that has
+        a volume of the backend
+    :param backend: its name
+    :param nova: reads which hosts are in aggregates and zones
+    :raises NotFound: if something that is named is not there
+    :raises UsageError: if several servers or projects have the name
+    :raises FailoverException: if Nova or Keystone cannot be asked
+    """
+    from nova_failover_ext.cli import server_names
+    projects = project_ids(wanted.projects, there)
+    return server_names.resolve(
+        dataclasses.replace(wanted, projects=projects), arguments.host, there,
+        backend, hosts_within(arguments, nova))
+
+
+def project_ids(named: Iterable[str], there: Iterable[Any]) -> tuple[str, ...]:
+    """Return the ids of projects that are named by id or name.
+
+    Keystone is asked only for what is not the id of one that is there.
+
+    :param there: each :class:`nova_failover_ext.engine.model.Server`
+    :raises NotFound: if there is no such project
+    :raises UsageError: if several have the name
+    :raises FailoverException: if Keystone cannot be asked
+    """
+    from nova_failover_ext.cli import project_names
+    known = {server.project_id for server in there}
+    return tuple(text if text in known else project_names.find(text)[0]
+                 for text in named)
+
+
+def hosts_within(arguments: argparse.Namespace,
+                 nova: Any) -> frozenset[str] | None:
+    """Return the hosts of the aggregates and zones that are named.
+
+    :param nova: reads which hosts are in them
+    :returns: names of hosts; None if neither is named
+    :raises NotFound: if there is no such aggregate or zone
+    :raises FailoverException: if Nova's database cannot be read
+    """
+    if not (arguments.aggregate or arguments.availability_zone):
+        return None
+    from nova_failover_ext.cli import targets
+    return targets.hosts_within(
+        nova.host_groups(), arguments.aggregate, arguments.availability_zone)
+
+
+def narrows(arguments: argparse.Namespace) -> bool:
+    """Return whether only some servers of a backend are meant."""
+    return bool(arguments.project or arguments.host or arguments.aggregate
+                or arguments.availability_zone or arguments.server)
+
+
 def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
            backends: Iterable[Any]) -> list[Any]:
     """Return a request for each backend that has volumes of some servers.
@@ -107,10 +174,11 @@ def spread(arguments: argparse.Namespace, hosts: Mapping[str, set[str]],
             for name, servers in asked.items() if servers]
 
 
-def judge(records: Any, wanted: Any) -> Any:
+def judge(records: Any, wanted: Any, excluded: Any) -> Any:
     """Return the plan that an engine would make for a request.
 
     :param records: see :class:`.engine.inventory.snapshot.Records`
+    :param excluded: :class:`nova_failover_ext.api.exclusions.Exclusions`
     :returns: a plan of the servers that are asked for
     :raises NotFound: if a server or project that is named is not there
     """
@@ -122,8 +190,8 @@ def judge(records: Any, wanted: Any) -> Any:
                 a.server, policy=chosen)) for a in records.attachments))
     asked = (frozenset(a.server.id for a in records.attachments)
              if wanted.ignore_stamps else frozenset())
-    return narrow(records.judge(server_plans.PlanOptions(servers=asked)),
-                  wanted)
+    found = records.judge(server_plans.PlanOptions(servers=asked))
+    return narrow(found.excluding(excluded), wanted)
 
 
 def narrow(found: Any, wanted: Any) -> Any:

@@ -12,7 +12,7 @@
 
 """Finds the servers that an operator names; pure functions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 import dataclasses
 from typing import Any
 
@@ -20,7 +20,7 @@ from nova_failover_ext.cli import errors
 
 
 def resolve(wanted: Any, hosts: Sequence[str], there: Iterable[Any],
-            backend: str) -> Any:
+            backend: str, within: frozenset[str] | None = None) -> Any:
     """Return a request that names each of its servers by its id.
 
     :param wanted: a :class:`nova_failover_ext.api.requests.Request`, whose
@@ -30,15 +30,20 @@ def resolve(wanted: Any, hosts: Sequence[str], there: Iterable[Any],
     :param there: each :class:`nova_failover_ext.engine.model.Server` that has
         a volume of the backend
     :param backend: its name
+    :param within: names of compute hosts; only servers there are meant,
+        whether each of them has one or not; None for wherever they are
     :raises NotFound: if there is no such server or host
     :raises UsageError: if several servers have the name
     """
-    if not (wanted.servers or hosts):
+    if not (wanted.servers or hosts or within is not None):
         return wanted
     known = {server.id: server for server in there}
     found = [_id_of(text, known, backend) for text in wanted.servers]
     if hosts:
+        _require_hosts(hosts, known, backend)
         found = _on_hosts(found or sorted(known), hosts, known, backend)
+    if within is not None:
+        found = _on_hosts(found or sorted(known), within, known, backend)
     return dataclasses.replace(wanted, servers=tuple(dict.fromkeys(found)))
 
 
@@ -56,13 +61,17 @@ def _id_of(text: str, known: dict[str, Any], backend: str) -> str:
     return named[0]
 
 
-def _on_hosts(found: Iterable[str], hosts: Sequence[str],
-              known: dict[str, Any], backend: str) -> list[str]:
+def _require_hosts(hosts: Sequence[str], known: dict[str, Any],
+                   backend: str) -> None:
     missing = sorted(set(hosts) - {
         server.host for server in known.values() if not server.deleted})
     if missing:
         raise errors.NotFound('No server on host %s has a volume of %s.'
                               % (', '.join(missing), backend))
+
+
+def _on_hosts(found: Iterable[str], hosts: Collection[str],
+              known: dict[str, Any], backend: str) -> list[str]:
     chosen = [server for server in found if known[server].host in hosts
               and not known[server].deleted]
     if not chosen:

@@ -19,6 +19,7 @@ import dataclasses
 
 from nova_failover_ext.cli import backend_status
 from nova_failover_ext.cli import errors
+from nova_failover_ext.cli import selection
 from nova_failover_ext.engine import model
 
 _States = Sequence[backend_status.BackendStatus]
@@ -30,13 +31,17 @@ _KINDS: dict[str, Callable[[model.Server], set[str | None]]] = {
 
 def given(arguments: argparse.Namespace) -> bool:
     """Return whether only some servers are wanted."""
-    return any(getattr(arguments, kind) for kind in ('state', *_KINDS))
+    return bool(arguments.state) or selection.narrows(arguments)
 
 
-def narrow(arguments: argparse.Namespace, every: _States) -> _States:
+def narrow(arguments: argparse.Namespace, every: _States,
+           within: frozenset[str] | None = None) -> _States:
     """Leave out the servers that are not wanted.
 
+    :param arguments: with projects by their ids
     :param every: of each backend
+    :param within: names of compute hosts; only servers there are wanted, None
+        for wherever they are
     :raises NotFound: if a server, project or host that is named is not there
     """
     asked = {kind: wanted for kind in _KINDS
@@ -45,6 +50,8 @@ def narrow(arguments: argparse.Namespace, every: _States) -> _States:
         _require(kind, wanted, every)
     for kind, wanted in asked.items():
         every = [_only(found, wanted, _KINDS[kind]) for found in every]
+    if within is not None:
+        every = [_only(found, within, _KINDS['host']) for found in every]
     return [found.in_states(arguments.state) for found in every]
 
 

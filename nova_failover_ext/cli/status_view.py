@@ -18,11 +18,14 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import wording
 from nova_failover_ext.cli import backend_status
 from nova_failover_ext.cli import command
+from nova_failover_ext.cli import excluding
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.cli import rows
+from nova_failover_ext.cli import selection
 from nova_failover_ext.cli import status_filters
 from nova_failover_ext.engine.planner import server_plans
 
@@ -61,9 +64,11 @@ def look(own: command.FailoverCommand,
     plans = [own.read_records(name).judge(server_plans.PlanOptions())
              for name in _names(own, arguments)]
     said, problem = command.ask_engine(lambda client: _asked(client, plans))
+    excluded = exclusions.Exclusions.from_health(said.get('health', {}))
+    plans = [plan.excluding(excluded) for plan in plans]
     every = [backend_status.of(plan, own.recoveries(plan), said.get(
         'status', {}).get(plan.backend.name, {})) for plan in plans]
-    shown = status_filters.narrow(arguments, every)
+    shown = _narrowed(own, arguments, every)
     columns, table = _table(arguments, shown, said)
     answered = not problem
     paused = any(pausing.in_effect(said.get('health', {}),
@@ -75,6 +80,16 @@ def look(own: command.FailoverCommand,
          *_engine_says(plans if arguments.backend else (), said)),
         columns, table, backend_status.exit_code(shown, answered, paused),
         _done(shown, said))
+
+
+def _narrowed(own: command.FailoverCommand, arguments: argparse.Namespace,
+              every: _States) -> _States:
+    servers = [one.server for found in every for one in found.plan.servers]
+    resolved = argparse.Namespace(**{
+        **vars(arguments),
+        'project': selection.project_ids(arguments.project, servers)})
+    return status_filters.narrow(resolved, every, selection.hosts_within(
+        arguments, own.readers()[1]))
 
 
 def _names(own: command.FailoverCommand,
@@ -112,6 +127,8 @@ def _summaries(arguments: argparse.Namespace, shown: _States) -> list[str]:
 def _engine_says(plans: Sequence[Any], said: dict[str, Any]) -> list[str]:
     sentences = pausing.sentences(
         said.get('health', {}), plans[0].backend.name if plans else '')
+    if not plans:
+        sentences += excluding.sentences(said.get('health', {}))
     for plan in plans:
         sentences += _awaited(plan, said.get('status', {}).get(
             plan.backend.name, {}))

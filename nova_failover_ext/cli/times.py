@@ -26,11 +26,25 @@ def moment(text: str) -> datetime.datetime:
         ISO time, in UTC unless it says otherwise
     :raises argparse.ArgumentTypeError: if it is neither
     """
-    ago = re.fullmatch(r'(\d{1,5})([mhd])', text)
+    return _time(text, -1)
+
+
+def deadline(text: str) -> datetime.datetime:
+    """Return the time that an argument means.
+
+    :param text: how long from now, or an ISO time, as for :func:`moment`
+    :raises argparse.ArgumentTypeError: if it is neither
+    """
+    return _time(text, 1)
+
+
+def _time(text: str, direction: int) -> datetime.datetime:
+    while_ = re.fullmatch(r'(\d{1,5})([mhd])', text)
     try:
-        if ago:
-            return (datetime.datetime.now(datetime.UTC) - datetime.timedelta(
-                **{_UNITS[ago[2]]: int(ago[1])}))
+        if while_:
+            return (datetime.datetime.now(datetime.UTC)
+                    + direction * datetime.timedelta(
+                        **{_UNITS[while_[2]]: int(while_[1])}))
         when = datetime.datetime.fromisoformat(text)
     except (ValueError, OverflowError) as exc:
         raise argparse.ArgumentTypeError(

@@ -66,7 +66,7 @@ class Waiter:
 
     def wait(self, timeout: float,
              stream: TextIO) -> tuple[list[snapshot.BackendPlan], bool]:
-        """Wait until all is converged, or the time is up.
+        """Wait until all is converged or excluded, or the time is up.
 
         What is down for a while is waited for.
 
@@ -101,7 +101,7 @@ class Waiter:
             return False
         self._surveys = [self._read(name) for name in self._backends]
         self._seen, self._looked_at = counts, self._clock()
-        return (all(found.converged for found in self._surveys)
+        return (all(found.finished for found in self._surveys)
                 and (ended or not self._stale))
 
     def _due(self, counts: progress.Counts, ended: bool) -> bool:

@@ -23,11 +23,13 @@ import tenacity
 
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.cli import engine_client
+from nova_failover_ext.cli import excluding
 from nova_failover_ext.cli import pausing
 from nova_failover_ext import exception
 
 ENGINE = 'engine'
 PAUSE = 'pause'
+EXCLUSION = 'exclusion'
 NOTIFICATIONS = 'notifications'
 
 #: What an engine that cannot agree with others names as its means.
@@ -62,6 +64,15 @@ def paused(said: Mapping[str, Any]) -> list[findings.Finding]:
     """
     return [findings.warning(PAUSE, '', sentence.rstrip('.'))
             for sentence in pausing.sentences(said)]
+
+
+def excluded(said: Mapping[str, Any]) -> list[findings.Finding]:
+    """Return a warning for each thing that recovery leaves alone.
+
+    :param said: see ``EngineAPI.health``
+    """
+    return [findings.warning(EXCLUSION, '', sentence.rstrip('.'))
+            for sentence in excluding.sentences(said)]
 
 
 def last_notifications(said: Mapping[str, Any],

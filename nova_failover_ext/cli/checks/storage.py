@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from cinder_failover_hooks import statuses
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import wording
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.engine.inventory import snapshot
@@ -67,10 +68,14 @@ def driver(found: snapshot.Records) -> findings.Finding:
         else 'not tried on it so far'))))
 
 
-def rehearsal(found: snapshot.Records) -> list[findings.Finding]:
-    """Tell how the servers would be recovered, were it to fail over now."""
+def rehearsal(found: snapshot.Records, excluded: exclusions.Exclusions
+              ) -> list[findings.Finding]:
+    """Tell how the servers would be recovered, were it to fail over now.
+
+    :param excluded: what the engine leaves alone
+    """
     name = found.backend.name
-    servers = found.rehearse().servers
+    servers = found.rehearse().excluding(excluded).servers
     detail = _recovered(servers)
     deferred = [s for s in servers if s.verdict is server_plans.Verdict.DEFER]
     if not deferred:
@@ -97,11 +102,14 @@ def _recovered(servers: Sequence[server_plans.ServerPlan]) -> str:
     ways = [s.power_cycle for s in servers
             if s.verdict is server_plans.Verdict.RECOVER]
     skipped = sum(s.verdict is server_plans.Verdict.SKIP for s in servers)
+    excluded = sum(s.verdict is server_plans.Verdict.EXCLUDE
+                   for s in servers)
     parts = ['%d %s' % (ways.count(way), text)
              for way, text in _WAYS if way in ways]
-    return 'of %s, %d would be recovered%s; %d left alone' % (
+    return 'of %s, %d would be recovered%s; %d left alone%s' % (
         wording.count(len(servers), 'server'), len(ways),
-        ' (%s)' % ', '.join(parts) if parts else '', skipped)
+        ' (%s)' % ', '.join(parts) if parts else '', skipped,
+        '; %d excluded' % excluded if excluded else '')
 
 
 def _reasons(deferred: Sequence[server_plans.ServerPlan]) -> str:

@@ -12,7 +12,15 @@
 
 """What operators have excluded is left alone, whichever engine acts."""
 
+from unittest import mock
+
+import fixtures
+from nova import rpc as nova_rpc
+
 from nova_failover_ext.api import exclusions
+from nova_failover_ext.cli import exclude
+from nova_failover_ext.cli import main
+from nova_failover_ext import startup
 from nova_failover_ext.tests.functional.engine import base
 from nova_failover_ext.tests.functional.recovery import base as recovery_base
 from nova_failover_ext.tests.unit.api import test_exclusions
@@ -92,6 +100,36 @@ class ExclusionTest(base.EngineTestBase):
         self.wait_until_healed(second)
         self._include(racks, Kind.AGGREGATE)
         self.wait_until_healed(first)
+
+    def _command(self, *argv):
+        stdout = self.useFixture(fixtures.StringStream('stdout')).stream
+        self.useFixture(fixtures.MonkeyPatch('sys.stdout', stdout))
+        app = main.FailoverApp()
+        app.command_manager.add_command('exclude', exclude.Exclude)
+        app.command_manager.add_command('include', exclude.Include)
+        with (mock.patch.object(startup, 'choose_threads', autospec=True),
+              mock.patch.object(startup, 'configure', autospec=True,
+                                return_value=nova_rpc.CONF)):
+            return app.run(list(argv))
+
+    def test_by_the_commands(self):
+        excluded, other = self.boot_many(('compute1', 'compute3'))
+        name = self.api.get_server(excluded['id'])['name']
+        self.start_engine()
+        argv = ('exclude', '--server', name, '--reason', 'is migrated',
+                '--until', '1d')
+        self.assertEqual(0, self._command(*argv))
+        # What an engine in the same process refuses arrives as it is raised.
+        self.assertNotEqual(0, self._command(*argv))
+        self.cinder.site = 'secondary'
+        self.ask()
+        self.wait_until_healed(other)
+        self._wait_until_excluded()
+        self.assertEqual([], self.outcomes(excluded))
+        argv = ('include', '--server', excluded['id'])
+        self.assertEqual(0, self._command(*argv))
+        self.assertNotEqual(0, self._command(*argv))
+        self.wait_until_healed(excluded)
 
     def test_a_project_and_a_host(self):
         server = self.boot_many(('compute1',))[0]

@@ -24,6 +24,7 @@ import tenacity
 import testtools
 
 from nova_failover_ext.api import cell_problem
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.cli.checks import acting
 from nova_failover_ext.cli.checks import computes
@@ -36,11 +37,13 @@ from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.api import test_pauses
 from nova_failover_ext.tests.unit.cli import test_commands
 from nova_failover_ext.tests.unit.engine import fakes
 
 records = test_commands.records
+NONE = exclusions.Exclusions()
 EXPECTED = types.SimpleNamespace(
     drivers=(types.SimpleNamespace(title='RBD'),), blocks='', unchanged='',
     notes=('mind the gap',), proven='')
@@ -191,19 +194,29 @@ class StorageTest(testtools.TestCase):
                          self._driver(blocks='it cannot').row[2:])
 
     def test_rehearsal(self):
-        (finding,) = storage.rehearsal(records('second', None))
+        (finding,) = storage.rehearsal(records('second', None), NONE)
         self.assertEqual(
             ('ok', OF_TWO), finding.row[2:])
 
     def test_a_rehearsal_with_servers_that_wait(self):
         paused = fakes.attachment(server=fakes.server(vm_state='paused'))
-        (finding,) = storage.rehearsal(records(attachments=(paused,)))
+        (finding,) = storage.rehearsal(records(attachments=(paused,)),
+                                       NONE)
         self.assertEqual('warn', finding.result.value)
         self.assertIn('1 deferred: the server is paused (1)', finding.detail)
 
+    def test_a_rehearsal_with_a_server_that_is_excluded(self):
+        (finding,) = storage.rehearsal(
+            records('second', None),
+            exclusions.Exclusions((test_exclusions.exclusion(),)))
+        self.assertEqual(
+            'of 2 servers, 1 would be recovered (1 while they run); 0 left '
+            'alone; 1 excluded', finding.detail)
+
     def test_volumes_that_would_be_lost(self):
         plain = fakes.volume(replication_status='disabled')
-        lost = storage.rehearsal(records(None, volumes={'vol': plain}))[-1]
+        lost = storage.rehearsal(records(None, volumes={'vol': plain}),
+                                 NONE)[-1]
         self.assertEqual(('volumes', 'node@rbd', 'warn'), lost.row[:3])
         self.assertIn('with the array: 1', lost.detail)
 

@@ -21,8 +21,10 @@ import fixtures
 import testtools
 
 from nova_failover_ext.cli import engine_client
+from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import main
 from nova_failover_ext.cli import pausing
+from nova_failover_ext.cli import project_names
 from nova_failover_ext.cli import servers
 from nova_failover_ext.cli import wait
 from nova_failover_ext.engine.inventory import cinder_reader
@@ -78,6 +80,8 @@ class CommandsTestCase(testtools.TestCase):
         self.backend.return_value = fakes.backend()
         self.backends = self._patch(cinder_reader.CinderReader, 'backends')
         self.backends.return_value = [fakes.backend()]
+        self.projects = self._patch(project_names, 'find')
+        self.projects.side_effect = errors.NotFound('There is none.')
         client = self._patch(engine_client, 'EngineClient')
         self.engine = client.return_value
         self.engine.failover_id = fakes.FAILOVER_ID

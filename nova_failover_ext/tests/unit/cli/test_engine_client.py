@@ -76,9 +76,24 @@ class EngineClientTest(testtools.TestCase):
         self.assertEqual({'pauses': []}, self.client.resume('b', 'jo@ctl1'))
         self.assertEqual(('b', 'jo@ctl1', 7), resume.call_args.args[2:])
 
-    @ddt.data(('RecoveryPaused', errors.Paused),
-              ('NotPaused', errors.NotFound),
-              ('DecisionsUnavailable', exception.DecisionsUnavailable))
+    def test_exclude_and_include(self):
+        exclude = self._patch(rpcapi.EngineAPI, 'exclude')
+        exclude.return_value = {'exclusions': []}
+        self.assertEqual({'exclusions': []}, self.client.exclude({'a': 'b'}))
+        self.assertEqual(({'a': 'b'}, 7), exclude.call_args.args[2:])
+        include = self._patch(rpcapi.EngineAPI, 'include')
+        include.return_value = {'exclusions': []}
+        self.assertEqual({'exclusions': []}, self.client.include(
+            'host', 'h', 'jo@ctl1'))
+        self.assertEqual(('host', 'h', 'jo@ctl1', 7),
+                         include.call_args.args[2:])
+
+    @ddt.data(('RecoveryPaused', errors.Paused), ('NotPaused',
+                                                  errors.NotFound),
+              ('AlreadyExcluded', errors.Excluded),
+              ('NotExcluded', errors.NotFound),
+              ('DecisionsUnavailable', exception.DecisionsUnavailable),
+              ('DatabaseUnavailable', exception.DatabaseUnavailable))
     @ddt.unpack
     def test_what_an_engine_refuses(self, name, kind):
         self.recover.side_effect = messaging.RemoteError(name, 'Why.')

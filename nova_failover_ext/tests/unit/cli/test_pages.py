@@ -19,6 +19,7 @@ import ddt
 import testtools
 
 from nova_failover_ext.cli import check
+from nova_failover_ext.cli import exclude
 from nova_failover_ext.cli import history
 from nova_failover_ext.cli import main
 from nova_failover_ext.cli import pause
@@ -39,7 +40,8 @@ COMMON = {'--help', '--format', '--column', '--quote', '--noindent',
 class PagesTest(testtools.TestCase):
     """Held against what the commands take."""
 
-    @ddt.data(check.Check, history.History, pause.Pause, pause.Resume,
+    @ddt.data(check.Check, exclude.Exclude, exclude.Include,
+              history.History, pause.Pause, pause.Resume,
               plan.Plan, recover.Recover, report.Report, status.Status)
     def test_page(self, kind):
         name = kind.__name__.lower()
@@ -55,7 +57,7 @@ class PagesTest(testtools.TestCase):
         for option in options:
             # In the synopsis, and where it is explained.
             synopsis = page.replace(' -o FILE', ' [--output FILE]')
-            self.assertRegex(synopsis, r'[\[ ]%s\b' % option)
+            self.assertRegex(synopsis, r'[\[( ]%s\b' % option)
             self.assertRegex(page, r'(?m)^(``-o FILE``, )?``%s\b' % option)
         for code in kind.exit_codes:
             self.assertIn('   * - %d\n' % code, page)

@@ -47,7 +47,7 @@ class ReadmeTest(testtools.TestCase):
         self.assertEqual(
             [[dict(zip(rows.STATUS_COLUMNS, row, strict=True))[name]
               for name in header]
-             for row in rows.status_rows(found.servers, {}, {})], shown)
+             for row in rows.status_rows(found, {}, {})], shown)
 
     def test_commands(self):
         """Each command and program that it names is there."""

@@ -17,6 +17,7 @@
 import ddt
 
 from nova_failover_ext.api import cell_problem
+from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext import exception
@@ -152,7 +153,7 @@ class StatusTest(test_commands.CommandsTestCase):
         self.assertEqual(8, self._run('status', '--server', 'nobody')[0])
 
     @ddt.data(('b', '--server', 'nobody'), ('--server', 'nobody'),
-              ('b', '--project', 'nobody'), ('b', '--host', 'nobody'),
+              ('b', '--host', 'nobody'),
               ('b', '--server', 'server', '--server', 'nobody'))
     def test_nobody(self, argv):
         code, out, err = self._run('status', *argv)
@@ -160,6 +161,29 @@ class StatusTest(test_commands.CommandsTestCase):
         self.assertEqual(
             (8, '', 'No %s nobody has a volume of node@rbd.\n' % kind),
             (code, out, err))
+
+    def test_by_the_name_of_a_project(self):
+        self.projects.side_effect = None
+        self.projects.return_value = ('p-server', 'shop')
+        code, out, _err = self._run('status', 'b', '--project', 'shop')
+        self.assertEqual(0, code)
+        self.assertIn('web-server', out)
+        self.projects.return_value = ('p-other', 'others')
+        self.assertEqual(8, self._run('status', 'b', '--project',
+                                      'others')[0])
+
+    def test_by_the_hosts_of_a_zone(self):
+        groups = self._patch(nova_reader.NovaReader, 'host_groups')
+        groups.return_value = model.HostGroups(
+            frozenset(('compute1', 'compute2')),
+            zones={'here': frozenset(('compute1',)),
+                   'there': frozenset(('compute2',))})
+        self.assertEqual([('server', fakes.BACKEND)], self._shown(
+            '--availability-zone', 'here'))
+        self.stdout.truncate(self.stdout.seek(0))
+        self.assertEqual([], self._shown('--availability-zone', 'there'))
+        self.assertEqual(8, self._run('status', '--availability-zone',
+                                      'nowhere')[0])
 
     def test_no_such_state(self):
         error = self.assertRaises(SystemExit, self._run, 'status',

@@ -36,6 +36,14 @@ class MomentTest(testtools.TestCase):
         self.assertLessEqual(abs(found - before),
                              datetime.timedelta(minutes=1))
 
+    def test_a_while_from_now(self):
+        before = timeutils.utcnow(with_timezone=True)
+        found = times.deadline('2h') - datetime.timedelta(hours=2)
+        self.assertLessEqual(abs(found - before),
+                             datetime.timedelta(minutes=1))
+        self.assertEqual(NOW, times.deadline('2026-11-23T12:00'))
+        self.assertRaises(argparse.ArgumentTypeError, times.deadline, '3w')
+
     @ddt.data('2026-11-23T12:00:00', '2026-11-23T12:00:00+00:00',
               '2026-11-23T13:00:00+01:00', '2026-11-23T12:00')
     def test_a_time(self, text):
