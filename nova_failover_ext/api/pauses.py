@@ -21,6 +21,8 @@ from oslo_utils import timeutils
 
 #: Stands for every backend; no backend has this name.
 EVERYTHING = ''
+#: The user of a pause that the engine itself has decided.
+ENGINE = 'nova-failover-engine'
 #: The longest name of a backend, a user or a host, in characters.
 MOST_NAME = 255
 #: The longest reason, in characters.
@@ -29,12 +31,12 @@ MOST_REASON = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
-    """An operator's decision that no recovery may start.
+    """A decision that no recovery may start, mostly an operator's.
 
     :ivar backend: name of the backend, :data:`EVERYTHING` for all
     :ivar reason: why, in one line
-    :ivar user: who ran the command
-    :ivar host: name of the host on which the command ran
+    :ivar user: who ran the command, :data:`ENGINE` for nobody
+    :ivar host: name of the host on which that was
     :ivar since: when the engine was told, naive UTC in whole seconds
     """
 
@@ -79,6 +81,11 @@ class Pause:
     def who(self) -> str:
         """Who decided, as USER@HOST."""
         return '%s@%s' % (self.user, self.host)
+
+    @property
+    def by_engine(self) -> bool:
+        """Whether the engine itself has decided it."""
+        return self.user == ENGINE
 
     @property
     def when(self) -> str:

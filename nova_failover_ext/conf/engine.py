@@ -26,6 +26,13 @@ Options of nova-failover-engine, which runs on controllers, and of the
 nova-failover command. Both read nova.conf.
 """)
 
+#: The value of ``automatic`` with which a few servers are tried first.
+CANARY = 'canary'
+#: The value with which servers are recovered only if an operator asks.
+ON_REQUEST = 'false'
+_RECOVER = '``nova-failover recover``'
+_RESUME = '``nova-failover resume``'
+
 _BUS_OPTS = [
     cfg.StrOpt(
         'transport_url',
@@ -119,13 +126,33 @@ Related options:
 ]
 
 _HA_OPTS = [
-    cfg.BoolOpt(
+    cfg.StrOpt(
         'automatic',
-        default=True,
+        default='true',
+        ignore_case=True,
+        choices=[
+            ('true', 'all servers are recovered'),
+            (ON_REQUEST, f'only what {_RECOVER} asks for is recovered'),
+            (CANARY, f'after the first servers, the others await {_RESUME}')],
         help="""
-Whether servers are recovered as soon as Cinder has settled a failover. If
-not, the engine recovers what ``nova-failover recover`` asks for, and nothing
-else.
+Whether servers are recovered as soon as Cinder has settled a failover.
+
+Related options:
+
+* ``canary_servers``
+"""),
+    cfg.IntOpt(
+        'canary_servers',
+        default=2,
+        min=1,
+        max=100,
+        help="""
+Number of servers that are tried first in each failover of a backend, the most
+urgent of them.
+
+Related options:
+
+* ``automatic`` has to be ``canary``.
 """),
     cfg.BoolOpt(
         'priority_barrier',

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The tables in which decisions of operators are kept.
+"""The tables in which decisions are kept.
 
 Their names say whose they are: in a database that is shared by mistake, no
 table of another service is touched.
@@ -63,3 +63,18 @@ class Exclusion(Base):
     host = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
     since = sa.Column(sa.DateTime, nullable=False)
     until = sa.Column(sa.DateTime)
+
+
+class Canaries(Base):
+    """See :class:`nova_failover_ext.api.canaries.Canaries`.
+
+    ``results`` is JSON: pairs of an outcome and a reason, by server.
+    """
+
+    __tablename__ = 'nova_failover_canaries'
+    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+    backend = sa.Column(sa.String(pauses.MOST_NAME), primary_key=True)
+    target = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
+    results = sa.Column(sa.Text, nullable=False)
+    paused = sa.Column(sa.Boolean, nullable=False)

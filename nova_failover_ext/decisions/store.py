@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Reads and writes what operators have decided."""
+"""Reads and writes what is decided, by operators and the engine."""
 
 from collections.abc import Iterator
 import contextlib
@@ -24,7 +24,9 @@ from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 
+from nova_failover_ext.api import canaries as records
 from nova_failover_ext.api import pauses
+from nova_failover_ext.decisions import canary_rows
 from nova_failover_ext.decisions import models
 from nova_failover_ext.decisions import schema
 from nova_failover_ext import exception
@@ -117,6 +119,26 @@ class Store:
         """
         with self.writing() as session:
             session.query(models.Pause).filter_by(backend=backend).delete()
+
+    def read_canaries(self) -> list[records.Canaries]:
+        """Return the canary servers of each backend.
+
+        A row that makes no sense is left out.
+
+        :raises DecisionsUnavailable: if they cannot be read
+        """
+        with self.reading() as session:
+            found = [canary_rows.read_row(row)
+                     for row in session.query(models.Canaries)]
+        return [canaries for canaries in found if canaries]
+
+    def save_canaries(self, canaries: records.Canaries) -> None:
+        """Write those of a backend, in place of older ones.
+
+        :raises DecisionsUnavailable: if they cannot be written
+        """
+        with self.writing() as session:
+            session.merge(canary_rows.make_row(canaries))
 
     def _facade(self) -> Any:
         if self._manager is None:

@@ -58,13 +58,17 @@ class Brake:
     """What is paused at present; each method may be called in any thread."""
 
     def __init__(self, store: Store,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 clock: Callable[[], float] = time.monotonic,
+                 synchronize: Callable[[], None] = lambda: None) -> None:
         """Know of no pause.
 
         :param store: the database
         :param clock: seconds, never going back
+        :param synchronize: reads and writes what else the database keeps for
+            the engine that acts; it may raise DecisionsUnavailable
         """
         self._store = store
+        self._synchronize_more = synchronize
         self._clock = clock
         #: never changed in place: it is read without a lock
         self._pauses: Mapping[str, pauses.Pause] = {}
@@ -91,6 +95,13 @@ class Brake:
         if not self._ready and self._clock() < self._deadline:
             return True
         return pauses.EVERYTHING in self._pauses or backend in self._pauses
+
+    def get(self, backend: str) -> pauses.Pause | None:
+        """Return the pause of just this backend, or that of everything.
+
+        :param backend: its name, :data:`.pauses.EVERYTHING` for all
+        """
+        return self._pauses.get(backend)
 
     def refuse(self, backend: str) -> None:
         """Refuse what would wait for the end of a pause.
@@ -193,11 +204,12 @@ class Brake:
             if leading:
                 self._write()
             found = {pause.backend: pause for pause in self._store.read()}
-        except exception.DecisionsUnavailable as exc:
-            problem = str(exc)
-        else:
             with self._lock:
                 self._adopt(found)
+            if leading:
+                self._synchronize_more()
+        except exception.DecisionsUnavailable as exc:
+            problem = str(exc)
         if leading:
             self._report_problem(problem)
             self._ready = self._ready or not problem

@@ -32,9 +32,11 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
+from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
+from nova_failover_ext.engine import canary_limit
 from nova_failover_ext.engine.dispatcher import backoff
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.dispatcher import dispatcher
@@ -91,7 +93,10 @@ class EngineService(service.Service):
         self._dispatcher: dispatcher.Dispatcher | None = None
         self._periodics: list[periodics.PeriodicWorker] = []
         database = store.Store(conf)
-        self._brake = brake.Brake(database)
+        self._canaries = canary_limit.CanaryLimit(
+            database, conf.host, self._canary_servers)
+        self._brake = brake.Brake(
+            database, synchronize=self._canaries.synchronize)
         self._exclusions = exclusion_memory.ExclusionMemory(
             exclusion_store.ExclusionStore(database), self._host_groups)
 
@@ -147,8 +152,16 @@ class EngineService(service.Service):
             self._reconciler.tick()
 
     def _refresh(self) -> None:
-        self._brake.refresh(bool(self._leadership
-                                 and self._leadership.leading))
+        leading = bool(self._leadership and self._leadership.leading)
+        if leading and self._dispatcher:
+            counts = self._dispatcher.counts
+            self._canaries.act(self._brake, lambda name: counts(name)[0])
+        self._brake.refresh(leading)
+
+    def _canary_servers(self) -> int:
+        options = self._conf.failover_engine
+        return (options.canary_servers
+                if options.automatic.lower() == engine_conf.CANARY else 0)
 
     def _refresh_exclusions(self) -> None:
         leading = bool(self._leadership and self._leadership.leading)
@@ -163,6 +176,7 @@ class EngineService(service.Service):
 
     def _lead(self) -> None:
         reconciler, conf = self._reconciler, self._conf
+        self._canaries.lead()
         self._brake.lead()
         self._exclusions.lead()
         self._since = timeutils.utcnow()
@@ -222,18 +236,20 @@ class EngineService(service.Service):
             backoff.Backoff(options.retry_interval_min,
                             options.retry_interval_max),
             reconciler_settings(self._conf), hosts, observer,
-            excluded=lambda: self._exclusions.current)
+            excluded=lambda: self._exclusions.current,
+            adopt=self._canaries.adopt)
         client = compute_client.ComputeClient(
             options.recovery_timeout, options.heartbeat_timeout, hosts)
         self._dispatcher = dispatcher.Dispatcher(
             work_items.Caps(options.max_in_flight,
                             options.max_in_flight_per_backend,
                             options.max_in_flight_per_host),
-            client.recover, reconciler.done, callers,
+            self._canaries.watch(client.recover), reconciler.done, callers,
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
                             options.retry_interval_min), hosts, observer,
-            held=self._held, excluded=self._exclusions.covers)
+            held=self._held, excluded=self._exclusions.covers,
+            at_most=self._canaries.at_most)
         reconciler.use(self._dispatcher, client, askers)
         return reconciler
 
@@ -253,7 +269,8 @@ def reconciler_settings(conf: cfg.ConfigOpts) -> settings.Settings:
         ping_timeout=min(options.heartbeat_timeout, 10),
         patience=min(options.recovery_timeout,
                      HEARTBEATS * options.heartbeat_timeout),
-        automatic=options.automatic, barrier=options.priority_barrier)
+        automatic=options.automatic.lower() != engine_conf.ON_REQUEST,
+        barrier=options.priority_barrier)
 
 
 def executor_name() -> str:

@@ -15,6 +15,7 @@
 from oslo_config import cfg
 
 from nova_failover_ext.cli.checks import findings
+from nova_failover_ext.conf import engine as engine_conf
 
 PACE = 'configuration'
 
@@ -43,8 +44,14 @@ def inspect(conf: cfg.ConfigOpts) -> list[findings.Finding]:
         found.append(findings.warning(
             PACE, 'retry_interval_min', '%g is above retry_interval_max (%g)'
             % (engine.retry_interval_min, engine.retry_interval_max)))
-    if not engine.automatic:
+    automatic = engine.automatic.lower()
+    if automatic == engine_conf.ON_REQUEST:
         found.append(findings.warning(
             PACE, 'automatic', 'servers are recovered only if '
             '"nova-failover recover" asks for it'))
+    if automatic == engine_conf.CANARY:
+        found.append(findings.warning(
+            PACE, 'automatic', 'after the first %d servers of a failover, '
+            'the others wait for "nova-failover resume"'
+            % engine.canary_servers))
     return found or [findings.good(PACE, 'nova.conf')]

@@ -49,8 +49,8 @@ class Dispatcher:
                  observer: observers.Observer,
                  clock: Callable[[], float] = time.monotonic,
                  held: Callable[[str], bool] | None = None,
-                 excluded: Callable[[work_items.Work], bool] | None = None
-                 ) -> None:
+                 excluded: Callable[[work_items.Work], bool] | None = None,
+                 at_most: Callable[[str], int] | None = None) -> None:
         """Start with nothing waiting.
 
         :param recover: recovers one server; what it raises counts as failed
@@ -65,6 +65,8 @@ class Dispatcher:
             it answers at once
         :param excluded: asked before each server is sent whether operators
             have excluded it since; it answers at once
+        :param at_most: asked for each backend how many of its servers may be
+            in flight, whatever ``limits`` say; it answers at once
         """
         self._recover = recover
         self._done = done
@@ -74,8 +76,11 @@ class Dispatcher:
         self._clock = clock
         self._excluded = excluded or (lambda _work: False)
         self._lock = threading.Lock()
-        self._queue = work_queue.Queue(caps, limits.startable,
-                                       hosts.may_start, held)
+        self._at_most = at_most or (lambda _backend: caps.per_backend)
+        self._queue = work_queue.Queue(
+            caps, lambda backend: min(limits.startable(backend),
+                                      self._at_most(backend)),
+            hosts.may_start, held)
         self._paused = False
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent
@@ -167,7 +172,7 @@ class Dispatcher:
 
     def limit(self, backend: str) -> int:
         """Return how many servers of a backend may be in flight now."""
-        return self._limits.limit(backend)
+        return min(self._limits.limit(backend), self._at_most(backend))
 
     def _start(self) -> None:
         chosen = []

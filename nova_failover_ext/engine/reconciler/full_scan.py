@@ -116,6 +116,7 @@ class FullScan:
             return []
         _adopt(name, state, read, context.backends.take_hints(name),
                known, context.excluded())
+        context.adopt(name, read.backend.active_backend_id)
         # All but the mappings, which are read again when they are needed.
         state.records = dataclasses.replace(read, attachments=())
         return self._decide(state, read, began)

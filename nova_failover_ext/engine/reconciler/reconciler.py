@@ -72,7 +72,9 @@ class Reconciler:
                  hosts: host_health.HostHealth, observer: observers.Observer,
                  clock: Callable[[], float] = time.monotonic,
                  excluded: Callable[[], exclusions.Exclusions]
-                 = exclusions.Exclusions) -> None:
+                 = exclusions.Exclusions,
+                 adopt: Callable[[str, str], None]
+                 = lambda _backend, _target: None) -> None:
         """Remember what to work with; :meth:`use` must follow.
 
         :param executor: runs the scans
@@ -82,6 +84,7 @@ class Reconciler:
         :param clock: seconds, never going back
         :param excluded: tells what operators have excluded; it answers at
             once
+        :param adopt: see :class:`.scan_context.ScanContext`
         """
         self.notification_log = notification_log.NotificationLog()
         self._executor = executor
@@ -94,7 +97,7 @@ class Reconciler:
                                   settings.exhausted_retry_interval))),
             scan_queue.ScanQueue(), hosts, observer,
             triage.Triage(settings, hosts, observer), settings, waits, clock,
-            excluded)
+            excluded, adopt)
         self._full_scan = full_scan.FullScan(self._context)
         self._quick_scan = quick_scan.QuickScan(self._context)
         self._host_monitor: host_monitor.HostMonitor

@@ -41,6 +41,8 @@ class ScanContext:
     :ivar waits: how long to wait between tries and scans
     :ivar clock: seconds, never going back
     :ivar excluded: tells what operators have excluded; it answers at once
+    :ivar adopt: told the active_backend_id of each backend, before servers
+        are dispatched because of it
     """
 
     cinder: Any
@@ -54,6 +56,7 @@ class ScanContext:
     waits: backoff.Backoff
     clock: Callable[[], float]
     excluded: Callable[[], exclusions.Exclusions]
+    adopt: Callable[[str, str], None]
     #: set once there is one, as it is made with the coordinator
     dispatcher: dispatchers.Dispatcher = dataclasses.field(init=False)
 

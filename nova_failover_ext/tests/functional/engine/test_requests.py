@@ -19,7 +19,7 @@ from nova_failover_ext.tests.functional.engine import base
 class NotAutomatic(base.EngineTestBase):
     """The operator decides who is recovered, and when."""
 
-    OPTIONS = {'automatic': False}
+    OPTIONS = {'automatic': 'false'}
 
     def test_limit_and_priority(self):
         urgent, second, third, never = self.boot_many(

@@ -68,7 +68,8 @@ def options(**values):
         failover_engine=types.SimpleNamespace(**{
             'max_in_flight_per_host': 4, 'heartbeat_timeout': 30,
             'recovery_timeout': 900, 'retry_interval_min': 5,
-            'retry_interval_max': 60, 'automatic': True, 'batch_size': 5,
+            'retry_interval_max': 60, 'automatic': 'true',
+            'canary_servers': 2, 'batch_size': 5,
             'drivers': {}, 'cell_timeout': 15,
             'host_probe_interval': 10, 'notification_topics': ['t'],
             'notification_exchange': 'openstack', 'transport_url': None,
@@ -386,7 +387,8 @@ class PaceTest(testtools.TestCase):
                                   for f in pace.inspect(options())])
 
     @ddt.data({'max_in_flight_per_host': 8}, {'heartbeat_timeout': 900},
-              {'retry_interval_min': 61}, {'automatic': False})
+              {'retry_interval_min': 61}, {'automatic': 'False'},
+              {'automatic': 'canary'})
     def test_warnings(self, values):
         (finding,) = pace.inspect(options(**values))
         self.assertEqual((*values, 'warn'), finding.row[1:3])

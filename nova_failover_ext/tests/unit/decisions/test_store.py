@@ -12,6 +12,7 @@
 
 """The database of decisions, as a file of SQLite."""
 
+import dataclasses
 import pathlib
 from unittest import mock
 
@@ -24,14 +25,17 @@ from oslo_db.sqlalchemy import enginefacade
 from oslotest import base
 import sqlalchemy as sa
 
+from nova_failover_ext.api import canaries as records
 from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.decisions import models
 from nova_failover_ext.decisions import schema
 from nova_failover_ext.decisions import store
 from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_canaries as canaries
 from nova_failover_ext.tests.unit.api import test_pauses
 
 TABLES = {'nova_failover_pauses', 'nova_failover_exclusions',
+          'nova_failover_canaries',
           'nova_failover_alembic_version'}
 
 
@@ -118,6 +122,25 @@ class StoreTest(base.BaseTestCase):
         made.delete('c')
         self.assertEqual([test_pauses.pause('b')], made.read())
 
+    def test_canaries(self):
+        made = self._store()
+        first = canaries.canaries(a=canaries.GOOD, b=canaries.BAD,
+                                  c=records.Result())
+        made.save_canaries(first)
+        self.assertEqual([first], self._store().read_canaries())
+        second = dataclasses.replace(first, target='', results={}, paused=True)
+        made.save_canaries(second)
+        self.assertEqual([second], self._store().read_canaries())
+
+    @ddt.data('', '[]', '{"a": 1}', '{"a": ["nonsense", ""]}')
+    def test_canaries_that_make_no_sense_are_left_out(self, results):
+        made = self._store()
+        with self.engine.begin() as connection:
+            connection.execute(sa.insert(models.Canaries).values(
+                backend='a', target='', results=results, paused=False))
+        made.save_canaries(canaries.canaries())
+        self.assertEqual([canaries.canaries()], made.read_canaries())
+
     def test_the_models_are_what_the_migrations_make(self):
         self._store()
         with self.engine.connect() as connection:
@@ -149,7 +172,8 @@ class StoreTest(base.BaseTestCase):
         made = self._store(upgrade=False)
         for call in (made.upgrade, made.read,
                      lambda: made.save(test_pauses.pause()),
-                     lambda: made.delete('a')):
+                     lambda: made.delete('a'), made.read_canaries,
+                     lambda: made.save_canaries(canaries.canaries())):
             error = self.assertRaises(exception.DecisionsUnavailable, call)
             self.assertEqual(1, len(str(error).splitlines()))
             self.assertNotIn('CANARY', str(error))
