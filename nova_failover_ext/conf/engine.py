@@ -128,6 +128,7 @@ Related options:
 _HA_OPTS = [
     cfg.StrOpt(
         'automatic',
+        mutable=True,
         default='true',
         ignore_case=True,
         choices=[
@@ -143,6 +144,7 @@ Related options:
 """),
     cfg.IntOpt(
         'canary_servers',
+        mutable=True,
         default=2,
         min=1,
         max=100,

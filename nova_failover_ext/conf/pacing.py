@@ -17,6 +17,7 @@ from oslo_config import cfg
 PACE_OPTS = [
     cfg.IntOpt(
         'reconcile_interval',
+        mutable=True,
         default=60,
         min=5,
         max=86400,
@@ -43,6 +44,7 @@ Related options:
 """),
     cfg.IntOpt(
         'max_in_flight_per_backend',
+        mutable=True,
         default=16,
         min=1,
         max=1024,
@@ -56,6 +58,7 @@ Related options:
 """),
     cfg.IntOpt(
         'max_in_flight_per_host',
+        mutable=True,
         default=4,
         min=1,
         max=256,
@@ -107,6 +110,7 @@ Related options:
 """),
     cfg.IntOpt(
         'gate_timeout',
+        mutable=True,
         default=300,
         min=0,
         max=86400,

@@ -30,10 +30,12 @@ def main() -> int:
         print('nova-failover-engine: %s' % exc, file=sys.stderr)
         return startup.INVALID_CONFIGURATION
     # Only now, because where Nova runs on eventlet that must come first.
-    from nova_failover_ext.engine import service as own_service
+    from nova_failover_ext.engine import service
     from oslo_log import log as logging
-    from oslo_service import service
     logging.setup(conf, 'nova')
-    launcher = service.launch(conf, own_service.EngineService(conf),
-                              workers=1, restart_method='mutate')
-    return launcher.wait() or 0
+    engine = service.EngineService(conf)
+    if service.executor_name() == 'threading':
+        from nova_failover_ext.engine import thread_launcher
+        return thread_launcher.run(conf, engine)
+    from nova_failover_ext.engine import green_launcher
+    return green_launcher.run(conf, engine)

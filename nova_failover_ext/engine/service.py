@@ -33,6 +33,7 @@ from oslo_service import service
 from oslo_utils import timeutils
 
 from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.conf import reload
 from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
@@ -58,6 +59,7 @@ from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.engine.reconciler import reconciler as reconcilers
 from nova_failover_ext.engine.reconciler import settings
 from nova_failover_ext.engine import work_items
+from nova_failover_ext import exception
 from nova_failover_ext.recovery import policy
 
 LOG = logging.getLogger(__name__)
@@ -123,6 +125,21 @@ class EngineService(service.Service):
             self.tg.add_thread(worker.start)
         self._leadership.start()
         LOG.info('nova-failover-engine is started on %s', self._conf.host)
+
+    def reload(self) -> None:
+        """Read the options again that may change while the engine runs.
+
+        A wrong value changes nothing but the log.
+        """
+        try:
+            reload.reload(self._conf)
+        except exception.ConfigurationInvalid as exc:
+            LOG.error('%s The old values stay in effect.', exc)
+            return
+        if self._dispatcher:
+            self._dispatcher.change(_caps(self._conf))
+            self._reconciler.change(reconciler_settings(self._conf))
+            LOG.info('The configuration was read again')
 
     def stop(self, graceful: bool = False) -> None:
         """Let another engine act, start nothing new and stop to listen.
@@ -241,9 +258,7 @@ class EngineService(service.Service):
         client = compute_client.ComputeClient(
             options.recovery_timeout, options.heartbeat_timeout, hosts)
         self._dispatcher = dispatcher.Dispatcher(
-            work_items.Caps(options.max_in_flight,
-                            options.max_in_flight_per_backend,
-                            options.max_in_flight_per_host),
+            _caps(self._conf),
             self._canaries.watch(client.recover), reconciler.done, callers,
             throttle.Limits(options.max_in_flight_per_backend,
                             options.slow_factor, options.slow_seconds,
@@ -271,6 +286,13 @@ def reconciler_settings(conf: cfg.ConfigOpts) -> settings.Settings:
                      HEARTBEATS * options.heartbeat_timeout),
         automatic=options.automatic.lower() != engine_conf.ON_REQUEST,
         barrier=options.priority_barrier)
+
+
+def _caps(conf: cfg.ConfigOpts) -> work_items.Caps:
+    options = conf.failover_engine
+    return work_items.Caps(options.max_in_flight,
+                           options.max_in_flight_per_backend,
+                           options.max_in_flight_per_host)
 
 
 def executor_name() -> str:

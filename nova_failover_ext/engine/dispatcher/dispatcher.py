@@ -76,7 +76,7 @@ class Dispatcher:
         self._clock = clock
         self._excluded = excluded or (lambda _work: False)
         self._lock = threading.Lock()
-        self._at_most = at_most or (lambda _backend: caps.per_backend)
+        self._at_most = at_most or (lambda _backend: caps.total)
         self._queue = work_queue.Queue(
             caps, lambda backend: min(limits.startable(backend),
                                       self._at_most(backend)),
@@ -85,6 +85,16 @@ class Dispatcher:
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent
         self._epoch = 0
+
+    def change(self, caps: work_items.Caps) -> None:
+        """Have other numbers of servers in flight; none is cut off.
+
+        :param caps: with the same total
+        """
+        with self._lock:
+            self._queue.change(caps)
+        self._limits.change(caps.per_backend)
+        self.start_more()
 
     def replace(self, backend: str, works: Iterable[work_items.Work],
                 expected: Mapping[str, int] | None = None) -> None:

@@ -69,6 +69,12 @@ class Limiter:
         """How many may be in flight, 1 or more."""
         return self._limit
 
+    def change(self, maximum: int) -> None:
+        """Set another maximum; a limit that was halved grows as before."""
+        self._limit = (maximum if self._limit >= self._maximum
+                       else min(self._limit, maximum))
+        self._maximum = maximum
+
     def paused(self, now: float) -> bool:
         """Return whether nothing is to start because of a refusal."""
         return now < self._paused_until
@@ -122,10 +128,17 @@ class Limits:
         :param clock: seconds, never going back
         """
         self._maximum = maximum
-        self._make = lambda: Limiter(maximum, factor, seconds, pause)
+        self._make = lambda: Limiter(self._maximum, factor, seconds, pause)
         self._clock = clock
         self._lock = threading.Lock()
         self._limiters: dict[str, tuple[str, Limiter]] = {}
+
+    def change(self, maximum: int) -> None:
+        """Set another maximum for each."""
+        with self._lock:
+            self._maximum = maximum
+            for _target, limiter in self._limiters.values():
+                limiter.change(maximum)
 
     def note(self, part: work_items.Part, outcome: results.Outcome,
              load: loads.Load) -> None:

@@ -75,7 +75,7 @@ class Queue:
             have paused it; what waits for it stays
         """
         self._caps = caps
-        self._limit = limit or (lambda _backend: caps.per_backend)
+        self._limit = limit or (lambda _backend: self._caps.per_backend)
         self._may_send = may_send or (lambda _cell, _host: True)
         self._held = held or (lambda _backend: False)
         self._numbers = itertools.count()
@@ -89,6 +89,10 @@ class Queue:
         self._parked: dict[Host, list[_SubQueue]] = {}
         self._served: dict[str, int] = {}
         self._barriers = barriers.Barriers()
+
+    def change(self, caps: work_items.Caps) -> None:
+        """Let other numbers of servers be in flight."""
+        self._caps = caps
 
     def add(self, works: Iterable[work_items.Work]) -> None:
         """Let these wait too.

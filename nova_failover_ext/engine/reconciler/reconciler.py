@@ -115,6 +115,18 @@ class Reconciler:
         self._host_monitor = host_monitor.HostMonitor(
             self._context, client, askers)
 
+    def change(self, settings: reconciler_settings.Settings) -> None:
+        """Pace the scans anew, and look at every backend.
+
+        :param settings: only what is read with each scan may have changed
+        """
+        context = self._context
+        context.settings = context.triage.settings = settings
+        if self._leading:
+            for name, _state in context.backends.known():
+                self._plan_full_scan(name)
+            context.queue.add(EVERY, context.clock())
+
     def lead(self) -> None:
         """Begin to act; what was remembered of backends may be outdated."""
         context = self._context

@@ -67,10 +67,11 @@ class Triage:
                  observer: observers.Observer) -> None:
         """Remember what to decide by.
 
+        :param settings: may be replaced at any time
         :param hosts: which hosts can be asked
         :param observer: told of servers that are out of retries
         """
-        self._settings = settings
+        self.settings = settings
         self._hosts = hosts
         self._observer = observer
 
@@ -142,7 +143,7 @@ class Triage:
 
     def _admitted(self, state: backend_state.BackendState,
                   server_id: str) -> bool:
-        return self._settings.automatic or server_id in state.wanted
+        return self.settings.automatic or server_id in state.wanted
 
     def _ready(self, state: backend_state.BackendState,
                server_id: str,
@@ -196,7 +197,7 @@ class Triage:
                 host=last.host), at.now)
         else:
             state.server_states.set(server_id, ServerState.WAITING)
-            return _work(state, server, at, self._settings.barrier
+            return _work(state, server, at, self.settings.barrier
                          or server_id in state.behind)
         return None
 
@@ -204,7 +205,7 @@ class Triage:
                  now: float) -> bool:
         return (server.server.task_state == staleness.TASK_STATE
                 and last.silent_since is not None
-                and now - last.silent_since < self._settings.patience)
+                and now - last.silent_since < self.settings.patience)
 
     def _wait(self, state: backend_state.BackendState,
               server: server_plans.ServerPlan,

@@ -15,6 +15,7 @@
 import threading
 from unittest import mock
 
+import fixtures
 from kombu import exceptions as kombu_exception
 from nova import rpc as nova_rpc
 from oslo_config import cfg
@@ -26,6 +27,7 @@ from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
 from nova_failover_ext.conf import engine as engine_conf
+from nova_failover_ext.conf import reload
 from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
@@ -37,6 +39,7 @@ from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext.engine import service
+from nova_failover_ext.engine import work_items
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.api import test_pauses
@@ -199,6 +202,33 @@ class ServiceTest(testtools.TestCase):
             self.server]
         self._start()
         self.assertTrue(self.server.started.wait(10))
+
+    def test_options_that_may_change(self):
+        conf = self.service._conf
+        path = self.useFixture(fixtures.TempDir()).join('nova.conf')
+        with open(path, 'w') as stream:
+            stream.write('[failover_engine]\nmax_in_flight_per_host = 3\n'
+                         'automatic = Canary\ncanary_servers = 5\n')
+        self.assertEqual(0, self.service._canary_servers())
+        self._start()
+        conf(['--config-file', path], default_config_files=[])
+        with mock.patch.object(reconciler.Reconciler, 'change',
+                               autospec=True) as change:
+            self.service.reload()
+        self.dispatcher.return_value.change.assert_called_once_with(
+            work_items.Caps(32, 16, 3))
+        self.assertTrue(change.call_args.args[1].automatic)
+        self.assertEqual(5, self.service._canary_servers())
+
+    def test_options_that_cannot_be_used(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self._start()
+        with mock.patch.object(reload, 'reload', autospec=True) as read:
+            read.side_effect = exception.ConfigurationInvalid(reason='why')
+            self.service.reload()
+        self.dispatcher.return_value.change.assert_not_called()
+        self.assertIn('cannot be used: why. The old values stay in effect.',
+                      log.output)
 
     def test_stop_before_start(self):
         self.service.stop()

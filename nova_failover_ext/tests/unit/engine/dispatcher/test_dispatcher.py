@@ -120,6 +120,24 @@ class DispatcherTest(testtools.TestCase):
         self.assertEqual({'c'}, self.dispatcher.waiting(fakes.BACKEND))
         self.assertEqual(2, len(self.executor.submitted))
 
+    def test_other_caps(self):
+        self._replace('a', 'b', 'c', 'd')
+        self.dispatcher.change(work_items.Caps(CAPS.total, 1, 1))
+        self.executor.run_one()
+        self.assertEqual({'b'}, self.dispatcher.in_flight(fakes.BACKEND))
+        self.assertEqual(1, self.dispatcher.limit(fakes.BACKEND))
+        self.dispatcher.change(work_items.Caps(CAPS.total, 3, 3))
+        self.assertEqual({'b', 'c'},
+                         self.dispatcher.in_flight(fakes.BACKEND))
+
+    def test_at_most(self):
+        self.dispatcher = dispatcher.Dispatcher(
+            CAPS, self._recover, self._done, self.executor, self.limits,
+            self.hosts, self.ear, at_most=lambda _backend: 1)
+        self._replace('a', 'b')
+        self.assertEqual({'a'}, self.dispatcher.in_flight(fakes.BACKEND))
+        self.assertEqual(1, self.dispatcher.limit(fakes.BACKEND))
+
     def test_the_next_starts_when_one_ends(self):
         self._replace('a', 'b', 'c')
         self.executor.run_one()

@@ -65,6 +65,18 @@ class LimiterTest(testtools.TestCase):
         self._note(_load(1), times=50)
         self.assertEqual(8, self._note(_load(4)))
 
+    def test_another_maximum(self):
+        self.limiter.change(4)
+        self.assertEqual(4, self.limiter.limit)
+        self.limiter.change(8)
+        self.assertEqual(8, self.limiter.limit)
+
+    def test_another_maximum_while_it_is_slow(self):
+        self._note(_load(1), times=50)
+        self._note(_load(4))
+        self.limiter.change(32)
+        self.assertEqual(8, self.limiter.limit)
+
     def test_a_few_results_say_nothing_of_what_is_usual(self):
         self._note(_load(0.1), times=9)
         self.assertEqual(16, self._note(_load(30)))
