@@ -236,11 +236,20 @@ class Reconciler:
         """
         context = self._context
         for backend in context.cinder.backends():
-            if gate.is_replicated(backend) and not self._busy(backend.name):
-                self._plan_full_scan(backend.name)
+            if gate.is_replicated(backend):
+                self._reconcile_with(backend)
         self._every_errors = 0
         context.queue.add(EVERY, context.clock()
                           + context.settings.reconcile_interval)
+
+    def _reconcile_with(self, backend: model.Backend) -> None:
+        context, name = self._context, backend.name
+        known = context.backends.get(name).signature
+        if known not in (None, scan_context.signature(backend)):
+            # Its notification is lost, and the full scan may have to rest.
+            context.queue.add(name, context.clock(), scan_queue.Kind.SERVICES)
+        if not self._busy(name):
+            self._plan_full_scan(name)
 
     def _busy(self, name: str) -> bool:
         context = self._context

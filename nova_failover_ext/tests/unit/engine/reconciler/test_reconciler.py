@@ -48,6 +48,30 @@ class ReconcileTest(base.CoordinatorTestCase):
         self._later(1)
         self.assertEqual(2, self._full_scan())
 
+    def test_a_lost_notification_right_after_a_long_scan(self):
+        """The rest after the scan does not hold the failover up."""
+        def volumes(_backend):
+            self.now += 100
+            return self.volumes
+        self.cinder.volumes.side_effect = volumes
+        self.attachments = [fakes.attachment(stamp='second')]
+        self.reconciler.lead()
+        self.assertEqual([], self.sent)
+        self.member = fakes.member(active_backend_id='third')
+        self._later(300)
+        self.assertEqual(['third'], [work.parts[0].target
+                                     for work in self.sent])
+
+    def test_an_unchanged_record_does_not_shorten_the_rest(self):
+        def volumes(_backend):
+            self.now += 100
+            return self.volumes
+        self.cinder.volumes.side_effect = volumes
+        self.reconciler.lead()
+        self._later(300)
+        self.assertEqual((1, 1), (self._full_scan(),
+                                  self.cinder.backend.call_count))
+
     def test_cinder_is_down_at_the_start(self):
         self.cinder.backends.side_effect = exception.CinderUnavailable(
             reason='down')
