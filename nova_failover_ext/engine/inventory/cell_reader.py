@@ -59,22 +59,47 @@ class CellReader:
         :param ids: what it is to be asked about, volumes or servers
         :param wanted: each volume's id by itself, so that there is one copy
         """
-        return [_attachment(row, server, wanted[row.volume_id]) for row, server
-                in self._with_servers(rows_of, ids, wanted)]
+        parts = self._rows(rows_of, ids, wanted)
+        return [_attachment(row, server, wanted[row.volume_id])
+                for row, server in self._with_servers(parts)]
 
     def mappings(self, volume_ids: list[str]) -> list[model.MappingRow]:
         """Return all rows that name one of the volumes, in order or not."""
-        return [_mapping(row, server) for row, server in self._with_servers(
-            nova_queries.rows_of_volumes, volume_ids, frozenset(volume_ids))]
+        parts = self._rows(nova_queries.rows_of_volumes, volume_ids,
+                           frozenset(volume_ids))
+        return [_mapping(row, server)
+                for row, server in self._with_servers(parts)]
 
-    def _with_servers(self, rows_of: _Rows, ids: list[str],
-                      wanted: Container[str]
+    def attachments_within(self, ids: list[str], known: Mapping[str, object]
+                           ) -> list[model.Attachment]:
+        """Return the mappings of the servers that use some volumes.
+
+        Servers with a volume that is not known are left out.
+
+        :param ids: of the volumes
+        :param known: ids of all volumes that are known, these among them
+        """
+        server_ids = sorted({
+            row.instance_uuid for batch in batches(ids, self._batch_size)
+            for row in self._ask(nova_queries.servers_of_volumes, batch)
+            if row.instance_uuid})
+        parts = (
+            _whole(self._ask(nova_queries.mappings_of_servers, batch), known)
+            for batch in batches(server_ids, self._batch_size))
+        return [_attachment(row, server, row.volume_id)
+                for row, server in self._with_servers(parts)]
+
+    def _rows(self, rows_of: _Rows, ids: list[str], wanted: Container[str]
+              ) -> Iterator[list[Any]]:
+        for batch in batches(ids, self._batch_size):
+            yield [row for row in self._ask(rows_of, batch)
+                   if row.volume_id in wanted and row.instance_uuid]
+
+    def _with_servers(self, parts: Iterable[list[Any]]
                       ) -> Iterator[tuple[Any, model.Server]]:
         servers: dict[str, model.Server] = {}
         up: dict[str, bool] | None = None
-        for batch in batches(ids, self._batch_size):
-            rows = [row for row in self._ask(rows_of, batch)
-                    if row.volume_id in wanted and row.instance_uuid]
+        for rows in parts:
             if rows and up is None:
                 up = self.computes_up()
             self._add_servers(rows, up or {}, servers)
@@ -138,6 +163,12 @@ def batches(items: list[str], size: int) -> Iterator[tuple[str, ...]]:
     iterator = iter(items)
     while batch := tuple(itertools.islice(iterator, size)):
         yield batch
+
+
+def _whole(rows: list[Any], known: Mapping[str, object]) -> list[Any]:
+    # A server is recovered once, and not for each volume.
+    unknown = {row.instance_uuid for row in rows if row.volume_id not in known}
+    return [row for row in rows if row.instance_uuid not in unknown]
 
 
 def _attachment(row: Any, server: model.Server,

@@ -86,6 +86,10 @@ def admin_client() -> Any:
             nova.context.get_admin_context(), microversion=MICROVERSION)
 
 
+def _ignore(_volumes: dict[str, model.Volume]) -> None:
+    pass
+
+
 class CinderReader:
     """What Cinder's records say of backends and volumes."""
 
@@ -147,17 +151,24 @@ class CinderReader:
             backend=name,
             known=', '.join(sorted(b.name for b in backends)) or 'none')
 
-    def volumes(self, backend: model.Backend) -> dict[str, model.Volume]:
+    def volumes(self, backend: model.Backend,
+                heard: Callable[[dict[str, model.Volume]], None] = _ignore
+                ) -> dict[str, model.Volume]:
         """Return the backend's volumes by id.
 
+        :param heard: called after each page with all that was read so far;
+            what it raises ends the reading
         :raises CinderUnavailable: if Cinder cannot be asked
         """
+        found: dict[str, model.Volume] = {}
         with _translated():
             client = self._client()
-            return {volume.id: _volume(volume)
-                    for member in backend.members
-                    for volume in self._pages(client.volumes.list,
-                                              host=member.host)}
+            for member in backend.members:
+                for page in self._pages(client.volumes.list,
+                                        host=member.host):
+                    found.update((one.id, _volume(one)) for one in page)
+                    heard(found)
+        return found
 
     def attachments(self) -> list[model.CinderAttachment]:
         """Return all attachments to servers, of all backends.
@@ -165,9 +176,9 @@ class CinderReader:
         :raises CinderUnavailable: if Cinder cannot be asked
         """
         with _translated():
-            return [_attachment(found) for found in
+            return [_attachment(found) for page in
                     self._pages(self._client().attachments.list)
-                    if found.instance]
+                    for found in page if found.instance]
 
     def expectation(self, backend: model.Backend) -> driver_rules.Expectation:
         """Tell what to expect of a backend's driver.
@@ -216,12 +227,12 @@ class CinderReader:
         return [_member(service) for service in services]
 
     def _pages(self, list_page: Callable[..., Any],
-               **filters: str) -> Iterator[Any]:
+               **filters: str) -> Iterator[list[Any]]:
         marker = None
         while page := self._timed(
                 list_page, search_opts={'all_tenants': 1, **filters},
                 limit=self._page_size, marker=marker):
-            yield from page
+            yield page
             marker = page[-1].id
 
     def _timed(self, call: Callable[..., Any], **values: Any) -> Any:

@@ -65,6 +65,14 @@ def mappings_of_volumes(context: Any,
 
 
 @db_api.pick_context_manager_reader
+def servers_of_volumes(context: Any,
+                       volume_ids: tuple[str, ...]) -> list[Any]:
+    """Return the ids of the servers with mappings that name the volumes."""
+    return list(context.session.query(_BDM.instance_uuid).filter(
+        _BDM.deleted == 0, _BDM.volume_id.in_(volume_ids)).distinct())
+
+
+@db_api.pick_context_manager_reader
 def mappings_of_servers(context: Any,
                         server_ids: tuple[str, ...]) -> list[Any]:
     """Return the mappings of volumes of the servers, with the instances."""

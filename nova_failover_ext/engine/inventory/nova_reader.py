@@ -78,6 +78,24 @@ class NovaReader:
                 nova_queries.mappings_of_volumes, list(wanted), wanted))
         return [one for part in found for one in part], problems
 
+    def attachments_within(self, volume_ids: Iterable[str],
+                           known: Mapping[str, object]) -> tuple[
+            list[model.Attachment], list[cell_problem.CellProblem]]:
+        """Return the mappings of the servers that use some volumes.
+
+        Servers with a volume that is not known are left out.
+
+        :param volume_ids: Cinder's ids
+        :param known: ids of all volumes that are known, these among them
+        :returns: the mappings, and the cells that could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        ids = sorted(volume_ids)
+        found, problems = self._read(
+            self.cells() if ids else [],
+            lambda reader, _cell: reader.attachments_within(ids, known))
+        return [one for part in found for one in part], problems
+
     def attachments_of(self, servers: Iterable[tuple[str, str]],
                        volume_ids: Iterable[str]) -> tuple[
             list[model.Attachment], list[cell_problem.CellProblem]]:

@@ -13,6 +13,7 @@
 """A snapshot of a backend: all records read, the gate and plan computed."""
 
 import dataclasses
+import functools
 import typing
 
 from nova_failover_ext.api import cell_problem
@@ -36,7 +37,9 @@ class Cinder(typing.Protocol):
         """Return one backend by name."""
         ...
 
-    def volumes(self, backend: model.Backend) -> dict[str, model.Volume]:
+    def volumes(self, backend: model.Backend, heard: typing.Callable[
+            [dict[str, model.Volume]], None] = ...
+            ) -> dict[str, model.Volume]:
         """Return a backend's volumes by id."""
         ...
 
@@ -51,6 +54,12 @@ class Nova(typing.Protocol):
     def attachments(self, volume_ids: typing.Iterable[str]) -> tuple[
             list[model.Attachment], list[cell_problem.CellProblem]]:
         """Return the mappings that name the volumes."""
+        ...
+
+    def attachments_within(self, volume_ids: typing.Iterable[str],
+                           known: typing.Mapping[str, object]) -> tuple[
+            list[model.Attachment], list[cell_problem.CellProblem]]:
+        """Return the mappings of servers all of whose volumes are known."""
         ...
 
     def attachments_of(self, servers: typing.Iterable[tuple[str, str]],
@@ -160,6 +169,15 @@ class Records:
                            self.expected)
 
 
+#: Called with the backend and those of its volumes that are read.
+Heard = typing.Callable[[model.Backend, dict[str, model.Volume]], None]
+
+
+def _ignore(_backend: model.Backend,
+            _volumes: dict[str, model.Volume]) -> None:
+    pass
+
+
 def take(cinder: Cinder, nova: Nova, name: str) -> BackendPlan:
     """Read everything about one backend and decide.
 
@@ -168,16 +186,19 @@ def take(cinder: Cinder, nova: Nova, name: str) -> BackendPlan:
     return read(cinder, nova, name).judge(server_plans.PlanOptions())
 
 
-def read(cinder: Cinder, nova: Nova, name: str) -> Records:
+def read(cinder: Cinder, nova: Nova, name: str,
+         heard: Heard = _ignore) -> Records:
     """Read everything about one backend.
 
     :param name: what an operator or a notification calls it
+    :param heard: called after each page of volumes with the backend and all
+        that was read so far; what it raises ends the reading
     :raises BackendNotFound: if Cinder has none of that name
     :raises CinderUnavailable: if Cinder cannot be asked
     :raises DatabaseUnavailable: if Nova's API database cannot be read
     """
     backend = cinder.backend(name)
-    volumes = cinder.volumes(backend)
+    volumes = cinder.volumes(backend, functools.partial(heard, backend))
     decision = gate.decide(backend, volumes.values())
     attachments, problems = nova.attachments(volumes)
     # A service that is at it may not answer.

@@ -41,7 +41,8 @@ INTERVAL = 30.0
 class _Round:
     """One backend's recovery.
 
-    :ivar servers: how many were to be recovered when it began
+    :ivar servers: how many were to be recovered when it began, or when all
+        was read
     :ivar began: when that was, in seconds of the clock
     :ivar told: when a line was logged last
     :ivar outcomes: how the latest try of each server ended
@@ -76,6 +77,18 @@ class LogObserver(observers.Observer):
                  '%(servers)s',
                  {'id': failover_id, 'backend': backend,
                   'target': statuses.called(target),
+                  'servers': wording.count(servers, 'server')})
+
+    def all_found(self, backend: str, failover_id: str, servers: int) -> None:
+        """Log how many servers are to be recovered, if that is news."""
+        with self._lock:
+            known = self._rounds.get(backend)
+            if known is None or known.servers == servers:
+                return
+            known.servers = servers
+        LOG.info('Failover %(id)s: all of %(backend)s is read, recovering '
+                 '%(servers)s in all',
+                 {'id': failover_id, 'backend': backend,
                   'servers': wording.count(servers, 'server')})
 
     def ended(self, work: work_items.Work, result: results.ServerResult,

@@ -110,6 +110,11 @@ class Notifier(observers.Observer):
             self._rounds[backend, failover_id] = one
             self._put(Phase.START, one)
 
+    def all_found(self, backend: str, failover_id: str, servers: int) -> None:
+        """Remember how many servers the end has to tell of."""
+        with self._lock:
+            self._round(backend, failover_id).servers = servers
+
     def ended(self, work: work_items.Work, result: results.ServerResult,
               load: loads.Load) -> None:
         """Count how it ended."""

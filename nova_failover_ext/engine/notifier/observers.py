@@ -42,7 +42,13 @@ class Observer:
         """The recovery of a backend's servers begins.
 
         :param target: the active_backend_id, '' for the primary
-        :param servers: how many are to be recovered
+        :param servers: how many are to be recovered, as far as is known
+        """
+
+    def all_found(self, backend: str, failover_id: str, servers: int) -> None:
+        """A backend whose recovery has begun is read to its end.
+
+        :param servers: how many are to be recovered in all
         """
 
     def started(self, work: work_items.Work) -> None:

@@ -66,7 +66,7 @@ class FailoverRecoveryPayload(notification_base.NotificationPayloadBase):
         'started_at': fields.DateTimeField(nullable=True),
         #: since then, null if another engine began
         'seconds': fields.FloatField(nullable=True),
-        #: how many servers were to be recovered
+        #: how many servers were to be recovered, as far as was known
         'servers': fields.IntegerField(),
         #: tries that have ended, by outcome
         'counts': fields.DictOfIntegersField(),

@@ -161,6 +161,23 @@ class BackendState:
             self.returned = True
         self.last_checked = timeutils.utcnow()
 
+    def begin_anew(self, signature: tuple[str, str | None], target: str,
+                   announced_id: str | None) -> None:
+        """Note that servers are dispatched before all is read.
+
+        Until a full scan has ended, nobody counts as converged.
+
+        :param signature: see :attr:`signature`
+        :param target: the backend's present active_backend_id
+        :param announced_id: see :meth:`adopt`
+        """
+        self.signature, self.records = signature, None
+        self.wait, self.reason, self.sought = None, '', True
+        if target != self.target:
+            self.forget_late()
+        self.adopt(target, announced_id)
+        self.server_states.doubt()
+
     def adopt_group(self, announced_id: str | None,
                     server_ids: frozenset[str]) -> None:
         """Note that a replication group has failed over.

@@ -25,6 +25,7 @@ from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.planner import rules
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.engine.reconciler import backend_state
+from nova_failover_ext.engine.reconciler import head_start
 from nova_failover_ext.engine.reconciler import known_backends
 from nova_failover_ext.engine.reconciler import scan_context
 from nova_failover_ext.engine.reconciler import scan_log
@@ -56,8 +57,14 @@ class FullScan:
         context = self._context
         began, spent = context.clock(), context.spent()
         confirmed = context.backends.get(name).claims
+        head = head_start.HeadStart(context, name)
         try:
-            read = snapshot.read(context.cinder, context.nova, name)
+            read = snapshot.read(context.cinder, context.nova, name,
+                                 head.heard)
+            head.finish(read)
+        except head_start.RecordChanged:
+            self._begin_anew(name)
+            return
         except exception.BackendNotFound as exc:
             LOG.warning('Skipping the scan: %s', exc)
             context.backends.forget(name)
@@ -78,8 +85,19 @@ class FullScan:
             works = self._judge(state, read, began, known)
             context.begin(name, state, works)
         context.dispatcher.replace(name, works, state.expected)
+        if head.sent:
+            context.observer.all_found(
+                name, state.id_for_work(),
+                len(head.sent.union(work.server_id for work in works)))
         context.plan_server_scan(name, state)
         self._tell(name, state, read)
+
+    def _begin_anew(self, name: str) -> None:
+        LOG.info('Cinder\'s record of %s has changed while its volumes were '
+                 'read, scanning anew', name)
+        # What waits was planned for what may be the target no longer.
+        self._context.dispatcher.replace(name, [])
+        self._context.queue.add(name, self._context.clock())
 
     def _known_failover(self, state: backend_state.BackendState,
                         read: snapshot.Records) -> str | None:

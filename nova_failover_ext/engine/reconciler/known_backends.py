@@ -71,6 +71,11 @@ class KnownBackends:
                         if one.group_id != hint.group_id] + [hint]
             return backend
 
+    def hints(self, backend: str) -> list[model.Hint]:
+        """Return what was said of a backend, and go on to remember it."""
+        with self._lock:
+            return list(self._hints.get(backend, ()))
+
     def take_hints(self, backend: str) -> list[model.Hint]:
         """Take what was said of a backend."""
         with self._lock:

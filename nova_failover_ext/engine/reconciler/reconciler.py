@@ -150,7 +150,10 @@ class Reconciler:
         self.notification_log.note_backend(backend)
         name = self._context.backends.add_hint(backend, hint)
         now = self._context.clock()
-        if self._context.backends.get(name).full_scan_after > now:
+        state = self._context.backends.get(name)
+        # A full scan that is under way looks at the record again.
+        state.service_scan_after = min(state.service_scan_after, now)
+        if state.full_scan_after > now:
             # The full scan has to rest, but a failover may not wait.
             self._context.queue.add(name, now, scan_queue.Kind.SERVICES)
         self._plan_full_scan(name)
@@ -271,7 +274,7 @@ class Reconciler:
             self._context.queue.add(name,
                                     max(now, state.service_scan_after),
                                     scan_queue.Kind.SERVICES)
-        elif state.claims:
+        elif state.claims and not self._context.queue.expects(name, now):
             # The round is over: a full scan confirms what hosts reported.
             self._plan_full_scan(name)
 

@@ -14,7 +14,7 @@
 """How many servers stand where, kept as it changes rather than counted."""
 
 import collections
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 import threading
 
 from nova_failover_ext.api import server_state
@@ -52,12 +52,13 @@ class ServerStates:
 
     def supersede(self) -> None:
         """Note that what is open is superseded."""
-        with self._lock:
-            self._by_server = {
-                server_id: (state if state in _SETTLED
-                            else ServerState.SUPERSEDED)
-                for server_id, state in self._by_server.items()}
-            self._counts = collections.Counter(self._by_server.values())
+        self._change(lambda state: (
+            state if state in _SETTLED else ServerState.SUPERSEDED))
+
+    def doubt(self) -> None:
+        """Note that what has converged may have done so no longer."""
+        self._change(lambda state: (
+            ServerState.UNKNOWN if state is ServerState.CONVERGED else state))
 
     def counts(self, in_flight: int) -> dict[ServerState, int]:
         """Return how many stand where; none is left out.
@@ -82,6 +83,12 @@ class ServerStates:
         with self._lock:
             return len(self._by_server) - sum(
                 self._counts[one] for one in _SETTLED)
+
+    def _change(self, new: Callable[[ServerState], ServerState]) -> None:
+        with self._lock:
+            self._by_server = {server_id: new(state) for server_id, state
+                               in self._by_server.items()}
+            self._counts = collections.Counter(self._by_server.values())
 
     def _drop(self, server_id: str) -> None:
         old = self._by_server.pop(server_id, None)

@@ -113,6 +113,27 @@ class NovaReaderTest(records.RecordsTestCase):
                 context, volume_id).destroy()
         self.assertEqual(([], []), self.reader.attachments([volume_id]))
 
+    def test_servers_all_of_whose_volumes_are_known(self):
+        whole, partly, other = (self._server(), self._server(),
+                                self._server(cell=1))
+        found = [self._volume(whole), self._volume(partly),
+                 self._volume(other, cell=1)]
+        known = dict.fromkeys([*found, self._volume(whole)])
+        self._volume(partly)
+        with self._counted() as statements:
+            attachments, problems = self.reader.attachments_within(
+                found, known)
+        self.assertEqual([], problems)
+        self.assertEqual({whole, other}, {a.server.id for a in attachments})
+        self.assertEqual(set(known) - {found[1]},
+                         {a.volume_id for a in attachments})
+        # The cells; in each one for servers, mappings, services, metadata.
+        self.assertEqual(1 + 2 * 4, len(statements))
+        with self._counted() as statements:
+            self.assertEqual(([], []),
+                             self.reader.attachments_within([], known))
+        self.assertEqual([], statements)
+
     def test_a_mapping_whose_server_is_gone(self):
         server_id = self._server()
         volume_id = self._volume(server_id)

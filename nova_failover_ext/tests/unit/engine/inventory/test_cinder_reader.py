@@ -119,6 +119,15 @@ class CinderReaderTest(testtools.TestCase):
              for marker in (None, 'att2')],
             self.client.attachments.list.call_args_list)
 
+    def test_pages_are_told_of_as_they_come(self):
+        self.client.volumes.list.side_effect = [
+            [_row(1), _row(2)], [_row(3)], []]
+        heard = []
+        self.reader.volumes(fakes.backend(), lambda found: heard.append(
+            (list(found), self.client.volumes.list.call_count)))
+        self.assertEqual([(['vol1', 'vol2'], 1),
+                          (['vol1', 'vol2', 'vol3'], 2)], heard)
+
     def test_volume(self):
         self.client.volumes.list.side_effect = [[_row(1)], []]
         self.assertEqual(

@@ -79,6 +79,16 @@ class LogObserverTest(testtools.TestCase):
         self._ended('b', Outcome.RECOVERED, 30)
         self.assertIn('tried 2 of 2 servers', self.log.output)
 
+    def test_the_first_servers_begin_while_the_rest_is_read(self):
+        self._began()
+        self.observer.all_found(fakes.BACKEND, fakes.FAILOVER_ID, 2)
+        self.observer.all_found(fakes.BACKEND, fakes.FAILOVER_ID, 9)
+        self._ended('a', Outcome.RECOVERED, 30)
+        self.assertEqual([
+            'Failover ID: all of BACKEND is read, recovering 9 servers in all',
+            ('Failover ID of BACKEND: tried 1 of 9 servers after 30 s: '
+             '1 recovered')], self._lines()[1:])
+
     def test_superseded(self):
         self._began()
         self.observer.superseded(fakes.BACKEND, fakes.FAILOVER_ID, 2)

@@ -122,6 +122,14 @@ class AnnouncerTest(base.BaseTestCase):
         [_start, (_last, end)] = self.sink.wait(2)
         self.assertEqual({'recovered': 1, 'excluded': 2}, end['counts'])
 
+    def test_how_many_there_are_may_be_known_later(self):
+        own = self.recovery_notifier()
+        self.begin(own)
+        own.all_found(fakes.BACKEND, fakes.FAILOVER_ID, 9)
+        own.converged(fakes.BACKEND, fakes.FAILOVER_ID, 31.0)
+        self.assertEqual([('start', 2), ('end', 9)], [
+            (phase, data['servers']) for phase, data in self.sink.wait(2)])
+
     def test_begun_twice_is_told_once(self):
         own = self.recovery_notifier()
         self.begin(own)

@@ -23,6 +23,7 @@ from nova_failover_ext.tests.unit.engine import fakes
 
 EVENTS = {
     'began': ('b', 'req', 'second', 3),
+    'all_found': ('b', 'req', 4),
     'started': (fakes.work(),),
     'ended': (fakes.work(), results.ServerResult(
         's', results.Outcome.RECOVERED), load.Load()),

@@ -84,14 +84,19 @@ class CoordinatorTestCase(testtools.TestCase):
         made.expectation.return_value = driver_rules.UNKNOWN
         made.backends.side_effect = lambda: self.every
         made.backend.side_effect = lambda name: self._backend()
-        made.volumes.side_effect = lambda backend: self.volumes
+        made.volumes.side_effect = self._all_volumes
         made.expectation.return_value = driver_rules.UNKNOWN
         return made
+
+    def _all_volumes(self, _backend, heard):
+        heard(self.volumes)
+        return self.volumes
 
     def _make_nova(self):
         made = mock.create_autospec(nova_reader.NovaReader, instance=True)
         made.spent = {}
         made.attachments.side_effect = self._all_attachments
+        made.attachments_within.side_effect = self._attachments_within
         made.attachments_of.side_effect = self._attachments_of
         made.recoveries.return_value = {}
         made.hosts_up.return_value = {}
@@ -100,6 +105,14 @@ class CoordinatorTestCase(testtools.TestCase):
     def _all_attachments(self, volume_ids):
         return [a for a in self.attachments
                 if a.volume_id in volume_ids], self.problems
+
+    def _attachments_within(self, volume_ids, known):
+        chosen = ({a.server.id for a in self.attachments
+                   if a.volume_id in volume_ids}
+                  - {a.server.id for a in self.attachments
+                     if a.volume_id not in known})
+        return [a for a in self.attachments
+                if a.server.id in chosen], self.problems
 
     def _attachments_of(self, servers, volume_ids):
         wanted = {server_id for _cell, server_id in servers}

@@ -110,6 +110,7 @@ class PartialTest(base.CoordinatorTestCase):
         self._two()
         self._hint()
         self._end(Outcome.FAILED)
+        self.dispatcher.add.reset_mock()
         self._later(5)
         self.assertEqual(['server'], self._ids())
         self.dispatcher.add.assert_called_once()
