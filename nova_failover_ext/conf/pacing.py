@@ -18,16 +18,40 @@ PACE_OPTS = [
     cfg.IntOpt(
         'reconcile_interval',
         mutable=True,
-        default=60,
+        default=10,
         min=5,
         max=86400,
         help="""
-Seconds between two scans of every replicated backend, which find what a lost
-notification has left stale.
+Seconds between two requests for the list of Cinder's services. It shows a
+failover whose notification is lost.
 
 Possible values:
 
 * An integer of 5 or more
+
+Related options:
+
+* ``full_scan_interval``
+"""),
+    cfg.IntOpt(
+        'full_scan_interval',
+        default=3600,
+        min=5,
+        max=86400,
+        help="""
+Seconds between two full scans of a replicated backend with nothing left to
+do, each of which lists all its volumes. A failover, a request of an operator
+and the end of a round of recoveries have it scanned at once. A backend with
+something left to do, or with volumes in groups, is scanned every minute. After
+a scan that took long, five times as long has to pass.
+
+Possible values:
+
+* An integer of 5 or more
+
+Related options:
+
+* ``reconcile_interval``
 """),
     cfg.IntOpt(
         'max_in_flight',

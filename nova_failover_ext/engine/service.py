@@ -280,6 +280,7 @@ def reconciler_settings(conf: cfg.ConfigOpts) -> settings.Settings:
         exhausted_retry_interval=options.exhausted_retry_interval,
         gate_timeout=options.gate_timeout,
         reconcile_interval=options.reconcile_interval,
+        full_scan_interval=options.full_scan_interval,
         probe_interval=options.host_probe_interval,
         ping_timeout=min(options.heartbeat_timeout, 10),
         patience=min(options.recovery_timeout,

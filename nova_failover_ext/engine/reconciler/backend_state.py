@@ -266,6 +266,20 @@ class BackendState:
         self.told[subject] = fact
         return fact != old
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do.
+
+        That a replication group has failed over is in no record but those of
+        its volumes, so a backend with groups never is.
+        """
+        return bool(
+            self.records and not self.server_states.open()
+            and not (self.wait or self.errors or self.unread or self.asked
+                     or self.claims or self.retrying
+                     or self.late.keys() - self.ask_late)
+            and not any(one.group_id for one in self.records.volumes.values()))
+
     def report(self) -> dict[str, Any]:
         """Return it as plain data for the bus."""
         return {

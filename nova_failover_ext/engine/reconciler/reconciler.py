@@ -57,9 +57,11 @@ LOG = logging.getLogger(__name__)
 
 #: Stands for every replicated backend in the queue; no host has this name.
 EVERY = 'every replicated backend'
-#: A backend whose servers still wait for their turn is left alone by this
-#: many reconciles: the end of the round scans it.
-PATIENCE = 5
+#: Seconds between two full scans of a backend with something left to do.
+RESCAN = 60.0
+#: The same for a backend whose servers still wait for their turn: the end of
+#: the round scans it.
+PATIENCE = 5 * RESCAN
 
 
 class Reconciler:
@@ -233,7 +235,7 @@ class Reconciler:
         return self.notification_log.report()
 
     def reconcile(self) -> None:
-        """Plan a scan of every replicated backend, and the next reconcile.
+        """Plan the scans of replicated backends, and the next reconcile.
 
         :raises CinderUnavailable: if Cinder cannot be asked
         """
@@ -247,19 +249,23 @@ class Reconciler:
 
     def _reconcile_with(self, backend: model.Backend) -> None:
         context, name = self._context, backend.name
-        known = context.backends.get(name).signature
-        if known not in (None, scan_context.signature(backend)):
+        state = context.backends.get(name)
+        if state.signature is None:
+            self._plan_full_scan(name)
+            return
+        if state.signature != scan_context.signature(backend) or (
+                state.wait and gate.decide(backend, ()).open):
             # Its notification is lost, and the full scan may have to rest.
             context.queue.add(name, context.clock(), scan_queue.Kind.SERVICES)
-        if not self._busy(name):
+        if context.clock() - state.full_scan_at >= self._interval(name, state):
             self._plan_full_scan(name)
 
-    def _busy(self, name: str) -> bool:
-        context = self._context
-        waiting, _in_flight = context.dispatcher.counts(name)
-        since = context.clock() - context.backends.get(name).full_scan_at
-        return bool(waiting) and (
-            since < PATIENCE * context.settings.reconcile_interval)
+    def _interval(self, name: str, state: backend_state.BackendState) -> float:
+        waiting, _in_flight = self._context.dispatcher.counts(name)
+        most = self._context.settings.full_scan_interval
+        if waiting:
+            return min(PATIENCE, most)
+        return most if state.settled else min(RESCAN, most)
 
     def _plan_full_scan(self, name: str) -> None:
         state = self._context.backends.get(name)

@@ -24,7 +24,9 @@ class Settings:
     :ivar exhausted_retry_interval: between two tries of a server that is given
         up
     :ivar gate_timeout: how long a closed gate is scanned often
-    :ivar reconcile_interval: between two scans of every backend
+    :ivar reconcile_interval: between two lists of the services of all backends
+    :ivar full_scan_interval: between two full scans of a backend with nothing
+        left to do
     :ivar probe_interval: between two questions after hosts that are down
     :ivar ping_timeout: how long a silent host may take to answer
     :ivar patience: how long a host that was cut off, and has the server's
@@ -39,7 +41,8 @@ class Settings:
     attempts: int = 20
     exhausted_retry_interval: float = 900.0
     gate_timeout: float = 300.0
-    reconcile_interval: float = 60.0
+    reconcile_interval: float = 10.0
+    full_scan_interval: float = 3600.0
     probe_interval: float = 10.0
     ping_timeout: float = 10.0
     patience: float = 90.0

@@ -68,7 +68,7 @@ class ConfigureTest(testtools.TestCase):
     def test_good(self):
         conf = self._configure(GOOD, {('database', 'max_retries'): 1})
         self.assertEqual(1, conf.database.max_retries)
-        self.assertEqual(60, conf.failover_engine.reconcile_interval)
+        self.assertEqual(10, conf.failover_engine.reconcile_interval)
         self.assertEqual(30, conf.cinder.timeout)
         main_db.configure.assert_called_once_with(conf)
         api_db.configure.assert_called_once_with(conf)

@@ -13,6 +13,7 @@
 
 """The timer finds what nobody told of."""
 
+import ddt
 import fixtures
 
 from nova_failover_ext.api import cell_problem
@@ -41,7 +42,6 @@ class ReconcileTest(base.CoordinatorTestCase):
         self.assertEqual(0, self._full_scan())
 
     def test_again_and_again(self):
-        self.attachments = []
         self.reconciler.lead()
         self._later(299)
         self.assertEqual(1, self._full_scan())
@@ -123,3 +123,62 @@ class ReconcileTest(base.CoordinatorTestCase):
             self.attachments, [])
         self._later(5)
         self.assertEqual([fakes.work()], self.sent)
+
+
+@ddt.ddt
+class IdleTest(base.CoordinatorTestCase):
+    """What an engine asks for in an hour, reading the list of services."""
+
+    SETTINGS = {'reconcile_interval': 10.0, 'full_scan_interval': 3600.0}
+
+    def setUp(self):
+        super().setUp()
+        self.cinder.backends.side_effect = lambda: [self._backend()]
+        self.attachments = [fakes.attachment(stamp='second')]
+
+    def _hour(self):
+        """Let an hour go by after the first scan, and count what is asked."""
+        self.reconciler.lead()
+        self.cinder.reset_mock()
+        self.nova.reset_mock()
+        for _ in range(3599):
+            self._later(1)
+
+    def test_nothing_to_do(self):
+        self._hour()
+        self.assertEqual((359, 0, 0), (
+            self.cinder.backends.call_count, self._full_scan(),
+            self.cinder.backend.call_count))
+        self.assertEqual([], self.nova.method_calls)
+        # From one reconcile to the next.
+        for _ in range(10):
+            self._later(1)
+        self.assertEqual(1, self._full_scan())
+
+    @ddt.data({'server': fakes.server(vm_state='paused')},
+              {'volume_id': 'grouped', 'stamp': 'second'})
+    def test_something_to_do(self, values):
+        self.volumes['grouped'] = fakes.volume(id='grouped', group_id='alpha')
+        if values.get('volume_id') is None:
+            del self.volumes['grouped']
+        self.attachments = [fakes.attachment(**values)]
+        self._hour()
+        self.assertEqual(59, self._full_scan())
+
+    def test_a_failover(self):
+        self._hour()
+        self.member = fakes.member(active_backend_id='third')
+        for _ in range(10):
+            self._later(1)
+        self.assertEqual(['third'], [work.parts[0].target
+                                     for work in self.sent])
+
+    def test_a_service_comes_back(self):
+        self.member = fakes.member(up=False)
+        self.attachments = [fakes.attachment()]
+        self._hour()
+        self.assertEqual([], self.sent)
+        self.member = fakes.member()
+        for _ in range(10):
+            self._later(1)
+        self.assertEqual(['server'], self._ids())
