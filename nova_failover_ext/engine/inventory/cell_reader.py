@@ -79,10 +79,28 @@ class CellReader:
         :param ids: of the volumes
         :param known: ids of all volumes that are known, these among them
         """
-        server_ids = sorted({
+        return self._whole_servers(sorted({
             row.instance_uuid for batch in batches(ids, self._batch_size)
             for row in self._ask(nova_queries.servers_of_volumes, batch)
-            if row.instance_uuid})
+            if row.instance_uuid}), known)
+
+    def attachments_of_priorities(self, values: tuple[str, ...],
+                                  known: Mapping[str, object]
+                                  ) -> list[model.Attachment]:
+        """Return the mappings of servers with some priorities, one batch.
+
+        Servers with a volume that is not known are left out.
+
+        :param values: the priorities as the metadata have them
+        :param known: ids of all volumes that are known
+        """
+        return self._whole_servers([
+            row.instance_uuid for row in self._ask(
+                nova_queries.servers_of_priorities, values, self._batch_size)
+        ], known)
+
+    def _whole_servers(self, server_ids: list[str],
+                       known: Mapping[str, object]) -> list[model.Attachment]:
         parts = (
             _whole(self._ask(nova_queries.mappings_of_servers, batch), known)
             for batch in batches(server_ids, self._batch_size))

@@ -22,7 +22,7 @@ its driver said of itself when it started, asked by a call to cinder-volume,
 whether the service is enabled or not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import datetime
 import math
 import sys
@@ -61,6 +61,9 @@ PASSING = (413, 429, 500, 502, 503, 504)
 #: repeat, too, and obeys any Retry-After: a proxy that says an hour would keep
 #: a failover from being seen for as long.
 LONGEST_WAIT = 10.0
+
+#: Where a volume is, ``host@backend#pool``, as it is shown to an admin.
+_HOST = 'os-vol-host-attr:host'
 
 LOG = logging.getLogger(__name__)
 
@@ -169,6 +172,28 @@ class CinderReader:
                     found.update((one.id, _volume(one)) for one in page)
                     heard(found)
         return found
+
+    def volumes_named(self, backend: model.Backend,
+                      ids: Iterable[str]) -> dict[str, model.Volume]:
+        """Return those of some volumes that are on a backend, by id.
+
+        Each volume is a request, so these should be few.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        hosts = {member.host for member in backend.members}
+        with _translated():
+            client = self._client()
+            shown = [self._show(client, one) for one in ids]
+        return {one.id: _volume(one) for one in shown
+                if one is not None and getattr(
+                    one, _HOST, '').partition('#')[0] in hosts}
+
+    def _show(self, client: Any, volume_id: str) -> Any:
+        try:
+            return self._timed(client.volumes.get, volume_id=volume_id)
+        except cinder_exception.NotFound:
+            return None
 
     def attachments(self) -> list[model.CinderAttachment]:
         """Return all attachments to servers, of all backends.

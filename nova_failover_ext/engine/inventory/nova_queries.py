@@ -47,7 +47,8 @@ from nova_failover_ext.recovery import policy
 from nova_failover_ext.recovery import staleness
 
 
-_METADATA_KEYS = ('failover:priority', policy.METADATA_KEY)
+_PRIORITY_KEY = 'failover:priority'
+_METADATA_KEYS = (_PRIORITY_KEY, policy.METADATA_KEY)
 #: What Nova itself takes for no connection_info, and leaves out.
 _NOTHING = ('', '{}', 'null', '[]')
 _BDM = models.BlockDeviceMapping
@@ -93,6 +94,18 @@ def metadata(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
         _META.instance_uuid, _META.key, _META.value).filter(
         _META.deleted == 0, _META.key.in_(_METADATA_KEYS),
         _META.instance_uuid.in_(server_ids)))
+
+
+@db_api.pick_context_manager_reader
+def servers_of_priorities(context: Any, values: tuple[str, ...],
+                          number: int) -> list[Any]:
+    """Return the ids of the servers with some priorities, lowest first.
+
+    :param number: how many at most
+    """
+    return list(context.session.query(_META.instance_uuid).filter(
+        _META.deleted == 0, _META.key == _PRIORITY_KEY,
+        _META.value.in_(values)).order_by(_META.value).limit(number))
 
 
 @db_api.pick_context_manager_reader

@@ -96,6 +96,26 @@ class NovaReader:
             lambda reader, _cell: reader.attachments_within(ids, known))
         return [one for part in found for one in part], problems
 
+    def attachments_of_priorities(
+            self, values: tuple[str, ...], known: Mapping[str, object]
+            ) -> tuple[list[model.Attachment],
+                       list[cell_problem.CellProblem]]:
+        """Return the mappings of servers with some priorities.
+
+        Servers with a volume that is not known are left out, and of each cell
+        what is more than one batch.
+
+        :param values: the priorities as the metadata have them
+        :param known: ids of all volumes that are known
+        :returns: the mappings, and the cells that could not be read
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        found, problems = self._read(
+            self.cells() if known else [],
+            lambda reader, _cell: reader.attachments_of_priorities(
+                values, known))
+        return [one for part in found for one in part], problems
+
     def attachments_of(self, servers: Iterable[tuple[str, str]],
                        volume_ids: Iterable[str]) -> tuple[
             list[model.Attachment], list[cell_problem.CellProblem]]:

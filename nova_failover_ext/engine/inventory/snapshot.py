@@ -56,12 +56,6 @@ class Nova(typing.Protocol):
         """Return the mappings that name the volumes."""
         ...
 
-    def attachments_within(self, volume_ids: typing.Iterable[str],
-                           known: typing.Mapping[str, object]) -> tuple[
-            list[model.Attachment], list[cell_problem.CellProblem]]:
-        """Return the mappings of servers all of whose volumes are known."""
-        ...
-
     def attachments_of(self, servers: typing.Iterable[tuple[str, str]],
                        volume_ids: typing.Iterable[str]) -> tuple[
             list[model.Attachment], list[cell_problem.CellProblem]]:

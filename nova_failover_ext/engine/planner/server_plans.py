@@ -30,6 +30,8 @@ PRIORITY_KEY = 'failover:priority'
 #: The first to be recovered has 1, the last 5.
 PRIORITIES = range(1, 6)
 DEFAULT_PRIORITY = 3
+#: Those that come before it, as metadata have them.
+URGENT = tuple(str(one) for one in PRIORITIES if one < DEFAULT_PRIORITY)
 
 _BUSY = rules.Ruling(
     Verdict.DEFER, 'another backend of it is failing over; it is recovered '

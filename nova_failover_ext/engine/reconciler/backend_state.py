@@ -16,7 +16,7 @@
 It may be lost with the process; the next scan computes everything anew.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 import dataclasses
 import datetime
 import threading
@@ -29,6 +29,7 @@ from oslo_utils import uuidutils
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine.dispatcher import attempts
 from nova_failover_ext.engine.inventory import snapshot
+from nova_failover_ext.engine import model
 from nova_failover_ext.engine.reconciler import server_states as states
 
 #: How many requests of operators are remembered.
@@ -88,6 +89,8 @@ class BackendState:
     :ivar ask_late: ids of those that have been waited for long enough
     :ivar signature: what Cinder's service said when works were planned
     :ivar records: what the last full scan has read, without mappings
+    :ivar known: the volumes that the last full scan has found, by id; where
+        they are may have changed since
     :ivar cells: the cell of each server that has not converged
     :ivar held: ids of the servers that wait for their host, by host
     :ivar moving: ids of the backend's servers, while Cinder fails it over
@@ -125,6 +128,8 @@ class BackendState:
     ask_late: frozenset[str] = frozenset()
     signature: tuple[str, str | None] | None = None
     records: snapshot.Records | None = None
+    known: Mapping[str, model.Volume] = dataclasses.field(
+        default_factory=dict)
     cells: dict[str, str] = dataclasses.field(default_factory=dict)
     held: dict[Host, set[str]] = dataclasses.field(default_factory=dict)
     moving: frozenset[str] = frozenset()

@@ -129,6 +129,7 @@ class FullScan:
             context.supersede(name, state)
         state.signature, state.records = signature, None
         state.expected = {}
+        state.known = read.volumes
         if not self._may_act(state, read):
             # What waits was planned for what may be the target no longer.
             return []

@@ -36,6 +36,10 @@ from nova_failover_ext.engine import work_items
 AHEAD = 10
 
 
+#: So many volumes of urgent servers are asked about before all others.
+URGENT_VOLUMES = 50
+
+
 class RecordChanged(Exception):
     """Cinder's record of a backend has changed while volumes were read."""
 
@@ -116,16 +120,34 @@ class HeadStart:
                 return False
             announced = known_backends.announced(
                 self._name, target, context.backends.hints(self._name))
-            if state.asked or not (state.sought or announced):
-                # What operators want, and whether somebody has begun before
-                # us, is known only when all is read.
+            if state.asked or not (state.sought or announced) or (
+                    context.settings.barrier):
+                # What operators want, whether somebody has begun before us,
+                # and who is behind a barrier is known only when all is read.
                 return False
             if state.signature not in (None, signature):
                 context.supersede(self._name, state)
             state.begin_anew(signature, target, announced)
         context.adopt(self._name, target)
         self._expected = context.cinder.expectation(backend)
+        self._dispatch_urgent(state, backend)
         return True
+
+    def _dispatch_urgent(self, state: backend_state.BackendState,
+                         backend: model.Backend) -> None:
+        context, began = self._context, self._context.clock()
+        # Their volumes are known from before; where they are now is not.
+        attachments, _problems = context.nova.attachments_of_priorities(
+            server_plans.URGENT, state.known)
+        ordered = sorted(attachments, key=lambda a: (
+            server_plans.priority_of(a.server), a.server.id))
+        server_ids = {a.server.id for a in ordered[:URGENT_VOLUMES]}
+        chosen = [a for a in ordered if a.server.id in server_ids]
+        volumes = context.cinder.volumes_named(
+            backend, dict.fromkeys(a.volume_id for a in chosen))
+        gone = {a.server.id for a in chosen if a.volume_id not in volumes}
+        self._plan(state, backend, volumes, [
+            a for a in chosen if a.server.id not in gone], began)
 
     def _dispatch(self, state: backend_state.BackendState,
                   backend: model.Backend,
@@ -136,6 +158,12 @@ class HeadStart:
         # A cell that cannot be read is up to the full scan.
         attachments, _problems = context.nova.attachments_within(
             fresh, volumes)
+        self._plan(state, backend, volumes, attachments, began)
+
+    def _plan(self, state: backend_state.BackendState, backend: model.Backend,
+              volumes: dict[str, model.Volume],
+              attachments: list[model.Attachment], began: float) -> None:
+        context = self._context
         used = {a.volume_id: volumes[a.volume_id] for a in attachments}
         records = snapshot.Records(
             backend, gate.decide(backend, used.values()), used,

@@ -134,6 +134,27 @@ class NovaReaderTest(records.RecordsTestCase):
                              self.reader.attachments_within([], known))
         self.assertEqual([], statements)
 
+    def test_servers_of_some_priorities(self):
+        ids = [self._server(cell=number % 2, metadata={
+            'failover:priority': priority})
+            for number, priority in enumerate('21231')]
+        volumes = [self._volume(server_id, cell=number % 2)
+                   for number, server_id in enumerate(ids)]
+        known = dict.fromkeys(volumes)
+        reader = nova_reader.NovaReader(2)
+
+        def found():
+            attachments, problems = reader.attachments_of_priorities(
+                ('1', '2'), known)
+            self.assertEqual([], problems)
+            return {ids.index(a.server.id) for a in attachments}
+        # One batch of the first cell, and all of the second.
+        self.assertIn(found(), ({4, 0, 1}, {4, 2, 1}))
+        del known[volumes[4]]
+        self.assertNotIn(4, found())
+        self.assertEqual(([], []), reader.attachments_of_priorities(
+            ('1', '2'), {}))
+
     def test_a_mapping_whose_server_is_gone(self):
         server_id = self._server()
         volume_id = self._volume(server_id)

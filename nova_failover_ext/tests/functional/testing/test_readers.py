@@ -77,6 +77,8 @@ class Engine(ReaderTestBase):
         self.assertTrue(gate.decide(backend, found.values()).open)
         self.assertEqual({other}, set(self.reader.volumes(
             self.reader.backend('cinder@plain'))))
+        self.assertEqual(volumes[:2], list(self.reader.volumes_named(
+            backend, [other, *volumes[:2]])))
 
     def test_cluster(self):
         members = [backends.Service(f'{host}@repl', cluster='mine@repl')

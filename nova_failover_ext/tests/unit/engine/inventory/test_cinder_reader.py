@@ -128,6 +128,26 @@ class CinderReaderTest(testtools.TestCase):
         self.assertEqual([(['vol1', 'vol2'], 1),
                           (['vol1', 'vol2', 'vol3'], 2)], heard)
 
+    def test_volumes_by_name(self):
+        rows = {'vol%d' % number: _row(number) for number in (1, 2, 3)}
+        for name, host in (('vol1', fakes.BACKEND), ('vol2', 'b@rbd#pool'),
+                           ('vol3', fakes.BACKEND + '2#pool')):
+            setattr(rows[name], 'os-vol-host-attr:host', host)
+
+        def get(volume_id):
+            if volume_id not in rows:
+                raise cinder_exception.NotFound(404)
+            return rows[volume_id]
+        self.client.volumes.get.side_effect = get
+        backend = fakes.backend(fakes.member(), fakes.member(host='b@rbd'))
+        found = self.reader.volumes_named(backend, [*rows, 'gone'])
+        self.assertEqual(['vol1', 'vol2'], list(found))
+        self.assertEqual('failed-over', found['vol2'].replication_status)
+        self.assertEqual({'cinder': 4}, self.reader.spent)
+        self.client.volumes.get.side_effect = cinder_exception.Forbidden(403)
+        self.assertRaises(exception.CinderUnavailable,
+                          self.reader.volumes_named, backend, ['vol1'])
+
     def test_volume(self):
         self.client.volumes.list.side_effect = [[_row(1)], []]
         self.assertEqual(

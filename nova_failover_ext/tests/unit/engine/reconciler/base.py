@@ -68,12 +68,16 @@ class CoordinatorTestCase(testtools.TestCase):
             settings.Settings(**{
                 'attempts': 2, 'gate_timeout': 60.0,
                 'reconcile_interval': 300.0, **self.SETTINGS}),
-            self.hosts, self.observer, lambda: self.now, self._excluded)
+            self.hosts, self.observer, lambda: self.now, self._excluded,
+            self._adopt)
         self.reconciler.use(self.dispatcher, self.client, self._askers())
         self.reconciler.lead()
 
     def _excluded(self):
         return exclusions.Exclusions()
+
+    def _adopt(self, backend, target):
+        """Hear of the target of a backend."""
 
     def _askers(self):
         return self.executor
@@ -81,10 +85,10 @@ class CoordinatorTestCase(testtools.TestCase):
     def _make_cinder(self):
         made = mock.create_autospec(cinder_reader.CinderReader, instance=True)
         made.spent = {}
-        made.expectation.return_value = driver_rules.UNKNOWN
         made.backends.side_effect = lambda: self.every
         made.backend.side_effect = lambda name: self._backend()
         made.volumes.side_effect = self._all_volumes
+        made.volumes_named.side_effect = self._volumes_named
         made.expectation.return_value = driver_rules.UNKNOWN
         return made
 
@@ -92,11 +96,15 @@ class CoordinatorTestCase(testtools.TestCase):
         heard(self.volumes)
         return self.volumes
 
+    def _volumes_named(self, _backend, ids):
+        return {one: self.volumes[one] for one in ids if one in self.volumes}
+
     def _make_nova(self):
         made = mock.create_autospec(nova_reader.NovaReader, instance=True)
         made.spent = {}
         made.attachments.side_effect = self._all_attachments
         made.attachments_within.side_effect = self._attachments_within
+        made.attachments_of_priorities.side_effect = self._of_priorities
         made.attachments_of.side_effect = self._attachments_of
         made.recoveries.return_value = {}
         made.hosts_up.return_value = {}
@@ -113,6 +121,11 @@ class CoordinatorTestCase(testtools.TestCase):
                      if a.volume_id not in known})
         return [a for a in self.attachments
                 if a.server.id in chosen], self.problems
+
+    def _of_priorities(self, values, known):
+        return [a for a in self._attachments_within(known, known)[0]
+                if dict(a.server.metadata).get('failover:priority')
+                in values], self.problems
 
     def _attachments_of(self, servers, volume_ids):
         wanted = {server_id for _cell, server_id in servers}

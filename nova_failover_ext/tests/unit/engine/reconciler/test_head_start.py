@@ -13,13 +13,16 @@
 """The first servers are dispatched while the rest is being read."""
 
 import ddt
+import fixtures
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import requests
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine.planner import driver_rules
 from nova_failover_ext.engine.reconciler import head_start
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import results
+from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.engine import fakes
 from nova_failover_ext.tests.unit.engine.reconciler import base
 
@@ -43,6 +46,10 @@ class HeadStartTestCase(base.CoordinatorTestCase):
         return fakes.attachment(
             volume_id=volume_id,
             server=fakes.server(id=server_id or volume_id, **values))
+
+    def _volumes_named(self, _backend, ids):
+        rows = {name: row for page in self.pages for name, row in page.items()}
+        return {one: rows[one] for one in ids if one in rows}
 
     def _all_volumes(self, _backend, heard):
         found = {}
@@ -160,6 +167,67 @@ class HeadStartTest(HeadStartTestCase):
         self.observer.converged.assert_called_once()
 
 
+class UrgentTest(HeadStartTestCase):
+    """Who comes before all others, wherever it is in the list."""
+
+    def setUp(self):
+        super().setUp()
+        self.attachments = [
+            self._attachment('one'), self._urgent('two', '2'),
+            self._urgent('three', '1'), self._urgent('four', '1')]
+        self.pages.append({'four': fakes.volume(id='four')})
+        self.member = fakes.member(active_backend_id='',
+                                   replication_status='enabled')
+        moved = self.pages
+        self.pages = [{name: fakes.volume(
+            id=name, replication_status='enabled') for name in page}
+            for page in self.pages]
+        self._hint(target='')
+        self.dispatched.clear()
+        self.dispatcher.add.reset_mock()
+        self.read = 0
+        self.pages = moved
+        self.member = fakes.member()
+
+    def _urgent(self, name, priority):
+        return self._attachment(
+            name, metadata=(('failover:priority', priority),))
+
+    def test_before_the_first_page(self):
+        self._hint(base.OTHER_ID)
+        # What waited for the primary is dropped.
+        self.assertEqual([], self.dispatched[0][1])
+        self.assertEqual([(1, ['four', 'three', 'two']), (1, ['one'])],
+                         self.dispatched[1:3])
+        (_name, works), _kwargs = self.dispatcher.add.call_args_list[0]
+        self.assertEqual(['four', 'three', 'two'],
+                         [work.server_id for work in works])
+
+    def test_only_so_many_are_asked_about_one_by_one(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            head_start.__name__ + '.URGENT_VOLUMES', 2))
+        self._hint(base.OTHER_ID)
+        (_backend, asked), _kwargs = self.cinder.volumes_named.call_args
+        self.assertEqual(['four', 'three'], list(asked))
+
+    def test_a_late_row(self):
+        self.pages[2]['three'] = fakes.volume(
+            id='three', replication_status='enabled')
+        self._hint(base.OTHER_ID)
+        self.assertEqual((1, ['four', 'two']), self.dispatched[1])
+
+    def test_a_volume_that_has_gone_elsewhere(self):
+        self.pages.pop()
+        self._hint(base.OTHER_ID)
+        self.assertEqual((1, ['three', 'two']), self.dispatched[1])
+
+    def test_a_volume_elsewhere(self):
+        self.attachments.append(fakes.attachment(
+            volume_id='elsewhere', server=self.attachments[-1].server))
+        self._hint(base.OTHER_ID)
+        self.assertEqual((1, ['three', 'two']), self.dispatched[1])
+
+
 @ddt.ddt
 class NoHeadStartTest(HeadStartTestCase):
     """When all is read before anything is dispatched."""
@@ -275,3 +343,37 @@ class ChangedTest(HeadStartTestCase):
                           (3, ['three']), (3, sorted(self.NAMES))],
                          self.dispatched)
         self.observer.converged.assert_not_called()
+
+
+class ExcludedTest(HeadStartTestCase):
+    """What operators have excluded is left alone from the first page on."""
+
+    def _excluded(self):
+        return exclusions.Exclusions((test_exclusions.exclusion(
+            target='one'),))
+
+    def test_excluded(self):
+        self._hint()
+        self.assertEqual([(2, ['two']), (3, ['three']),
+                          (3, ['three', 'two'])], self.dispatched)
+
+
+class BarrierTest(HeadStartTestCase):
+    """Who is more urgent is known once all is read."""
+
+    SETTINGS = {'barrier': True}
+
+    def test_all_is_read_before(self):
+        self._hint()
+        self.assertEqual([(3, sorted(self.NAMES))], self.dispatched)
+
+
+class TargetTest(HeadStartTestCase):
+    """Who limits the first servers of a failover knows of it in time."""
+
+    def _adopt(self, backend, target):
+        self.dispatched.append((backend, target))
+
+    def test_target(self):
+        self._hint()
+        self.assertEqual((fakes.BACKEND, 'second'), self.dispatched[0])
