@@ -27,9 +27,9 @@ from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import mapping
 
 UNREADABLE = ('the connection_info of its block device mapping cannot be '
-              'read, by Nova neither: it can neither detach the volume nor '
-              'start the server; restore it from a backup of Nova\'s '
-              'database or from the attachment in Cinder')
+              'read, and Nova can neither detach the volume nor start the '
+              'server; restore it from a backup of Nova\'s database or from '
+              'the attachment in Cinder')
 
 
 def used_by_nova(mappings: Iterable[mapping.Mapping]
