@@ -157,8 +157,11 @@ class ReplicatedIscsiDriver(driver.ReplicatedFileDriver):
 
     @replication.scripted
     def remove_export(self, context: Any, volume: Any) -> None:
-        """Take a volume from all hosts, at each site that answers."""
-        self._unexport(volume, '')
+        """Do nothing, as most arrays do.
+
+        Cinder calls it for each attachment that ends, also when another host
+        has just been connected by a live migration.
+        """
 
     def _unexport(self, volume: Any, host: str) -> None:
         for each in self._pools_of(volume):

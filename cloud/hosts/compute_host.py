@@ -64,6 +64,9 @@ class Compute(machine.Machine):
                     f'InitiatorName=iqn.2026-01.cloud.little:{self.host.name}\n')
         self._write('/run/lock/iscsi/none', '')
         self.set_multipath()
+        # A guest that migrates has its files at the same path everywhere.
+        self.run('mkdir', '-p', self.conf.instances)
+        self.run('mount', '--bind', self.instances, self.conf.instances)
         self._start('iscsid', 'iscsid', '-f')
         self._start('multipathd', 'multipathd', '-d', '-s')
         self._start_libvirtd()
@@ -98,7 +101,7 @@ class Compute(machine.Machine):
         file = self.folder / 'etc' / service.config
         render.render('nova.conf.j2', file, self.conf, name=service.name,
                       file=file, compute={
-                          'name': self.host.name, 'instances': self.instances,
+                          'name': self.host.name,
                           'address': self.host.address(0)})
         self.call('refresh')
         venv = self.conf.venv(service.venv)
