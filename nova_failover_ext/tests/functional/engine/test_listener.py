@@ -34,6 +34,7 @@ from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.dispatcher import host_health
+from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine.reconciler import reconciler
@@ -227,11 +228,14 @@ class EngineBusTest(test.TestCase):
         self.reconciler.health.return_value = {'last_notifications': {}}
         self.store = mock.create_autospec(store.Store, instance=True)
         self.store.read.return_value = []
+        self.exclusions = mock.create_autospec(
+            exclusion_memory.ExclusionMemory, instance=True)
+        self.exclusions.report.return_value = {'exclusions': []}
 
     def _serve(self):
         server = rpc_endpoint.server(nova_rpc.CONF, rpc_endpoint.Endpoint(
             self.reconciler, 'ctl', lambda: {'coordination': 'alone'},
-            brake.Brake(self.store)))
+            brake.Brake(self.store), self.exclusions))
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
@@ -247,7 +251,8 @@ class EngineBusTest(test.TestCase):
         self.assertEqual(
             {'host': 'ctl', 'version': rpcapi.EngineAPI.VERSION,
              'coordination': 'alone', 'last_notifications': {},
-             'pauses': [], 'decisions': ''}, client.health())
+             'pauses': [], 'decisions': '', 'exclusions': []},
+            client.health())
 
     def test_what_is_paused_is_refused_in_its_own_words(self):
         self._serve()
@@ -262,10 +267,9 @@ class EngineBusTest(test.TestCase):
             # This bus passes errors on as they are.
             error = self.assertRaises(exception.RecoveryPaused, call)
             self.assertEqual('%s.' % test_pauses.pause('b'), str(error))
-        error = self.assertRaises(exception.NotPaused, client.resume, '',
-                                  'jo@c')
-        self.assertEqual('Every backend is not paused; paused at present: b.',
-                         str(error))
+        error = self.assertRaises(exception.DecisionsUnavailable,
+                                  client.resume, '', 'jo@c')
+        self.assertIn('down', str(error))
         self.assertEqual([], client.resume('b', 'jo@c')['pauses'])
         client.recover(requests.Request('b'))
         self.reconciler.recover.assert_called_once()

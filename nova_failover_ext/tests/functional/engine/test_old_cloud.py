@@ -16,6 +16,7 @@
 from nova import rpc as nova_rpc
 from nova.tests.fixtures import libvirt as fakelibvirt
 
+from nova_failover_ext.api import exclusions
 from nova_failover_ext.cli.checks import mapping_rows
 from nova_failover_ext.cli.checks import storage
 from nova_failover_ext.engine.inventory import cinder_reader
@@ -99,7 +100,7 @@ class Installation(old_cloud.OldCloudBase):
         self.assertEqual(len(LISTED), len(found), list(found))
         for one in records:
             self.assertIn('would be recovered', storage.rehearsal(
-                one)[0].detail)
+                one, exclusions.Exclusions())[0].detail)
 
 
 class OneBackend(old_cloud.OldCloudBase):
