@@ -18,6 +18,7 @@ import tomllib
 
 import testtools
 
+from nova_failover_ext.cli import backend_status
 from nova_failover_ext.cli import rows
 from nova_failover_ext.engine.planner import server_plans
 from nova_failover_ext.tests.unit.engine import fakes
@@ -39,15 +40,17 @@ class ReadmeTest(testtools.TestCase):
                 verdict=DEFER, reason='the server is paused'),
             backend=fakes.backend(fakes.member(
                 host='ctl1@rbd', active_backend_id='site-b')))
-        self.assertIn(f'   {rows.summary(found)}\n', README.replace(
-            'ctl1@rbd is', f'{found.backend.name} is'))
+        shown_as = backend_status.of(found, {}, {})
+        self.assertIn(f'   {backend_status.summary(shown_as)}\n',
+                      README.replace('ctl1@rbd is',
+                                     f'{found.backend.name} is'))
         header, *shown = [
             [cell.strip() for cell in line.strip(' |').split('|')]
             for line in re.findall(r'^   (\|.*\|)$', README, re.M)]
         self.assertEqual(
             [[dict(zip(rows.STATUS_COLUMNS, row, strict=True))[name]
               for name in header]
-             for row in rows.status_rows(found, {}, {})], shown)
+             for row in shown_as.rows()], shown)
 
     def test_commands(self):
         """Each command and program that it names is there."""
