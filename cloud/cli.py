@@ -32,6 +32,9 @@ from cloud.storage import layout
 
 LOG = logging.getLogger(__name__)
 
+#: The table of what was proven on which kind of storage.
+PROVEN = 'doc/source/contributor/proven.csv'
+
 
 def _root(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add the options that each command has."""
@@ -218,6 +221,8 @@ class Test(command.Command):
         parser = _kinds(_root(super().get_parser(prog_name)))
         parser.add_argument('--full', action='store_true',
                             help='not only the core')
+        parser.add_argument('--write', action='store_true',
+                            help=f'put the outcomes into {PROVEN}')
         parser.add_argument('name', nargs='*',
                             help='only tests with this in their name')
         return parser
@@ -228,7 +233,9 @@ class Test(command.Command):
 
         cloud = _stack(parsed, kinds=parsed.kinds)
         stack.timed('up', cloud.up)
-        return 0 if runner.run(cloud.conf, parsed.name, parsed.full) else 1
+        table = cloud.conf.checkout / PROVEN if parsed.write else None
+        return 0 if runner.run(cloud.conf, parsed.name, parsed.full,
+                               table) else 1
 
 
 class Bench(command.Command):

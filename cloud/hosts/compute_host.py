@@ -49,6 +49,11 @@ class Compute(machine.Machine):
         return self.folder / 'instances'
 
     @property
+    def state(self) -> pathlib.Path:
+        """What nova-compute keeps, such as the identity of its host."""
+        return self.folder / 'state'
+
+    @property
     def log(self) -> pathlib.Path:
         """The log of nova-compute."""
         return self.folder / 'nova-compute.log'
@@ -57,6 +62,7 @@ class Compute(machine.Machine):
         """Boot it, and start what nova-compute stands on."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.instances.mkdir(exist_ok=True)
+        self.state.mkdir(exist_ok=True)
         super().boot()
         if self.call('pid', name='libvirtd'):
             return
@@ -101,7 +107,7 @@ class Compute(machine.Machine):
         file = self.folder / 'etc' / service.config
         render.render('nova.conf.j2', file, self.conf, name=service.name,
                       file=file, compute={
-                          'name': self.host.name,
+                          'name': self.host.name, 'state': self.state,
                           'address': self.host.address(0)})
         self.call('refresh')
         venv = self.conf.venv(service.venv)

@@ -12,10 +12,13 @@
 """Run the tests: a line for each, and one at the end."""
 
 import logging
+import pathlib
 import time
 import unittest
 
 from cloud import settings
+from cloud.tests import base
+from cloud.tests import proven
 from cloud.tests import stage
 
 LOG = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ class Lines(unittest.TestResult):
         """Nothing has run yet."""
         super().__init__()
         self.passed = 0
+        self.outcomes: list[proven.Outcome] = []
         self._began = 0.0
 
     def startTest(self, test: unittest.TestCase) -> None:  # noqa: N802
@@ -36,24 +40,26 @@ class Lines(unittest.TestResult):
         self._began = time.monotonic()
         LOG.info('test %s', test.id())
 
-    def _line(self, test: unittest.TestCase, outcome: str) -> None:
-        """Print a test's outcome."""
+    def _line(self, test: unittest.TestCase, word: str,
+              outcome: str) -> None:
+        """Print a test's outcome, and keep it."""
         seconds = time.monotonic() - self._began
         print(f'{test.id()} ... {outcome} ({seconds:.1f} s)', flush=True)
+        self.outcomes.append(proven.Outcome(test, word, seconds))
 
     def addSuccess(self, test, details=None) -> None:  # noqa: N802
         """A test passed."""
         self.passed += 1
-        self._line(test, 'ok')
+        self._line(test, 'passed', 'ok')
 
     def addSkip(self, test, reason='', details=None) -> None:  # noqa: N802
         """A test was skipped."""
-        self._line(test, f'skipped {reason}')
+        self._line(test, 'skipped', f'skipped {reason}')
 
     def addFailure(self, test, err=None, details=None) -> None:  # noqa: N802
         """A test failed."""
         self.failures.append((test, self._reason(err, details)))
-        self._line(test, f'FAILED\n{self.failures[-1][1]}\n')
+        self._line(test, 'failed', f'FAILED\n{self.failures[-1][1]}\n')
 
     def addError(self, test, err=None, details=None) -> None:  # noqa: N802
         """A test broke."""
@@ -63,13 +69,14 @@ class Lines(unittest.TestResult):
                            details=None) -> None:
         """A test failed for a defect that it names."""
         self.expectedFailures.append((test, self._reason(err, details)))
-        self._line(test, f'expected failure\n{self._reason(err, details)}\n')
+        self._line(test, 'failed as expected',
+                   f'expected failure\n{self._reason(err, details)}\n')
 
     def addUnexpectedSuccess(self, test,  # noqa: N802
                              details=None) -> None:
         """A test passed whose defect is mended: it has to say so."""
         self.failures.append((test, 'passed, and was expected to fail'))
-        self._line(test, f'FAILED {self.failures[-1][1]}')
+        self._line(test, 'failed', f'FAILED {self.failures[-1][1]}')
 
     @staticmethod
     def _reason(err, details) -> str:
@@ -109,18 +116,23 @@ def select(names: list[str], everything: bool, patched: bool = False,
         getattr(test, 'last', False)))
 
 
-def run(conf: settings.Settings, names: list[str], everything: bool) -> bool:
+def run(conf: settings.Settings, names: list[str], everything: bool,
+        table: pathlib.Path | None = None) -> bool:
     """Run tests on a cloud that is up.
 
     :param conf: the settings
     :param names: parts of the names of wanted tests; none means all
     :param everything: not only the core
+    :param table: where to write the outcomes, see ``cloud.tests.proven``
     :returns: whether all passed
     """
     stage.use(conf)
     lines = Lines()
     for test in select(names, everything, conf.patched, conf.kinds[0]):
         test.run(lines)
+        # A run that is cut off has shown something, too.
+        if table and isinstance(test, base.CloudTestCase):
+            proven.write(table, conf.kinds[0], lines.outcomes[-1:])
     if lines.expectedFailures:
         print(f'{len(lines.expectedFailures)} failed as expected')
     print(f'{lines.passed} passed, {len(lines.failures)} failed')
