@@ -163,7 +163,8 @@ Related options:
 Whether less urgent servers of a backend start only once the recovery of all
 more urgent ones has ended, be it that they are recovered, have failed or are
 deferred. If not, the priority (metadata ``failover:priority`` of the server)
-is only the order of starts.
+is only the order of starts. Which servers are more urgent is known once all
+volumes of the backend have been read, so that no server starts before that.
 """),
     cfg.StrOpt(
         'coordination_url',
