@@ -23,7 +23,7 @@ Read in Nova 31.0.0 to 34.0.0: ``LibvirtDriver._attach_encryptor``,
 secrets of a guest that does not start.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
 from typing import Any
 
@@ -88,8 +88,9 @@ class Keys:
                 reason='Cinder failed to answer show encryption metadata: '
                 f'{error}') from error
         need = self._need(encryption)
-        return need and _refusal(context, encryption['encryption_key_id'],
-                                 f'it is encrypted and {need}')
+        return need and _refusal(
+            lambda: context, encryption['encryption_key_id'],
+            f'it is encrypted and {need}')
 
     def _need(self, encryption: dict[str, Any]) -> str:
         if self._driver._allow_native_luksv1(encryption):
@@ -114,10 +115,10 @@ class Keys:
         if security == 'host' and self._driver._host.find_secret(
                 'vtpm', instance.uuid):
             return ''
-        if security == 'deployment':
-            context = nova_context.get_nova_service_user_context()
-        return _refusal(context, key_id, 'its vTPM needs its secret at each '
-                        'start')
+        make_context = (nova_context.get_nova_service_user_context
+                        if security == 'deployment' else lambda: context)
+        return _refusal(make_context, key_id,
+                        'its vTPM needs its secret at each start')
 
     @contextlib.contextmanager
     def kept(self, instance: Any,
@@ -156,11 +157,13 @@ class Keys:
     def _define(self, instance: Any, kind: str, usage_id: str,
                 secret_uuid: str, value: Any) -> None:
         host = self._driver._host
+        # Nova 31 and 32 do not know these, and their vTPM secrets are private.
+        readable = ({'ephemeral': False, 'private': False}
+                    if kind == 'vtpm' else {})
         try:
             if host.find_secret(kind, usage_id) is None:
                 host.create_secret(kind, usage_id, password=value,
-                                   uuid=secret_uuid, ephemeral=False,
-                                   private=False)
+                                   uuid=secret_uuid, **readable)
         except libvirt_guest.libvirt.libvirtError as error:
             LOG.error('The libvirt secret of %(kind)s %(id)s is lost: '
                       '%(code)s', {'kind': kind, 'id': usage_id,
@@ -168,9 +171,9 @@ class Keys:
                       instance=instance)
 
 
-def _refusal(context: Any, key_id: str, need: str) -> str:
+def _refusal(make_context: Callable[[], Any], key_id: str, need: str) -> str:
     try:
-        key_manager.API(nova.conf.CONF).get(context, key_id)
+        key_manager.API(nova.conf.CONF).get(make_context(), key_id)
     # Each key manager raises what its own client does.
     except Exception as error:  # noqa: BLE001
         return (f'{need}, which the key manager does not give to Nova '

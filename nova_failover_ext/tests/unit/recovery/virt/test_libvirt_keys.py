@@ -159,6 +159,14 @@ class OfVtpm(KeysTestBase):
             self.assertEqual('', self.of_vtpm())
         self.manager.get.assert_called_once_with(user.return_value, 'key')
 
+    def test_no_context_of_the_deployment(self):
+        self.instance.flavor.extra_specs[
+            'hw:tpm_secret_security'] = 'deployment'
+        with mock.patch.object(
+                nova_context, 'get_nova_service_user_context', autospec=True,
+                side_effect=nova_exception.InvalidConfiguration('no user')):
+            self.assertIn('its vTPM needs its secret', self.of_vtpm())
+
     def test_server_without_a_vtpm(self):
         self.instance.flavor.extra_specs.clear()
         self.assertEqual('', self.of_vtpm())
@@ -185,7 +193,15 @@ class Kept(KeysTestBase):
     def test_start_that_fails(self):
         self.assertRaises(ValueError, self.start, ValueError())
         self.host.create_secret.assert_called_once_with(
-            'volume', VOLUME, password=b'canary', uuid='uuid',
+            'volume', VOLUME, password=b'canary', uuid='uuid')
+
+    def test_vtpm_that_others_may_read(self):
+        self.found = {('vtpm', self.instance.uuid): self.secret}
+        # Host.create_secret of Nova 31 and 32 has no such parameters.
+        self.host.create_secret = mock.Mock(spec=())
+        self.assertRaises(ValueError, self.start, ValueError())
+        self.host.create_secret.assert_called_once_with(
+            'vtpm', self.instance.uuid, password=b'canary', uuid='uuid',
             ephemeral=False, private=False)
 
     def test_start(self):
