@@ -146,7 +146,10 @@ class StartupRecovery:
         try:
             return any(start_check.StartCheck(
                 self._components, context, instance).obstacles(mappings))
-        except exception.RecoveryDeferred:
+        # Whatever it is, it must not keep the service from starting.
+        except Exception as error:  # noqa: BLE001
+            LOG.warning('It is not known whether the guest could be started: '
+                        '%s', type(error).__name__, instance=instance)
             return False
 
     def _replicated(self, context: Any, mappings: Iterable[mapping.Mapping]

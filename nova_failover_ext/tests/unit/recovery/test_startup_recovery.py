@@ -183,6 +183,10 @@ class StartupRecovery(StartupRecoveryCase):
         self.assertFalse(self.withhold())
         self.around.instance.save.assert_not_called()
 
+    def test_what_nobody_expects_keeps_no_service_from_starting(self):
+        self.around.virt.server_obstacle.side_effect = ValueError('canary')
+        self.assertTrue(self.withhold())
+
     def test_nothing_was_withheld(self):
         self.own.start()
         futurist.ThreadPoolExecutor.assert_not_called()
