@@ -245,7 +245,7 @@ class Attempt:
                  self._preparation.ask(item, volumes[item.volume_id])
                  for item in mappings]
         self._others += [item.volume for item in found
-                         if isinstance(item, prepare.Unfit)]
+                         if isinstance(item, prepare.Unfit) or not item.stale]
         return found
 
     def _mappings(self) -> list[mapping.Mapping]:

@@ -59,6 +59,15 @@ class StartCheck(base.Case):
             'reached from this host: no route')
         self.assertNotIn('moved', result.reason)
 
+    def test_storage_of_a_volume_that_is_found_to_be_right(self):
+        """Cinder is asked about all volumes, and one has not moved."""
+        self.around.volumes['b'].path = world.OLD % 'b'
+        self.unreachable('b')
+        result = self.recover(self.around)
+        self.assertEqual(Outcome.DEFERRED, result.outcome)
+        self.assertIn('could not start it: volume b', result.reason)
+        self.assertTrue(self.around.guest_runs)
+
     def test_key_of_another_volume(self):
         self.around.obstacles['b'] = 'no key'
         self.assert_left_running(self.recover(self.around, volumes=['a']),
