@@ -156,7 +156,7 @@ class Steps:
                 problem = self._components.calls.call(
                     ('fence', self._instance.uuid, volume.volume_id),
                     self._components.virt.fence, self._conf.release_timeout,
-                    volume.wwid)
+                    volume.wwid, self._conf.release_timeout)
         # The host's commands fail as they like, and nothing is lost by it.
         except Exception as error:  # noqa: BLE001
             problem = masking.scrub(f'{type(error).__name__}: {error}',

@@ -28,7 +28,8 @@ _PREFIX = 'mpath-'
 #: States of a SCSI device whose transport is gone: its commands wait for it,
 #: or fail. A session that is being recovered is ``blocked`` for as long as
 #: its ``recovery_tmo`` says, two minutes where multipathd does not shorten it.
-_ALIVE = 'running'
+# A SCSI path, and one of NVMe.
+_ALIVE = ('running', 'live')
 _DEAD = ('blocked', 'transport-offline', 'offline')
 #: Seconds between two looks at a map whose paths are being removed.
 _INTERVAL = 0.5
@@ -151,8 +152,8 @@ def _fence_once(found: MultipathMap, timeout: float,
                 problem = str(error)
     # What a reload that is still to come sets would not be seen.
     now = find(found.uuid.removeprefix(_PREFIX), sys_block)
-    dead = [path for path in now.paths if _state(path, sys_block) != _ALIVE
-            ] if now else []
+    dead = [path for path in (now.paths if now else ())
+            if _state(path, sys_block) not in _ALIVE]
     if not end_queueing(found, timeout):
         return problem
     return f'{found.uuid} still has {", ".join(dead)}' if dead else ''

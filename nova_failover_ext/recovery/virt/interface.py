@@ -152,13 +152,14 @@ class VirtHost(abc.ABC):
         """
         return ''
 
-    def fence(self, wwid: str) -> str:
+    def fence(self, wwid: str, timeout: float) -> str:
         """Have what waits for a multipath map without a path fail.
 
         Neither the guest nor os-brick lets go of a map that queues, and what
         is queued there would be written when the old site comes back.
 
         :param wwid: what :meth:`wwid` said before
+        :param timeout: seconds it may take
         :returns: why that could not be done, or an empty string
         """
         return ''

@@ -64,8 +64,6 @@ LOG = logging.getLogger(__name__)
 _AGENT_TIMEOUT = 5
 # Seconds for one command of the host on a multipath map.
 _COMMAND_TIMEOUT = 10
-#: Seconds for multipathd to take the dead paths out of a map.
-_FENCE_PATIENCE = 10
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
 
@@ -131,9 +129,10 @@ class LibvirtHost(interface.VirtHost):
         return (multipath_maps.wwid_of(disk.source_path)
                 if disk is not None and disk.source_type == 'block' else '')
 
-    def fence(self, wwid: str) -> str:
+    def fence(self, wwid: str, timeout: float) -> str:
         """See the base class."""
-        return multipath_maps.fence(wwid, _COMMAND_TIMEOUT, _FENCE_PATIENCE)
+        # The last look takes some time, too.
+        return multipath_maps.fence(wwid, _COMMAND_TIMEOUT, timeout / 2)
 
     def watch(self, instance: Any) -> Callable[[], str]:
         """Remember the server's QEMU processes, and read their states."""

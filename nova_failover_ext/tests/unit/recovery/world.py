@@ -195,7 +195,7 @@ class World:
         virt.connect.side_effect = self._connect
         return virt
 
-    def _fence(self, wwid):
+    def _fence(self, wwid, _timeout):
         self.note('fence', wwid)
         return ''
 

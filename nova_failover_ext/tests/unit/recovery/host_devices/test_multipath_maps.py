@@ -185,6 +185,9 @@ class Fenced(MapsTestBase):
         self.assertEqual('', self.fence('running', 'blocked'))
         self.assertEqual(['sdb'], self.deleted())
 
+    def test_a_path_of_nvme(self):
+        self.assertEqual('', self.fence('live'))
+
     def test_multipathd_has_not_seen_it_yet(self):
         self.delete = shutil.rmtree
         self.assertEqual(f'mpath-{WWID} still has sda',
