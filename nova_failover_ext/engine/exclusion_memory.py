@@ -103,8 +103,8 @@ class ExclusionMemory:
         return not self._ready and self._clock() < self._deadline
 
     def covers(self, work: work_items.Work) -> bool:
-        """Return whether a server is excluded."""
-        return self._current.covering(
+        """Return whether a server is excluded; none is left half done."""
+        return not work.begun and self._current.covering(
             work.server_id, work.project_id, work.host) is not None
 
     def exclude(self, exclusion: exclusions.Exclusion) -> dict[str, Any]:

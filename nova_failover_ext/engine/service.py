@@ -136,9 +136,10 @@ class EngineService(service.Service):
         except exception.ConfigurationInvalid as exc:
             LOG.error('%s The old values stay in effect.', exc)
             return
-        if self._dispatcher:
-            self._dispatcher.change(_caps(self._conf))
+        if self._dispatcher and self._leadership:
+            # What is forbidden now has to leave the queue before more starts.
             self._reconciler.change(reconciler_settings(self._conf))
+            self._dispatcher.change(_caps(self._conf))
             LOG.info('The configuration was read again')
 
     def stop(self, graceful: bool = False) -> None:

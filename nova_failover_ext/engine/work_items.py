@@ -43,6 +43,7 @@ class Work:
     :ivar barrier: whether it starts only after all that is more urgent has
         ended, see :mod:`.dispatcher.barriers`
     :ivar project_id: id of the server's project
+    :ivar begun: whether a recovery of the server was cut off halfway
     """
 
     server_id: str
@@ -53,6 +54,7 @@ class Work:
     policy: str | None = None
     barrier: bool = False
     project_id: str = ''
+    begun: bool = False
 
     @property
     def volumes(self) -> dict[str, str]:
@@ -87,7 +89,8 @@ class Work:
         if older is None or not kept:
             return self
         return dataclasses.replace(self, parts=kept + self.parts,
-                                   policy=self.policy or older.policy)
+                                   policy=self.policy or older.policy,
+                                   begun=self.begun or older.begun)
 
     def covers(self, other: 'Work') -> bool:
         """Return whether all that other work wants is part of this one."""

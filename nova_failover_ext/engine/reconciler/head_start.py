@@ -121,7 +121,7 @@ class HeadStart:
             announced = known_backends.announced(
                 self._name, target, context.backends.hints(self._name))
             if state.asked or not (state.sought or announced) or (
-                    context.settings.barrier):
+                    context.settings.barrier or state.behind):
                 # What operators want, whether somebody has begun before us,
                 # and who is behind a barrier is known only when all is read.
                 return False

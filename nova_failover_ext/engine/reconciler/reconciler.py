@@ -30,6 +30,7 @@ from oslo_log import log as logging
 from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import load as loads
 from nova_failover_ext.api import requests
+from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.dispatcher import attempts
 from nova_failover_ext.engine.dispatcher import backoff
 from nova_failover_ext.engine.dispatcher import dispatcher as dispatchers
@@ -123,9 +124,13 @@ class Reconciler:
         :param settings: only what is read with each scan may have changed
         """
         context = self._context
+        forbidden = context.settings.automatic and not settings.automatic
         context.settings = context.triage.settings = settings
         if self._leading:
             for name, _state in context.backends.known():
+                if forbidden:
+                    # What operators have asked for comes back with the scan.
+                    context.dispatcher.replace(name, [])
                 self._plan_full_scan(name)
             context.queue.add(EVERY, context.clock())
 
@@ -265,6 +270,10 @@ class Reconciler:
         most = self._context.settings.full_scan_interval
         if waiting:
             return min(PATIENCE, most)
+        if state.server_states.counts(0)[
+                server_state.ServerState.EXCLUDED]:
+            # It may move to a host that is not excluded.
+            return min(RESCAN, most)
         return most if state.settled else min(RESCAN, most)
 
     def _plan_full_scan(self, name: str) -> None:

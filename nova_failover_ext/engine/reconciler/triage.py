@@ -284,4 +284,5 @@ def _work(state: backend_state.BackendState,
             at.backend, state.id_for_work(server_id), at.target,
             tuple((v.volume_id, v.stamp) for v in stale)),),
         policy=state.policies.get(server_id), barrier=barrier,
-        project_id=server.server.project_id)
+        project_id=server.server.project_id,
+        begun=server.server.task_state == staleness.TASK_STATE)

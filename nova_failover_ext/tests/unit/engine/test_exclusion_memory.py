@@ -93,6 +93,8 @@ class ExclusionMemoryTest(base.BaseTestCase):
         self.assertTrue(self.memory.covers(fakes.work()))
         self.assertFalse(self.memory.covers(fakes.work(
             server_id='2', project_id='q', host='compute2')))
+        # Its owner could not use it otherwise.
+        self.assertFalse(self.memory.covers(fakes.work(begun=True)))
         self.assertIn('is excluded from recovery by jo@ctl1 since',
                       self.log.output)
 

@@ -31,6 +31,12 @@ class ChangeTest(base.CoordinatorTestCase):
         self._later(1)
         self.assertEqual(['server'], self._ids())
 
+    def test_nothing_starts_before_the_next_scan(self):
+        self._hint()
+        self.assertEqual(['server'], self._ids())
+        self.reconciler.change(settings.Settings(automatic=False))
+        self.assertEqual([], self._ids())
+
     def test_every_backend_is_scanned(self):
         self._later(1)
         self.every = [fakes.backend()]

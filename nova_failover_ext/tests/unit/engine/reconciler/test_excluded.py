@@ -15,6 +15,7 @@
 from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import requests
 from nova_failover_ext.recovery import results
+from nova_failover_ext.recovery import staleness
 from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.engine import fakes
 from nova_failover_ext.tests.unit.engine.reconciler import base
@@ -67,6 +68,25 @@ class ExcludedTest(base.CoordinatorTestCase):
         self.dispatcher.counts.return_value = (0, 1)
         self._exclude('server')
         self.assertEqual(1, self._counts()['recovering'])
+
+    def test_half_done_is_finished(self):
+        self.attachments[0] = fakes.attachment(server=fakes.server(
+            task_state=staleness.TASK_STATE))
+        self.current = exclusions.Exclusions(
+            (test_exclusions.exclusion('server'),))
+        self._hint()
+        self.assertEqual({'server': True, 'other': False}, {
+            work.server_id: work.begun for work in self.sent})
+
+    def test_it_may_move_to_a_host_that_is_not_excluded(self):
+        self._hint()
+        self._exclude('server', 'other')
+        self.dispatcher.counts.return_value = (0, 0)
+        self.every = [self._backend()]
+        before = self._full_scan()
+        for _ in range(3):
+            self._later(300)
+        self.assertLess(before, self._full_scan())
 
     def test_not_by_request_either(self):
         self._hint()
