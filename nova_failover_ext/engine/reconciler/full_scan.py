@@ -156,7 +156,11 @@ class FullScan:
                  for server in found.servers]
         state.expected = {
             server.server.id: server.priority for server in found.servers
-            if server.until == rules.WRITTEN}
+            # Nobody waits forever for a row that is never written.
+            if server.until == rules.WRITTEN and any(
+                volume.until == rules.WRITTEN
+                and volume.volume_id not in state.ask_late
+                for volume in server.volumes)}
         text = scan_log.describe(found)
         if state.is_news('found', text):
             LOG.info('%s', text)

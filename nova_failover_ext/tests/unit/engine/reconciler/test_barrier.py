@@ -56,6 +56,17 @@ class ConfiguredTest(base.CoordinatorTestCase):
 
     SETTINGS = {'barrier': True}
 
+    def _expected(self):
+        return self.dispatcher.replace.call_args.args[2]
+
+    def test_a_row_that_is_never_written(self):
+        self.volumes['vol'] = fakes.volume(replication_status='failing-over')
+        self._hint()
+        self.assertEqual({'server': 3}, self._expected())
+        for _ in range(4):
+            self._later(60)
+        self.assertEqual({}, self._expected())
+
     def test_all_servers(self):
         self._hint()
         self.assertEqual([True], [work.barrier for work in self.sent])
