@@ -76,7 +76,6 @@ STEPS = (
     Step('upstream-cinder-29'),
     Step('tools'),
     Step('patches-cinder'),
-    Step('patches-nova', minutes=25),
     Step('devstack-nova'),
     Step('devstack-cinder'),
     Step('docs', tests=False),
