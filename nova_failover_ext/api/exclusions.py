@@ -18,12 +18,7 @@ import datetime
 import enum
 from typing import Any
 
-from oslo_utils import timeutils
-
-#: Characters of a name, as wide as a column of the database.
-MOST_NAME = 255
-#: Characters of a reason.
-MOST_REASON = 1000
+from nova_failover_ext.api import decisions
 
 
 class Kind(enum.StrEnum):
@@ -46,7 +41,7 @@ HOST_GROUPS = frozenset({Kind.AGGREGATE, Kind.ZONE})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(decisions.Decision):
     """An operator's decision that some servers are left alone.
 
     :ivar kind: what is excluded
@@ -70,13 +65,13 @@ class Exclusion:
     user: str
     host: str
     since: datetime.datetime = dataclasses.field(
-        default_factory=lambda: timeutils.utcnow().replace(microsecond=0))
+        default_factory=decisions.now)
     until: datetime.datetime | None = None
     hosts: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Bring the reason into one line, and have a name."""
-        object.__setattr__(self, 'reason', ' '.join(self.reason.split()))
+        decisions.Decision.__post_init__(self)
         object.__setattr__(self, 'name', self.name or self.target)
 
     def check(self) -> None:
@@ -89,14 +84,7 @@ class Exclusion:
         """
         if not self.target:
             raise ValueError('an exclusion needs a %s' % self.kind.words)
-        if not self.reason:
-            raise ValueError('an exclusion needs a reason')
-        if len(self.reason) > MOST_REASON:
-            raise ValueError('a reason has %d characters or fewer'
-                             % MOST_REASON)
-        if max(map(len, (self.target, self.name, self.user,
-                         self.host))) > MOST_NAME:
-            raise ValueError('a name has %d characters or fewer' % MOST_NAME)
+        self.check_texts('an exclusion', self.target, self.name)
         if self.until and self.until <= self.since:
             raise ValueError('the end of an exclusion is in the future')
 
@@ -104,8 +92,8 @@ class Exclusion:
         """Return who decided what, when and why."""
         return '%s is excluded from recovery by %s since %s%s: %s' % (
             self.subject[0].upper() + self.subject[1:], self.who,
-            _iso(self.since),
-            ' until %s' % _iso(self.until) if self.until else '', self.reason)
+            self.when, ' until %s' % self.end if self.until else '',
+            self.reason)
 
     @property
     def key(self) -> tuple[Kind, str]:
@@ -119,19 +107,9 @@ class Exclusion:
         return '%s %s%s' % (self.kind.words, self.name, known)
 
     @property
-    def who(self) -> str:
-        """Who decided, as USER@HOST."""
-        return '%s@%s' % (self.user, self.host)
-
-    @property
-    def when(self) -> str:
-        """When it was decided, an ISO time with its zone."""
-        return _iso(self.since)
-
-    @property
     def end(self) -> str:
         """When it ends by itself, an ISO time with its zone, '' for never."""
-        return _iso(self.until) if self.until else ''
+        return decisions.iso(self.until) if self.until else ''
 
     def over(self, now: datetime.datetime) -> bool:
         """Return whether it has ended by itself.
@@ -229,7 +207,3 @@ class Exclusions:
                 or self.get((Kind.PROJECT, project_id))
                 or self.get((Kind.HOST, host or ''))
                 or self._by_host.get(host or ''))
-
-
-def _iso(when: datetime.datetime) -> str:
-    return when.isoformat(timespec='seconds') + '+00:00'

@@ -17,20 +17,16 @@ import dataclasses
 import datetime
 from typing import Any
 
-from oslo_utils import timeutils
+from nova_failover_ext.api import decisions
 
 #: Stands for every backend; no backend has this name.
 EVERYTHING = ''
 #: The user of a pause that the engine itself has decided.
 ENGINE = 'nova-failover-engine'
-#: The longest name of a backend, a user or a host, in characters.
-MOST_NAME = 255
-#: The longest reason, in characters.
-MOST_REASON = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(decisions.Decision):
     """A decision that no recovery may start, mostly an operator's.
 
     :ivar backend: name of the backend, :data:`EVERYTHING` for all
@@ -45,11 +41,7 @@ class Pause:
     user: str
     host: str
     since: datetime.datetime = dataclasses.field(
-        default_factory=lambda: timeutils.utcnow().replace(microsecond=0))
-
-    def __post_init__(self) -> None:
-        """Bring the reason into one line."""
-        object.__setattr__(self, 'reason', ' '.join(self.reason.split()))
+        default_factory=decisions.now)
 
     def check(self) -> None:
         """Refuse nonsense before it takes effect.
@@ -59,13 +51,7 @@ class Pause:
 
         :raises ValueError: if a value is out of range, in one sentence
         """
-        if not self.reason:
-            raise ValueError('a pause needs a reason')
-        if len(self.reason) > MOST_REASON:
-            raise ValueError('a reason has %d characters or fewer'
-                             % MOST_REASON)
-        if max(map(len, (self.backend, self.user, self.host))) > MOST_NAME:
-            raise ValueError('a name has %d characters or fewer' % MOST_NAME)
+        self.check_texts('a pause', self.backend)
 
     def __str__(self) -> str:
         """Return who decided what, when and why."""
@@ -78,19 +64,9 @@ class Pause:
         return self.backend or 'every backend'
 
     @property
-    def who(self) -> str:
-        """Who decided, as USER@HOST."""
-        return '%s@%s' % (self.user, self.host)
-
-    @property
     def by_engine(self) -> bool:
         """Whether the engine itself has decided it."""
         return self.user == ENGINE
-
-    @property
-    def when(self) -> str:
-        """When it was decided, an ISO time with its zone."""
-        return self.since.isoformat(timespec='seconds') + '+00:00'
 
     def to_primitive(self) -> dict[str, str]:
         """Return plain data for the bus."""

@@ -22,8 +22,8 @@ from oslo_db.sqlalchemy import models
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from nova_failover_ext.api import decisions
 from nova_failover_ext.api import exclusions
-from nova_failover_ext.api import pauses
 
 #: Where alembic notes the version of the schema; not its default name, which
 #: is Nova's in Nova's databases.
@@ -38,10 +38,10 @@ class Pause(Base):
     __tablename__ = 'nova_failover_pauses'
     __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
-    backend = sa.Column(sa.String(pauses.MOST_NAME), primary_key=True)
+    backend = sa.Column(sa.String(decisions.MOST_NAME), primary_key=True)
     reason = sa.Column(sa.Text, nullable=False)
-    user = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
-    host = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
+    user = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
+    host = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
     since = sa.Column(sa.DateTime, nullable=False)
 
 
@@ -56,11 +56,11 @@ class Exclusion(Base):
         {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'})
 
     kind = sa.Column(sa.String(32), primary_key=True)
-    target = sa.Column(sa.String(exclusions.MOST_NAME), primary_key=True)
-    name = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
+    target = sa.Column(sa.String(decisions.MOST_NAME), primary_key=True)
+    name = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
     reason = sa.Column(sa.Text, nullable=False)
-    user = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
-    host = sa.Column(sa.String(exclusions.MOST_NAME), nullable=False)
+    user = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
+    host = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
     since = sa.Column(sa.DateTime, nullable=False)
     until = sa.Column(sa.DateTime)
 
@@ -74,7 +74,7 @@ class Canaries(Base):
     __tablename__ = 'nova_failover_canaries'
     __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
-    backend = sa.Column(sa.String(pauses.MOST_NAME), primary_key=True)
-    target = sa.Column(sa.String(pauses.MOST_NAME), nullable=False)
+    backend = sa.Column(sa.String(decisions.MOST_NAME), primary_key=True)
+    target = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
     results = sa.Column(sa.Text, nullable=False)
     paused = sa.Column(sa.Boolean, nullable=False)
