@@ -21,8 +21,6 @@ from collections.abc import Collection, Iterable, Mapping
 import dataclasses
 from typing import Any
 
-from cinder_failover_hooks import statuses
-
 from nova_failover_ext.api import server_state
 from nova_failover_ext.api import wording
 from nova_failover_ext.cli import exitcodes
@@ -111,11 +109,7 @@ def of(plan: snapshot.BackendPlan, recoveries: Mapping[str, model.Recovery],
 
 def summary(found: BackendStatus) -> str:
     """Return one line about the servers of a backend that are shown."""
-    backend, gate = found.plan.backend, found.plan.gate
-    return '%s is on %s (%s); %s%s' % (
-        backend.name, statuses.called(backend.active_backend_id),
-        backend.present.replication_status or 'no replication',
-        counted(found.states()), gate.reason and '; waiting: ' + gate.reason)
+    return rows.headline(found.plan, counted(found.states()))
 
 
 def counted(states: Collection[ServerState]) -> str:

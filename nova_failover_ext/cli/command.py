@@ -34,6 +34,8 @@ _IMPATIENT: dict[tuple[str, str], Any] = {
 }
 #: Seconds to wait for an engine where a table is complete without one.
 _ENGINE_TIMEOUT = 3
+#: Seconds to wait for an engine to accept: one may just be taking over.
+_ACCEPT_TIMEOUT = 30
 _BACKEND_HELP = ('the backend as "openstack volume service list" names its '
                  'host: HOST@BACKEND')
 
@@ -200,6 +202,16 @@ def ask_engine(ask: Callable[[Any], dict[str, Any]]
         return ask(engine_client.EngineClient(_ENGINE_TIMEOUT)), ''
     except (exception.EngineUnavailable, exception.BrokerUnavailable) as exc:
         return {}, 'What only an engine knows is missing here: %s' % exc
+
+
+def acting_engine() -> Any:
+    """Return the client of the engine that is to do something.
+
+    :returns: an :class:`.engine_client.EngineClient`, which waits while
+        another engine takes over
+    """
+    from nova_failover_ext.cli import engine_client
+    return engine_client.EngineClient(_ACCEPT_TIMEOUT)
 
 
 def missing_cells(problems: Iterable[Any]) -> list[str]:

@@ -12,6 +12,9 @@
 
 """What a command refuses, each with an exit code of its own."""
 
+from collections.abc import Iterator
+import contextlib
+
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 
@@ -53,3 +56,15 @@ class OutputUnwritable(exception.FailoverException):
 
     exit_code = exitcodes.UNUSABLE
     msg_fmt = 'The file %(name)s cannot be written: %(reason)s.'
+
+
+@contextlib.contextmanager
+def refusing_nonsense() -> Iterator[None]:
+    """Turn what refuses the values of a request into a usage error.
+
+    :raises UsageError: instead of a ValueError
+    """
+    try:
+        yield
+    except ValueError as exc:
+        raise UsageError('The request makes no sense: %s.' % exc) from exc

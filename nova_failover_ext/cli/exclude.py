@@ -23,8 +23,6 @@ from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import times
 
-#: Seconds to wait for an engine to answer: one may just be taking over.
-ENGINE_TIMEOUT = 30
 
 _HELP = {
     exclusions.Kind.SERVER: ('SERVER', 'a server, by its id or name'),
@@ -49,11 +47,6 @@ class _Decision(command.FailoverCommand):
                 '--%s' % kind.value, metavar=metavar, help=text,
                 dest='target', type=functools.partial(_target, kind))
         return parser
-
-    def client(self) -> Any:
-        """Return the client of the acting engine."""
-        from nova_failover_ext.cli import engine_client
-        return engine_client.EngineClient(ENGINE_TIMEOUT)
 
     def shown(self, said: dict[str, Any]) -> Any:
         """Return the table of what is excluded now.
@@ -112,7 +105,7 @@ class Exclude(_Decision):
         primitive = asked.to_primitive()
         # The clock that counts is that of the engine.
         del primitive['since']
-        said = self.client().exclude(primitive)
+        said = command.acting_engine().exclude(primitive)
         self.tell('Recovery leaves %s alone. What is in flight goes on.'
                   % asked.subject)
         return self.shown(said)
@@ -126,11 +119,8 @@ class Exclude(_Decision):
         user, host = pausing.operator()
         asked = exclusions.Exclusion(kind, target, name, parsed_args.reason,
                                      user, host, until=until)
-        try:
+        with errors.refusing_nonsense():
             asked.check()
-        except ValueError as exc:
-            raise errors.UsageError(
-                'The request makes no sense: %s.' % exc) from exc
         return asked
 
 
@@ -153,8 +143,8 @@ class Include(_Decision):
         """
         from nova_failover_ext.cli import pausing
         kind, text = parsed_args.target
-        said = self.client().include(kind.value, text,
-                                     '%s@%s' % pausing.operator())
+        said = command.acting_engine().include(
+            kind.value, text, '%s@%s' % pausing.operator())
         self.tell('The %s %s is no longer excluded.' % (kind.words, text))
         return self.shown(said)
 

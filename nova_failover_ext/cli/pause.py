@@ -19,17 +19,9 @@ from nova_failover_ext.cli import command
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 
-#: Seconds to wait for an engine to accept: one may just be taking over.
-ENGINE_TIMEOUT = 30
-
 
 class _Decision(command.FailoverCommand):
     """What both commands share: the answer of the engine."""
-
-    def client(self) -> Any:
-        """Return the client of the acting engine."""
-        from nova_failover_ext.cli import engine_client
-        return engine_client.EngineClient(ENGINE_TIMEOUT)
 
     def shown(self, said: dict[str, Any]) -> Any:
         """Return the table of what is paused now.
@@ -77,11 +69,8 @@ class Pause(_Decision):
         self._pause = pauses.Pause(
             parsed_args.backend or pauses.EVERYTHING, parsed_args.reason,
             user, host)
-        try:
+        with errors.refusing_nonsense():
             self._pause.check()
-        except ValueError as exc:
-            raise errors.UsageError(
-                'The request makes no sense: %s.' % exc) from exc
 
     def take_action(self, _parsed_args: argparse.Namespace) -> Any:
         """Ask the engine, and return the table of what is paused.
@@ -90,7 +79,7 @@ class Pause(_Decision):
             backend, or no engine can be asked
         """
         asked = self._pause
-        said = self.client().pause(self._named(asked))
+        said = command.acting_engine().pause(self._named(asked))
         self.tell('Recoveries of %s are paused. What is in flight goes on.'
                   % asked.subject)
         return self.shown(said)
@@ -130,8 +119,8 @@ class Resume(_Decision):
             asked
         """
         from nova_failover_ext.cli import pausing
-        said = self.client().resume(parsed_args.backend or '',
-                                    '%s@%s' % pausing.operator())
+        said = command.acting_engine().resume(
+            parsed_args.backend or '', '%s@%s' % pausing.operator())
         self.tell('Recoveries of %s are resumed.'
                   % (parsed_args.backend or 'every backend'))
         return self.shown(said)

@@ -13,6 +13,7 @@
 """``nova-failover recover``: have an engine act, and maybe wait."""
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 from typing import Any
@@ -22,9 +23,6 @@ from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
 from nova_failover_ext import exception
-
-#: Seconds to wait for an engine to accept: one may just be taking over.
-ENGINE_TIMEOUT = 30
 
 
 class Recover(command.FailoverCommand):
@@ -142,13 +140,14 @@ class Recover(command.FailoverCommand):
 
     def _asked(self, wanted: list[Any],
                parsed_args: argparse.Namespace) -> list[Any]:
-        from nova_failover_ext.cli import engine_client
+        from nova_failover_ext.api import exclusions
         from nova_failover_ext.cli import pausing
         from nova_failover_ext.cli import wait
-        client = engine_client.EngineClient(ENGINE_TIMEOUT)
+        client = command.acting_engine()
         said = client.health()
+        self._excluded = exclusions.Exclusions.from_health(said)
         if parsed_args.server:
-            self._refuse_excluded(said, wanted)
+            self._refuse_excluded(wanted)
         # What is named has to be there before anything is asked for.
         named = {request.backend: self._named(request)
                  for request in wanted if not request.whole}
@@ -163,8 +162,8 @@ class Recover(command.FailoverCommand):
                   % failover_id)
 
         def read(backend: str) -> Any:
-            found = self.backend_plan(backend).excluding(
-                self._excluded_now(client))
+            self._renew_excluded(client)
+            found = self.backend_plan(backend).excluding(self._excluded)
             return (selection.only(found, named[backend])
                     if backend in named else found)
 
@@ -179,26 +178,21 @@ class Recover(command.FailoverCommand):
                       % parsed_args.timeout)
         return plans
 
-    def _excluded_now(self, client: Any) -> Any:
-        # Who waits hears of an exclusion, and goes on without an engine.
+    def _renew_excluded(self, client: Any) -> None:
+        # Who waits learns of an exclusion, and goes on without an engine.
         from nova_failover_ext.api import exclusions
-        try:
+        with contextlib.suppress(exception.EngineUnavailable,
+                                 exception.BrokerUnavailable):
             self._excluded = exclusions.Exclusions.from_health(
                 client.health())
-        except (exception.EngineUnavailable, exception.BrokerUnavailable):
-            self._excluded = getattr(self, '_excluded',
-                                     exclusions.Exclusions())
-        return self._excluded
 
-    def _refuse_excluded(self, said: dict[str, Any],
-                         wanted: list[Any]) -> None:
-        from nova_failover_ext.api import exclusions
+    def _refuse_excluded(self, wanted: list[Any]) -> None:
         from nova_failover_ext.cli import excluding
         for request in wanted:
             excluding.refuse(
                 (a.server for a in self._read(request.backend).attachments
                  if a.server.id in request.servers),
-                exclusions.Exclusions.from_health(said))
+                self._excluded)
 
     def _refuse_paused(self, said: dict[str, Any],
                        wanted: list[Any]) -> None:

@@ -87,12 +87,19 @@ def status_rows(found: snapshot.BackendPlan,
 
 def summary(found: snapshot.BackendPlan) -> str:
     """Return one line about the backend as a whole."""
-    backend = found.backend
-    counts = ', '.join(
+    return headline(found, 'servers: ' + ', '.join(
         '%s %d' % (v.value, number) for v in server_plans.Verdict
         if (number := len(found.servers_to(v)))
-        or v is not server_plans.Verdict.EXCLUDE)
-    return '%s is on %s (%s); servers: %s%s' % (
+        or v is not server_plans.Verdict.EXCLUDE))
+
+
+def headline(found: snapshot.BackendPlan, counts: str) -> str:
+    """Return one line about a backend.
+
+    :param counts: of its servers, in words
+    """
+    backend = found.backend
+    return '%s is on %s (%s); %s%s' % (
         backend.name, statuses.called(backend.active_backend_id),
         backend.present.replication_status or 'no replication', counts,
         found.gate.reason and '; waiting: ' + found.gate.reason)

@@ -84,16 +84,13 @@ def request(arguments: argparse.Namespace, backend: str,
     values = {'ignore_stamps': 'stale', 'policy': 'policy',
               'priority_at_most': 'priority_at_most', 'limit': 'limit',
               'barrier': 'barrier'}
-    try:
+    with errors.refusing_nonsense():
         return requests.Request(
             backend, projects=tuple(arguments.project),
             servers=tuple(arguments.server if servers is None else servers),
             **{name: getattr(arguments, option)
                for name, option in values.items()
                if hasattr(arguments, option)})
-    except ValueError as exc:
-        raise errors.UsageError('The request makes no sense: %s.' % exc
-                              ) from exc
 
 
 def resolve(wanted: Any, arguments: argparse.Namespace,

@@ -108,6 +108,22 @@ class CommandsTestCase(testtools.TestCase):
         return json.loads(out)
 
 
+class NamedCommandsTestCase(CommandsTestCase):
+    """Runs commands whatever entry points the installation has.
+
+    :cvar COMMANDS: by name
+    """
+
+    COMMANDS: dict[str, type] = {}
+
+    def _run(self, *argv):
+        app = main.FailoverApp()
+        for name, handler in self.COMMANDS.items():
+            app.command_manager.add_command(name, handler)
+        code = app.run(list(argv))
+        return code, self.stdout.getvalue(), self.stderr.getvalue()
+
+
 @ddt.ddt
 class PlanTest(CommandsTestCase):
     """``plan``."""

@@ -19,7 +19,6 @@ import ddt
 from nova_failover_ext.api import exclusions
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exclude
-from nova_failover_ext.cli import main
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.engine.inventory import nova_reader
 from nova_failover_ext.engine import model
@@ -34,8 +33,10 @@ NONE = 'No server with a volume of node@rbd is all of what was asked for.'
 PROJECT = exclusion('p-server', Kind.PROJECT, name='demo')
 
 
-class ExcludeTestCase(test_commands.CommandsTestCase):
+class ExcludeTestCase(test_commands.NamedCommandsTestCase):
     """Runs the two, whatever entry points the installation has."""
+
+    COMMANDS = {'exclude': exclude.Exclude, 'include': exclude.Include}
 
     def setUp(self):
         super().setUp()
@@ -52,13 +53,6 @@ class ExcludeTestCase(test_commands.CommandsTestCase):
         self._patch(nova_reader.NovaReader, 'has_project').return_value = False
         self.projects.side_effect = None
         self.projects.return_value = ('p-server', 'demo')
-
-    def _run(self, *argv):
-        app = main.FailoverApp()
-        app.command_manager.add_command('exclude', exclude.Exclude)
-        app.command_manager.add_command('include', exclude.Include)
-        code = app.run(list(argv))
-        return code, self.stdout.getvalue(), self.stderr.getvalue()
 
 
 @ddt.ddt

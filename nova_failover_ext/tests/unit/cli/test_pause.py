@@ -18,7 +18,6 @@ from unittest import mock
 import ddt
 
 from nova_failover_ext.cli import errors
-from nova_failover_ext.cli import main
 from nova_failover_ext.cli import pause
 from nova_failover_ext.cli import pausing
 from nova_failover_ext.cli import servers
@@ -37,21 +36,16 @@ def said(*backends, **values):
                        for name in backends], 'decisions': '', **values}
 
 
-class PauseTestCase(test_commands.CommandsTestCase):
+class PauseTestCase(test_commands.NamedCommandsTestCase):
     """Runs the two, whatever entry points the installation has."""
+
+    COMMANDS = {'pause': pause.Pause, 'resume': pause.Resume}
 
     def setUp(self):
         super().setUp()
         self._patch(pausing, 'operator').return_value = ('jo', 'ctl1')
         self.engine.pause.return_value = said(fakes.BACKEND)
         self.engine.resume.return_value = said()
-
-    def _run(self, *argv):
-        app = main.FailoverApp()
-        app.command_manager.add_command('pause', pause.Pause)
-        app.command_manager.add_command('resume', pause.Resume)
-        code = app.run(list(argv))
-        return code, self.stdout.getvalue(), self.stderr.getvalue()
 
 
 @ddt.ddt
