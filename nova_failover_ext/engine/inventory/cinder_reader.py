@@ -155,11 +155,11 @@ class CinderReader:
             known=', '.join(sorted(b.name for b in backends)) or 'none')
 
     def volumes(self, backend: model.Backend,
-                heard: Callable[[dict[str, model.Volume]], None] = _ignore
+                on_page: Callable[[dict[str, model.Volume]], None] = _ignore
                 ) -> dict[str, model.Volume]:
         """Return the backend's volumes by id.
 
-        :param heard: called after each page with all that was read so far;
+        :param on_page: called after each page with all that was read so far;
             what it raises ends the reading
         :raises CinderUnavailable: if Cinder cannot be asked
         """
@@ -170,7 +170,7 @@ class CinderReader:
                 for page in self._pages(client.volumes.list,
                                         host=member.host):
                     found.update((one.id, _volume(one)) for one in page)
-                    heard(found)
+                    on_page(found)
         return found
 
     def volumes_named(self, backend: model.Backend,

@@ -37,7 +37,7 @@ class Cinder(typing.Protocol):
         """Return one backend by name."""
         ...
 
-    def volumes(self, backend: model.Backend, heard: typing.Callable[
+    def volumes(self, backend: model.Backend, on_page: typing.Callable[
             [dict[str, model.Volume]], None] = ...
             ) -> dict[str, model.Volume]:
         """Return a backend's volumes by id."""
@@ -164,7 +164,7 @@ class Records:
 
 
 #: Called with the backend and those of its volumes that are read.
-Heard = typing.Callable[[model.Backend, dict[str, model.Volume]], None]
+OnPage = typing.Callable[[model.Backend, dict[str, model.Volume]], None]
 
 
 def _ignore(_backend: model.Backend,
@@ -181,18 +181,18 @@ def take(cinder: Cinder, nova: Nova, name: str) -> BackendPlan:
 
 
 def read(cinder: Cinder, nova: Nova, name: str,
-         heard: Heard = _ignore) -> Records:
+         on_page: OnPage = _ignore) -> Records:
     """Read everything about one backend.
 
     :param name: what an operator or a notification calls it
-    :param heard: called after each page of volumes with the backend and all
+    :param on_page: called after each page of volumes with the backend and all
         that was read so far; what it raises ends the reading
     :raises BackendNotFound: if Cinder has none of that name
     :raises CinderUnavailable: if Cinder cannot be asked
     :raises DatabaseUnavailable: if Nova's API database cannot be read
     """
     backend = cinder.backend(name)
-    volumes = cinder.volumes(backend, functools.partial(heard, backend))
+    volumes = cinder.volumes(backend, functools.partial(on_page, backend))
     decision = gate.decide(backend, volumes.values())
     attachments, problems = nova.attachments(volumes)
     # A service that is at it may not answer.

@@ -60,7 +60,7 @@ class FullScan:
         head = head_start.HeadStart(context, name)
         try:
             read = snapshot.read(context.cinder, context.nova, name,
-                                 head.heard)
+                                 head.take_page)
             head.finish(read)
         except head_start.RecordChanged:
             self._begin_anew(name)

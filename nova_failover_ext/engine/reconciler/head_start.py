@@ -65,8 +65,8 @@ class HeadStart:
         state.service_scan_after = (
             context.clock() + context.settings.service_scan_interval)
 
-    def heard(self, backend: model.Backend,
-              volumes: dict[str, model.Volume]) -> None:
+    def take_page(self, backend: model.Backend,
+                  volumes: dict[str, model.Volume]) -> None:
         """Go on with what was read so far.
 
         :param backend: as it was when the scan began

@@ -122,11 +122,11 @@ class CinderReaderTest(testtools.TestCase):
     def test_pages_are_told_of_as_they_come(self):
         self.client.volumes.list.side_effect = [
             [_row(1), _row(2)], [_row(3)], []]
-        heard = []
-        self.reader.volumes(fakes.backend(), lambda found: heard.append(
+        pages = []
+        self.reader.volumes(fakes.backend(), lambda found: pages.append(
             (list(found), self.client.volumes.list.call_count)))
         self.assertEqual([(['vol1', 'vol2'], 1),
-                          (['vol1', 'vol2', 'vol3'], 2)], heard)
+                          (['vol1', 'vol2', 'vol3'], 2)], pages)
 
     def test_volumes_by_name(self):
         rows = {'vol%d' % number: _row(number) for number in (1, 2, 3)}

@@ -92,8 +92,8 @@ class CoordinatorTestCase(testtools.TestCase):
         made.expectation.return_value = driver_rules.UNKNOWN
         return made
 
-    def _all_volumes(self, _backend, heard):
-        heard(self.volumes)
+    def _all_volumes(self, _backend, on_page):
+        on_page(self.volumes)
         return self.volumes
 
     def _volumes_named(self, _backend, ids):

@@ -51,12 +51,12 @@ class HeadStartTestCase(base.CoordinatorTestCase):
         rows = {name: row for page in self.pages for name, row in page.items()}
         return {one: rows[one] for one in ids if one in rows}
 
-    def _all_volumes(self, _backend, heard):
+    def _all_volumes(self, _backend, on_page):
         found = {}
         for number, page in enumerate(self.pages, start=1):
             self.read = number
             found.update(page)
-            heard(found)
+            on_page(found)
             self.after.pop(self.read, lambda: None)()
         return found
 

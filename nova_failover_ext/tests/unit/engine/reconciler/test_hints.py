@@ -41,7 +41,7 @@ class HintTest(base.CoordinatorTestCase):
 
     def test_a_failover_right_after_a_long_look(self):
         """The rest after the look does not hold it up."""
-        def volumes(_backend, _heard):
+        def volumes(_backend, _on_page):
             self.now += 2
             return self.volumes
         self.cinder.volumes.side_effect = volumes

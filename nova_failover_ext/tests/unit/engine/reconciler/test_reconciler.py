@@ -50,7 +50,7 @@ class ReconcileTest(base.CoordinatorTestCase):
 
     def test_a_lost_notification_right_after_a_long_scan(self):
         """The rest after the scan does not hold the failover up."""
-        def volumes(_backend, _heard):
+        def volumes(_backend, _on_page):
             self.now += 100
             return self.volumes
         self.cinder.volumes.side_effect = volumes
@@ -63,7 +63,7 @@ class ReconcileTest(base.CoordinatorTestCase):
                                      for work in self.sent])
 
     def test_an_unchanged_record_does_not_shorten_the_rest(self):
-        def volumes(_backend, _heard):
+        def volumes(_backend, _on_page):
             self.now += 100
             return self.volumes
         self.cinder.volumes.side_effect = volumes

@@ -187,7 +187,7 @@ class TwoBackendsTest(base.CoordinatorTestCase):
         self.cinder.backend.side_effect = lambda name: (
             model.Backend(self.OTHER, (self.moving,))
             if name == self.OTHER else fakes.backend(self.member))
-        self.cinder.volumes.side_effect = lambda backend, _heard: (
+        self.cinder.volumes.side_effect = lambda backend, _on_page: (
             {'vol2': fakes.volume(id='vol2')}
             if backend.name == self.OTHER else self.volumes)
         self.attachments = [fakes.attachment(),
