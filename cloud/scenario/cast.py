@@ -179,7 +179,7 @@ class Cast:
         """Wait until a guest reads and writes all its volumes."""
         waiting.wait_for(
             f'guest ({key}) to use its volumes', lambda: all(
-                self.look(case).writable for case in self.of(key)), 120)
+                self.look(case).writable for case in self.of(key)), 300)
 
     def of(self, key: str) -> list[facts.Case]:
         """The cases of a server."""
