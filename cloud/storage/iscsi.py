@@ -97,7 +97,10 @@ class Iscsi:
         self.fleet.sites[site].call('serve')
 
     def leftovers(self) -> list[str]:
-        """Sessions, disks, maps and guests that belong to no mapping."""
+        """Sessions, disks, maps and guests that belong to no mapping.
+
+        A host whose kernel does not run has none.
+        """
         return [line for name, host in self.fleet.computes.items()
-                for line in mappings.leftovers(
+                if host.daemon.process() for line in mappings.leftovers(
                     host.look(), mappings.of_host(self.conf, name), name)]
