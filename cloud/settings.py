@@ -47,8 +47,8 @@ SITES = ('primary', 'secondary')
 PROJECTS = ('alpha', 'beta')
 #: Kinds of storage, see cloud.storage.storage_kinds; those below have compute
 #: hosts with a kernel of their own.
-KINDS = ('files', 'iscsi', 'ceph')
-HOSTED = ('iscsi',)
+KINDS = ('files', 'iscsi', 'nfs', 'ceph')
+HOSTED = ('iscsi', 'nfs')
 #: Services that there is a patch series for.
 PATCHED = ('nova', 'cinder')
 

@@ -60,7 +60,7 @@ class ReplicatedIscsiDriver(driver.ReplicatedFileDriver):
     def _sockets(self) -> dict[str, str]:
         """The management interface of each site, by the site's name."""
         conf = self.configuration
-        found = {conf.file_site_name: conf.file_management_socket}
+        found = {conf.file_site_name: conf.file_management}
         for device in conf.safe_get('replication_device') or []:
             found[device.get('site', device['backend_id'])] = device[
                 'management']

@@ -53,10 +53,14 @@ OPTS: list[cfg.Opt] = [
         choices=[('gpfs', 'a plain file'), ('local', 'a loop device')],
         help='The driver_volume_type of each connection_info.'),
     cfg.StrOpt(
-        'file_management_socket',
+        'file_management',
         help='Unix socket of the management interface of the site that is '
              'primary, for the driver with iSCSI targets. A replication '
              'device has its own, as management.'),
+    cfg.StrOpt(
+        'file_export',
+        help='NFS export of the site that is primary, as HOST:PATH, for the '
+             'driver of NFS. A replication device has its own, as export.'),
     cfg.StrOpt(
         'file_auth_password',
         secret=True,

@@ -27,6 +27,7 @@ import sys
 import typing
 
 from cloud.hosts import look
+from cloud.hosts import nfs_server
 from cloud.hosts import relay
 from cloud.hosts import target
 
@@ -149,8 +150,11 @@ class Agent:
             'stop': daemons.stop, 'pid': daemons.pid}
         if config['target']:
             served = target.Target(**config['target'])
+            shared = nfs_server.Server(config['target']['site'],
+                                       config['target']['pool'])
             self.calls |= {'serve': served.serve, 'export': served.export,
-                           'unexport': served.unexport, 'luns': served.luns}
+                           'unexport': served.unexport, 'luns': served.luns,
+                           'share': shared.share}
 
     def answer(self, line: bytes) -> dict[str, typing.Any]:
         """Carry out a request.

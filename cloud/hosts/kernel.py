@@ -36,7 +36,7 @@ LIBRARY = ('libc6', 'trixie')
 #: What the hosts need beside what the machine has.
 PACKAGES = ('open-iscsi', 'multipath-tools', 'kpartx', 'sg3-utils', 'lsscsi',
             'kmod', 'udev', 'dmsetup', 'cryptsetup-bin', 'nfs-common',
-            'nfs-kernel-server', 'keyutils')
+            'nfs-kernel-server', 'bindfs', 'keyutils')
 KEYRING = pathlib.Path('/usr/share/keyrings/debian-archive-keyring.gpg')
 
 

@@ -45,6 +45,16 @@ def place(iqn: str, lun: int) -> str:
     return f'/{iqn.rpartition(":")[2]}/{iqn}/{lun}'
 
 
+def exported(export: str, name: str) -> str:
+    """Name what a file of an NFS export is, with its site for a folder.
+
+    :param export: the export, whose path ends with the site
+    :param name: of the file
+    :returns: a name that starts with the site
+    """
+    return f'/{export.rpartition("/")[2]}/{export}/{name}'
+
+
 def disks() -> dict[str, dict[str, str]]:
     """The disks that come from a target.
 

@@ -25,13 +25,15 @@ def places(data: Mapping) -> set[str]:
     """Name what a connection leads to, its site first.
 
     :param data: of a connection_info
-    :returns: a place for each LUN, or the path of a file
+    :returns: a place for each LUN or exported file, or the path of a file
     """
     if 'target_iqn' in data:
         pairs = {(data['target_iqn'], data['target_lun'])}
         pairs |= set(zip(data.get('target_iqns', ()),
                          data.get('target_luns', ()), strict=False))
         return {look.place(iqn, lun) for iqn, lun in pairs}
+    if 'export' in data:
+        return {look.exported(data['export'], data['name'])}
     return {data['device_path']} if data.get('device_path') else set()
 
 
@@ -71,6 +73,8 @@ def leftovers(seen: Mapping, mapped: dict[str, set[str]],
     found += [f'disk {name} of {disk["place"]}, {disk["state"]}'
               for name, disk in seen['disks'].items()
               if disk['place'] not in wanted]
+    found += [f'mount of {export}' for export in seen['mounts'].values()
+              if not any(f'/{export}/' in place for place in wanted)]
     found += [f'map {each["map"]} without paths'
               for each in seen['maps'].values() if not each['over']]
     found += [f'process {line} in state D' for line in seen['stuck']]

@@ -21,6 +21,7 @@ from cloud import accounts
 from cloud.guest import console
 from cloud.hosts import compute_host
 from cloud.hosts import fleet
+from cloud.hosts import look
 from cloud import hypervisor
 from cloud import settings
 from cloud.storage import sites
@@ -215,7 +216,9 @@ class World:
         if not isinstance(host, compute_host.Compute):
             return path
         seen = host.look()
-        device = path.rpartition('/')[2]
+        folder, _slash, device = path.rpartition('/')
+        if export := seen['mounts'].get(folder):
+            return look.exported(export, device)
         over = seen['maps'].get(device, {}).get('over', [device])
         return ' '.join(sorted({seen['disks'][each]['place']
                                 for each in over if each in seen['disks']}))

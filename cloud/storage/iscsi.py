@@ -31,6 +31,8 @@ class Iscsi:
     plain_type = 'iscsi-plain'
     compute_hosts = tuple(host.name for host in host_plan.COMPUTES)
     driver = DRIVER
+    #: How the agent of a site is asked to serve its volumes.
+    serving = 'serve'
 
     def __init__(self, conf: settings.Settings) -> None:
         """Only names it.
@@ -48,7 +50,7 @@ class Iscsi:
         """Boot the hosts, and open the targets of the sites."""
         self.fleet.start()
         for site in self.fleet.sites.values():
-            site.call('serve')
+            site.call(self.serving)
 
     def stop(self) -> None:
         """End the hosts."""
@@ -63,7 +65,8 @@ class Iscsi:
             'replication_device':
                 'backend_id:secondary,'
                 f'path:{self.conf.storage}/sites/secondary,'
-                f'management:{self._management("secondary")}'}
+                + ','.join(f'{key}:{value}' for key, value
+                           in self.reached('secondary').items())}
         repl['types'] = {self.volume_type: files.REPLICATED,
                          f'{self.volume_type}-shared': {
                              'multiattach': '<is> True', **files.REPLICATED}}
@@ -79,12 +82,19 @@ class Iscsi:
             'file_control_path': self.conf.storage / 'control',
             'file_pool_path': self.conf.storage / 'sites' / site,
             'file_site_name': site,
-            'file_management_socket': self._management(site),
+            **{f'file_{key}': value for key, value
+               in self.reached(site).items()},
             'report_discard_supported': 'false'}}
 
-    def _management(self, site: str) -> str:
-        """The socket of a site's management interface."""
-        return str(self.fleet.network.agent(host_plan.HOSTS[site]))
+    def reached(self, site: str) -> dict[str, str]:
+        """How the driver reaches a site.
+
+        :param site: the site
+        :returns: a key of its ``replication_device``, which with ``file_``
+            before it is an option as well
+        """
+        return {'management': str(
+            self.fleet.network.agent(host_plan.HOSTS[site]))}
 
     def lose(self, site: str, how: str) -> None:
         """Lose a site with its target."""
@@ -94,7 +104,7 @@ class Iscsi:
     def bring_back(self, site: str) -> None:
         """Bring a site back; a new kernel exports what the old one did."""
         self.fleet.bring_back(site)
-        self.fleet.sites[site].call('serve')
+        self.fleet.sites[site].call(self.serving)
 
     def leftovers(self) -> list[str]:
         """Sessions, disks, maps and guests that belong to no mapping.

@@ -24,6 +24,7 @@ WAYS = ('kill', 'freeze', 'cut')
 _CLASSES = {
     'files': 'cloud.storage.files.Files',
     'iscsi': 'cloud.storage.iscsi.Iscsi',
+    'nfs': 'cloud.storage.nfs.Nfs',
     'ceph': 'cloud.storage.ceph.kind.Ceph',
 }
 

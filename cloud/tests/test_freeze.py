@@ -23,7 +23,7 @@ class FreezeTest(base.CloudTestCase):
 
     core = True
     first = True
-    storage = ('ceph', 'iscsi')
+    storage = ('ceph', 'iscsi', 'nfs')
 
     def setUp(self) -> None:
         """The scenario brings its own servers."""

@@ -185,7 +185,7 @@ class KindsTest(testtools.TestCase):
 
     def test_backends(self) -> None:
         """The first backend has the volume type of the kind."""
-        for name in ('files', 'iscsi'):
+        for name in ('files', 'iscsi', 'nfs'):
             kind = storage_kinds.find(name, settings.Settings())
             first, *others = kind.backends()
             self.assertIn(kind.volume_type, first['types'])

@@ -22,7 +22,7 @@ class ScenarioTest(base.CloudTestCase):
 
     core = True
     first = True
-    storage = ('files', 'iscsi', 'ceph')
+    storage = ('files', 'iscsi', 'nfs', 'ceph')
 
     def setUp(self) -> None:
         """The scenario brings its own servers."""
