@@ -56,6 +56,7 @@ class Steps:
         self._context = context
         self._instance = instance
         self.left: dict[str, str] = {}
+        self._old_connections: list[dict[str, Any]] = []
 
     def exchange(self, item: prepare.Prepared) -> None:
         """Remove the old connection from the host, and save the new one.
@@ -131,10 +132,11 @@ class Steps:
             # Such a driver disconnects the volume from the host as well.
             timeout += self._conf.disconnect_timeout
         try:
-            self._components.calls.call(
-                ('release', self._instance.uuid, volume.volume_id),
-                self._components.virt.release, timeout,
-                self._instance, volume, timeout)
+            with self._components.virt.fencing(self._old_connections):
+                self._components.calls.call(
+                    ('release', self._instance.uuid, volume.volume_id),
+                    self._components.virt.release, timeout,
+                    self._instance, volume, timeout)
         except bounded.TimedOut as error:
             raise interface.GuestHoldsDevice(
                 device=volume.device_name, reason=error) from error
@@ -147,6 +149,8 @@ class Steps:
         server of the host uses, too, is left alone.
         """
         volume = item.volume
+        if item.record_stale:
+            self._old_connections.append(volume.old_connection)
         if not volume.wwid or not item.record_stale:
             return
         try:
@@ -179,12 +183,15 @@ class Steps:
             alive = self._components.calls.call(
                 ('watch', self._instance.uuid), virt.watch,
                 self._conf.release_timeout, self._instance)
-            if virt.guest_runs(self._instance):
-                self._components.host.power_off(self._context, self._instance)
-            if virt.guest_runs(self._instance):
-                raise exception.RecoveryFailed(
-                    step='power_off', reason='the guest is still there')
-            left = bounded.wait_until_empty(alive, self._conf.release_timeout)
+            with virt.fencing(self._old_connections):
+                if virt.guest_runs(self._instance):
+                    self._components.host.power_off(self._context,
+                                                    self._instance)
+                if virt.guest_runs(self._instance):
+                    raise exception.RecoveryFailed(
+                        step='power_off', reason='the guest is still there')
+                left = bounded.wait_until_empty(
+                    alive, self._conf.release_timeout)
             if left:
                 # libvirt says it is off, and it has its disks open.
                 raise exception.RecoveryFailed(

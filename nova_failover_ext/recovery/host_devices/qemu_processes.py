@@ -133,6 +133,38 @@ def alive(processes: Iterable[Process], proc: pathlib.Path = _PROC) -> str:
                      for pid, letters in sorted(states.items()) if letters)
 
 
+class Watched:
+    """Remembers processes that have not ended yet.
+
+    One that hangs while it is killed may lose its command line, and the
+    server that it belonged to cannot be told any more.
+    """
+
+    def __init__(self, proc: pathlib.Path = _PROC) -> None:
+        """Nothing has been seen yet.
+
+        :param proc: where procfs is mounted
+        """
+        self._proc = proc
+        self._seen: dict[str, frozenset[Process]] = {}
+
+    def of_server(self, server_id: str) -> frozenset[Process]:
+        """Return the QEMU processes of a server, also those seen before.
+
+        :param server_id: UUID
+        """
+        self._seen = {each: left for each, seen in self._seen.items()
+                      if (left := self._alive(seen))}
+        found = (of_server(server_id, self._proc)
+                 | self._seen.get(server_id, frozenset()))
+        self._seen[server_id] = found
+        return found
+
+    def _alive(self, processes: frozenset[Process]) -> frozenset[Process]:
+        return frozenset(process for process in processes
+                         if state(process, self._proc))
+
+
 def _cmdline(process: pathlib.Path) -> bytes:
     cmdline = (process / 'cmdline').read_bytes()
     if cmdline:

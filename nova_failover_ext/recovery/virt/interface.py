@@ -164,6 +164,16 @@ class VirtHost(abc.ABC):
         """
         return ''
 
+    def fencing(self, connections: Iterable[dict[str, Any]]
+                ) -> contextlib.AbstractContextManager[None]:
+        """Return what surrounds a step that requests to storage may hang.
+
+        Meanwhile, requests to storage that does not answer fail.
+
+        :param connections: the connections that the guest has to let go of
+        """
+        return contextlib.nullcontext()
+
     def watch(self, instance: Any) -> Callable[[], str]:
         """Return what says whether the guest's processes are still there.
 

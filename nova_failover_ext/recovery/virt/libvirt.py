@@ -49,9 +49,11 @@ from os_brick import encryptors
 from oslo_log import log as logging
 
 from nova_failover_ext.recovery.host_devices import multipath_maps
+from nova_failover_ext.recovery.host_devices import nfs_mounts
 from nova_failover_ext.recovery.host_devices import qemu_processes
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
+from nova_failover_ext.recovery import probe
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface
 from nova_failover_ext.recovery.virt import libvirt_keys
@@ -64,6 +66,8 @@ LOG = logging.getLogger(__name__)
 _AGENT_TIMEOUT = 5
 # Seconds for one command of the host on a multipath map.
 _COMMAND_TIMEOUT = 10
+# Seconds for a server of NFS to accept a connection.
+_ANSWER_TIMEOUT = 2
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
 
@@ -75,6 +79,7 @@ class LibvirtHost(interface.VirtHost):
         """See the base class."""
         super().__init__(driver, volume_api)
         self._keys = libvirt_keys.Keys(driver, volume_api)
+        self._watched = qemu_processes.Watched()
 
     def guest_runs(self, instance: Any) -> bool:
         """See the base class."""
@@ -134,10 +139,18 @@ class LibvirtHost(interface.VirtHost):
         # The last look takes some time, too.
         return multipath_maps.fence(wwid, _COMMAND_TIMEOUT, timeout / 2)
 
+    def fencing(self, connections: Iterable[dict[str, Any]]
+                ) -> contextlib.AbstractContextManager[None]:
+        """See the base class; NFS is the kind whose requests wait for ever."""
+        found = {mount: each for each in connections
+                 if (mount := nfs_mounts.find(each))}
+        return nfs_mounts.fencing(found, lambda mount: probe.answers(
+            found[mount], _ANSWER_TIMEOUT))
+
     def watch(self, instance: Any) -> Callable[[], str]:
         """Remember the server's QEMU processes, and read their states."""
         return functools.partial(
-            qemu_processes.alive, qemu_processes.of_server(instance.uuid))
+            qemu_processes.alive, self._watched.of_server(instance.uuid))
 
     def release(self, instance: Any, volume: mapping.Mapping,
                 timeout: float) -> None:

@@ -146,3 +146,26 @@ class ProcessThatStays(FencingCase):
         self.around.virt.watch.side_effect = (
             lambda instance: lambda: next(answers))
         self.assertEqual(Outcome.RECOVERED, self.recover(self.around).outcome)
+
+
+class FencingOfMounts(FencingCase):
+
+    def test_while_the_guest_is_powered_off(self):
+        self.around.virt.fencing.side_effect = self.around.fencing
+        self.assertEqual(Outcome.RECOVERED, self.recover(self.around).outcome)
+        calls = [call.split()[0] for call in self.around.calls]
+        begun, ended = (calls.index(f'fencing-{word}')
+                        for word in ('begins', 'ends'))
+        self.assertTrue(begun < calls.index('power_off') < ended)
+        (connections,), _ = self.around.virt.fencing.call_args
+        self.assertEqual([world.OLD % 'a'], [
+            each['data']['device_path'] for each in connections])
+
+    def test_while_a_disk_is_let_go_of(self):
+        around = self.world(world.Volume('b'))
+        around.virt.fencing.side_effect = around.fencing
+        self.recover(around)
+        calls = [call.split()[0] for call in around.calls]
+        self.assertTrue(calls.index('fencing-begins')
+                        < calls.index('release')
+                        < calls.index('fencing-ends'))

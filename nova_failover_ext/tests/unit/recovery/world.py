@@ -184,6 +184,8 @@ class World:
         virt.keeping_secrets.return_value = contextlib.nullcontext()
         virt.wwid.return_value = ''
         virt.fence.side_effect = self._fence
+        virt.fencing.side_effect = lambda connections: (
+            contextlib.nullcontext())
         virt.watch.side_effect = lambda instance: lambda: self.left
         virt.guest_runs.side_effect = lambda instance: self.guest_runs
         virt.place.side_effect = lambda instance, volume: '<address/>'
@@ -198,6 +200,12 @@ class World:
     def _fence(self, wwid, _timeout):
         self.note('fence', wwid)
         return ''
+
+    @contextlib.contextmanager
+    def fencing(self, connections):
+        self.note('fencing-begins')
+        yield
+        self.note('fencing-ends')
 
     def _release(self, instance, volume, timeout):
         self.note('release', volume.volume_id)

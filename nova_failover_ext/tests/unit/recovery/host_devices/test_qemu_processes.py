@@ -77,6 +77,24 @@ class QemuProcesses(base.BaseTestCase):
             b'qemu-system-x86_64\0-uuid\0' + SERVER.encode() + b'\0')
         self.assertEqual({qemu_processes.Process(4711, 100)}, self.found())
 
+    def test_command_line_that_is_lost_meanwhile(self):
+        watched = qemu_processes.Watched(self.proc)
+        self.qemu(threads='S')
+        self.assertEqual(self.found(), watched.of_server(SERVER))
+        self.process(4711, threads='D')
+        self.assertEqual(frozenset(), self.found())
+        self.assertEqual({qemu_processes.Process(4711, 100)},
+                         watched.of_server(SERVER))
+        self.process(4711, threads='Z')
+        self.assertEqual(frozenset(), watched.of_server(SERVER))
+
+    def test_another_server_is_not_watched_for(self):
+        watched = qemu_processes.Watched(self.proc)
+        self.qemu()
+        watched.of_server(SERVER)
+        self.assertEqual(frozenset(),
+                         watched.of_server(SERVER.replace('5', '6')))
+
     def test_as_the_kernel_shows_it(self):
         process = subprocess.Popen(
             (sys.executable, '-c', HEADLESS, '-uuid', SERVER),
