@@ -78,10 +78,16 @@ def maps() -> dict[str, dict[str, typing.Any]]:
     :returns: by name such as ``dm-0``, the map's name, its UUID, and the
         devices that it is over
     """
-    return {block.name: {
-        'map': _text(block / 'dm/name'), 'uuid': _text(block / 'dm/uuid'),
-        'over': sorted(each.name for each in (block / 'slaves').iterdir())}
-        for block in BLOCK.glob('dm-*')}
+    found = {}
+    for block in BLOCK.glob('dm-*'):
+        # One may go away while it is looked at.
+        with contextlib.suppress(FileNotFoundError):
+            found[block.name] = {
+                'map': _text(block / 'dm/name'),
+                'uuid': _text(block / 'dm/uuid'),
+                'over': sorted(each.name for each
+                               in (block / 'slaves').iterdir())}
+    return found
 
 
 def sessions() -> dict[str, str]:
