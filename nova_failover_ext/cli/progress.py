@@ -115,7 +115,7 @@ class Progress:
         if self._bar:
             self._bar.update(
                 self._task, description=shown,
-                completed=_count(counts, _CONVERGED) if begun else 0,
+                completed=_converged(counts) if begun else 0,
                 total=_total(counts) or None)
         elif text != self._last:
             self._stream.write('%s\n' % shown)
@@ -139,12 +139,10 @@ def describe(counts: Counts, begun: bool = True) -> str:
               for state in server_state.ServerState
               if state.value != _CONVERGED
               and (number := _count(counts, state.value))]
-    unasked = sum(int(known.get('unasked') or 0)
-                  for known in counts.values())
-    if unasked:
+    if unasked := _unasked(counts):
         others.append('%d to be asked about' % unasked)
     return ', '.join(['%d of %s converged' % (
-        _count(counts, _CONVERGED),
+        _converged(counts),
         wording.count(_total(counts), 'server')), *others])
 
 
@@ -167,6 +165,17 @@ def ended(counts: Counts, failover_id: str) -> bool:
     return has_begun(counts, failover_id) and all(
         known.get('done') and not known.get('unasked')
         for known in counts.values())
+
+
+def _converged(counts: Counts) -> int:
+    # A server that was converged, and is to be asked about again, still
+    # counts as that until its turn comes.
+    return max(0, min(_count(counts, _CONVERGED),
+                      _total(counts) - _unasked(counts)))
+
+
+def _unasked(counts: Counts) -> int:
+    return sum(int(known.get('unasked') or 0) for known in counts.values())
 
 
 def _count(counts: Counts, state: str) -> int:

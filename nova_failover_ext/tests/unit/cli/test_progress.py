@@ -104,6 +104,9 @@ class ProgressTest(testtools.TestCase):
             'converged': 2, 'retries exhausted': 1, 'deferred': 3},
             'unasked': 4}},
          MANY),
+        # Just after "--stale", before the first of them has its turn.
+        ({'c': {'counts': {'converged': 3}, 'unasked': 3}},
+         '0 of 3 servers converged, 3 to be asked about'),
         ({**_counts(converged=1), 'c': {'gate': {
             'open': False, 'reason': 'not yet'}}}, 'waiting: not yet'),
         ({'c': {'gate': {'open': True, 'reason': 'was closed'}}},
