@@ -27,14 +27,14 @@ class Check(command.FailoverCommand):
     """Check, before the disaster, whether recovery would work.
 
     Checks Cinder, the databases, the message buses, the engine, the
-    notifications, the compute hosts, the configuration, and tells how many
-    servers would be recovered how.
+    notifications, the compute hosts and the configuration. Shows how many
+    servers would be recovered, and how.
 
-    Changes nothing. It publishes one notification, a probe that the engine
-    has to hear, and asks each compute host that has replicated volumes
-    whether it is extended.
+    Changes nothing. It publishes one notification as a probe, which the
+    engine has to receive, and asks each compute host that has replicated
+    volumes whether it runs nova-compute-failover.
 
-    Needs what the engine needs; what is missing is a line of the table.
+    Needs what the engine needs. What is missing is a line of the table.
     """
 
     exit_codes = (exitcodes.DEGRADED, exitcodes.NOT_READY)

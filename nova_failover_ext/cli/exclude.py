@@ -60,9 +60,9 @@ class _Decision(command.FailoverCommand):
 class Exclude(_Decision):
     """Leave servers alone, until "include" or for a time.
 
-    Changes what the engine does: it recovers none of these servers, also
-    after a restart and whichever engine acts, and "recover" is refused for
-    them. What is in flight at a compute host goes on.
+    Changes what the engine does: it recovers none of these servers, even
+    after a restart or when another engine takes over, and refuses "recover"
+    for them. Recoveries that are in flight on compute hosts go on.
 
     Needs the message bus, a running nova-failover-engine and Nova's
     databases, and with the name of a project also Keystone.
@@ -125,9 +125,9 @@ class Exclude(_Decision):
 
 
 class Include(_Decision):
-    """Let servers be recovered again that "exclude" holds back.
+    """Let servers that "exclude" holds back be recovered again.
 
-    Changes what the engine does. Each exclusion is ended by itself: a server
+    Changes what the engine does. Each exclusion is ended separately: a server
     whose project is excluded as well is still left alone.
 
     Needs the message bus and a running nova-failover-engine.

@@ -30,10 +30,10 @@ SERVER_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Tries',
 
 
 class History(command.FailoverCommand):
-    """Show past failovers, or what one has meant for each of its servers.
+    """Show past failovers, or what one of them did to each server.
 
-    A failover is known by the request id that its servers' instance actions
-    have. Nova keeps these until its databases are archived.
+    A failover is named by its request id, which the instance actions of its
+    servers have. Nova keeps these until its databases are archived.
 
     Changes nothing.
 
@@ -58,7 +58,7 @@ class History(command.FailoverCommand):
                  'given more than once')
         parser.add_argument(
             '--since', type=times.moment, default='30d', metavar='TIME',
-            help='list what began since then: a while such as 12h or 30d, '
+            help='only what began since then: a while such as 12h or 30d, '
                  'or an ISO time in UTC (default: 30d)')
         return parser
 

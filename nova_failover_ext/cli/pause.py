@@ -37,11 +37,11 @@ class _Decision(command.FailoverCommand):
 
 
 class Pause(_Decision):
-    """Start no recovery, of a backend or of any, until "resume".
+    """Start no recovery, of one backend or of all, until "resume".
 
-    Changes what the engine does: it starts nothing new, also after a restart
-    and whichever engine acts. What is in flight at a compute host goes on.
-    Scans go on, too, and so does "status".
+    Changes what the engine does: it starts nothing new, even after a restart
+    or when another engine takes over. Recoveries that are in flight on
+    compute hosts go on. So do scans and "status".
 
     Needs the message bus and a running nova-failover-engine, and with
     BACKEND also Cinder.
@@ -95,9 +95,9 @@ class Pause(_Decision):
 
 
 class Resume(_Decision):
-    """Let recoveries start again that "pause" holds back.
+    """Let recoveries that "pause" holds back start again.
 
-    Changes what the engine does. Each pause is ended by itself: a backend
+    Changes what the engine does. Each pause is ended separately: a backend
     stays paused when the pause of everything ends, and the other way round.
 
     Needs the message bus and a running nova-failover-engine.

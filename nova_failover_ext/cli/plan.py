@@ -26,7 +26,7 @@ class Plan(command.FailoverCommand):
     Changes nothing: neither servers, volumes nor records are touched.
 
     Needs Cinder and Nova's databases. If an engine answers on the message
-    bus, what operators have excluded is shown.
+    bus, the table also shows what operators have excluded.
     """
 
     exit_codes = (exitcodes.NOT_FOUND,)
@@ -38,10 +38,11 @@ class Plan(command.FailoverCommand):
         selection.add_filters(parser)
         parser.add_argument(
             '--rehearse', action='store_true',
-            help='show what a failover now would lead to: every replicated '
-                 'volume is taken for stale')
+            help='show what a failover would do now: every replicated '
+                 'volume counts as stale')
         parser.add_argument('--long', action='store_true',
-                            help='a row per volume instead of per server')
+                            help='show a row for each volume instead of each '
+                                 'server')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:

@@ -28,13 +28,13 @@ from nova_failover_ext import exception
 class Recover(command.FailoverCommand):
     """Have the engine recover the stale servers of a backend now.
 
-    Changes what the engine would change by itself: connections of volumes
-    that Cinder has moved, with a power cycle where it is needed; "plan" shows
-    that beforehand. Waits between tries and what was out of retries do not
-    count.
-    Servers whose connections turn out to be up to date are not touched, so
-    that it may be run at any time and more than once. Servers that operators
-    have excluded are left alone.
+    Changes what the engine would change by itself: it connects volumes to
+    where Cinder has moved them, with a power cycle where one is needed.
+    "plan" shows this beforehand. Servers that wait for a retry are
+    tried at once, even if their retries are exhausted.
+
+    Servers whose connections are up to date are not touched, so it may be run
+    at any time and more than once. Excluded servers are left alone.
 
     Needs Cinder, Nova's databases, the message bus and a running
     nova-failover-engine; --dry-run needs neither of the last two.
@@ -51,9 +51,9 @@ class Recover(command.FailoverCommand):
         selection.add_filters(parser)
         parser.add_argument(
             '--stale', action='store_true',
-            help='ask Cinder about every server, also about those that were '
-                 'found right before: for connections that have changed '
-                 'without a failover')
+            help='ask Cinder about every server, even if its connections '
+                 'were found to be right before; for connections that have '
+                 'changed without a failover')
         selection.add_orders(parser)
         parser.add_argument(
             '--dry-run', action='store_true',
@@ -63,7 +63,7 @@ class Recover(command.FailoverCommand):
             help='wait until the servers asked for are converged')
         parser.add_argument(
             '--timeout', type=_seconds, default=1800, metavar='SECONDS',
-            help='with --wait: give up waiting after that long, with exit '
+            help='with --wait: stop waiting after this time, with exit '
                  'code %d (default: 1800)' % exitcodes.TIMED_OUT)
         return parser
 

@@ -28,7 +28,7 @@ COLUMNS = ('Failover', 'Servers', 'Recovered', 'Remaining', 'File')
 class Report(command.FailoverCommand):
     """Write a page about a failover: totals, times, failures, next steps.
 
-    The page needs nothing but itself, and can be mailed. It holds names of
+    The page is a single file, and can be mailed. It holds names of
     servers and ids of projects, but no secrets.
 
     Changes nothing but FILE.
@@ -52,8 +52,8 @@ class Report(command.FailoverCommand):
         parser.add_argument(
             '--since', type=times.moment, metavar='TIME',
             help='when the site was lost, as ISO time in UTC or a while such '
-                 'as 90m: recovery times are counted from then. Without it, '
-                 'from the begin of the first recovery')
+                 'as 90m: recovery times are counted from then. By '
+                 'default, from the start of the first recovery')
         parser.add_argument(
             '-o', '--output', metavar='FILE', type=pathlib.Path,
             required=True, help='where to write the page')

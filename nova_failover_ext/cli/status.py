@@ -32,7 +32,7 @@ class Status(command.FailoverCommand):
     Changes nothing.
 
     Needs Cinder and Nova's databases. If an engine answers on the message
-    bus, what it remembers is added.
+    bus, what the engine knows is added.
     """
 
     exit_codes = (exitcodes.NOT_CONVERGED, exitcodes.NOT_FOUND,
@@ -47,12 +47,12 @@ class Status(command.FailoverCommand):
         selection.add_filters(parser)
         parser.add_argument(
             '--check', action='store_true',
-            help='exit with another code than 0 unless every server that is '
-                 'shown is converged, an engine answers and nothing is paused')
+            help='exit with 0 only if every server that is shown is converged, '
+                 'an engine answers and nothing is paused')
         parser.add_argument(
             '--watch', action='store_true',
-            help='show it again and again, until nothing changes by itself or '
-                 'Ctrl-C; then exit with the code of --check')
+            help='repeat it until nothing changes by itself or Ctrl-C is '
+                 'pressed; the exit code is that of --check')
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:

@@ -86,8 +86,8 @@ def last_notifications(said: Mapping[str, Any],
     return [findings.good(
         NOTIFICATIONS, name,
         'last notification at %s' % times[name] if times.get(name) else
-        'no notification since the engine acts; cinder-volume announces it at '
-        'its start') for name in backends]
+        'no notification since this engine acquired leadership; cinder-volume '
+        'announces the backend when it starts') for name in backends]
 
 
 def probe(conf: cfg.ConfigOpts,

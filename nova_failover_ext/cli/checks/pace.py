@@ -14,6 +14,7 @@
 
 from oslo_config import cfg
 
+from nova_failover_ext.api import wording
 from nova_failover_ext.cli.checks import findings
 from nova_failover_ext.conf import engine as engine_conf
 
@@ -51,7 +52,7 @@ def inspect(conf: cfg.ConfigOpts) -> list[findings.Finding]:
             '"nova-failover recover" asks for it'))
     if automatic == engine_conf.CANARY:
         found.append(findings.warning(
-            PACE, 'automatic', 'after the first %d servers of a failover, '
+            PACE, 'automatic', 'after the first %s of a failover, '
             'the others wait for "nova-failover resume"'
-            % engine.canary_servers))
+            % wording.count(engine.canary_servers, 'server')))
     return found or [findings.good(PACE, 'nova.conf')]

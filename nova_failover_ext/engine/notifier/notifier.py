@@ -172,7 +172,7 @@ class Notifier(observers.Observer):
         if thread:
             thread.join(timeout)
         if self.dropped:
-            LOG.warning('%d notifications were dropped', self.dropped)
+            LOG.warning('Notifications that were dropped: %d', self.dropped)
 
     def _round(self, backend: str, failover_id: str) -> rounds.Round:
         # Maybe another engine has begun it.
