@@ -27,6 +27,10 @@ class Failed(Exception):
     """A step did not pass; its text says why."""
 
 
+class Unsupported(Exception):
+    """A release does not support a Python; its text says which."""
+
+
 class Environment:
     """A virtual environment outside of the checkout.
 

@@ -69,13 +69,15 @@ class Trial:
         self.folder = folder
         self.environment = wheel_environment.Environment(
             folder / 'venv', release.constraints)
-        self.row = wheel_page.Row(release, python=python)
+        self.row = wheel_page.Row(release, python=python,
+                                  wheel=wheel.name.split('-')[1])
         self._python = python
 
     def run(self) -> wheel_page.Row:
         """Take all steps; without an environment, the first only.
 
         :returns: what became of them
+        :raises Unsupported: if the release does not support this Python
         """
         steps: dict[str, Callable[[], None]] = {
             'install': self.install, 'import': self.import_all,
@@ -98,6 +100,7 @@ class Trial:
         """Install the release, then the wheel, as a deployer does.
 
         :raises Failed: if that cannot be done
+        :raises Unsupported: if its classifiers do not name this Python
         """
         service = self.release.service
         self._create(self.environment)
@@ -106,6 +109,17 @@ class Trial:
         self.row.version = version
         self.row.python = self._call(
             'python', '-c', 'import platform as p; print(p.python_version())')
+        self._see_support()
+
+    def _see_support(self) -> None:
+        row, minor = self.row, '.'.join(self.row.python.split('.')[:2])
+        classifiers = self._call(
+            'python', '-c', 'import importlib.metadata as m; print('
+            f'*m.metadata("{row.release.service}").get_all("Classifier"), '
+            'sep="\\n")').splitlines()
+        if f'Programming Language :: Python :: {minor}' not in classifiers:
+            raise wheel_environment.Unsupported(
+                f'{row.release.name} does not support Python {minor}')
 
     def keep_pinned(self) -> None:
         """Install and remove the wheel beside the libraries we pin.
@@ -228,13 +242,17 @@ def arguments() -> argparse.Namespace:
                         help='Python to try with, for example 3.13; may be '
                              'given more than once, by default the one that '
                              'runs this')
+    parser.add_argument('--rows', metavar='FILE', type=pathlib.Path,
+                        help='add the results to those of earlier runs, which '
+                             'are in this file')
     parser.add_argument('--write', action='store_true',
-                        help=f'write {PAGE.relative_to(CHECKOUT)}')
+                        help=f'write {PAGE.relative_to(CHECKOUT)}, with what '
+                             'is in the file of --rows')
     asked = parser.parse_args()
     if unknown := sorted(set(asked.release) - set(names)):
         parser.error(f'no such release: {", ".join(unknown)}')
-    if asked.write and asked.release:
-        parser.error('--write needs all releases')
+    if asked.write and asked.release and not asked.rows:
+        parser.error('--write needs all releases, or --rows')
     return asked
 
 
@@ -254,17 +272,25 @@ def main() -> int:
         for release in wheel_page.RELEASES:
             if asked.release and release.name not in asked.release:
                 continue
-            for python in asked.python or [sys.executable]:
-                place = folder / f'trial-{len(rows)}'
+            for number, python in enumerate(asked.python or [sys.executable]):
+                place = folder / f'trial-{release.name}-{number}'
                 place.mkdir()
-                rows.append(Trial(release, python, wheel, place).run())
-                print(' '.join(rows[-1].cells(COLUMNS)), *rows[-1].reasons,
+                try:
+                    row = Trial(release, python, wheel, place).run()
+                except wheel_environment.Unsupported as reason:
+                    print(reason, flush=True)
+                    continue
+                rows.append(row)
+                print(' '.join(row.cells(COLUMNS)), *row.reasons,
                       sep='\n  ', flush=True)
+                if asked.rows:
+                    wheel_page.remember(row, asked.rows)
                 shutil.rmtree(place)
     if asked.write:
         options = ''.join(f' --python {one}' for one in asked.python or ())
-        PAGE.write_text(wheel_page.page(rows, wheel.name.split('-')[1],
-                                        options))
+        PAGE.write_text(wheel_page.page(
+            wheel_page.remembered(asked.rows) if asked.rows else rows,
+            ' --rows FILE' if asked.rows else options))
     bad = sum(bool(row.reasons) for row in rows)
     print(f'\n{wheel_page.table(rows, COLUMNS)}\n'
           f'{len(rows) - bad} passed, {bad} failed')

@@ -14,6 +14,7 @@
 
 import dataclasses
 import datetime
+import json
 import pathlib
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
@@ -30,9 +31,10 @@ HEADER = '''\
 Compatibility
 =============
 
-The wheel of this project, |version|, was installed on {date} into
-environments made from PyPI, each with one release of Nova or Cinder and the
-newest libraries that it works with (``constraints/``). In each of them,
+The wheel of this project was last installed on {date} into environments
+made from PyPI, each with one release of Nova or Cinder, a Python that this
+release supports, and the newest libraries that it works with
+(``constraints/``). The table names the wheel of each row. In each environment,
 outside of the checkout:
 
 install
@@ -51,8 +53,6 @@ smoke
   on the harness of Nova's functional tests. Cinder: a backend with attached
   volumes fails over, and says so, on the harness of Cinder's. The threading
   model is the one that the service has by default in that release.
-
-.. |version| replace:: {version}
 
 '''
 KEPT = '''
@@ -119,6 +119,7 @@ class Row:
     """What became of one release on one Python.
 
     :ivar version: of the service
+    :ivar wheel: version of the wheel
     :ivar python: version of Python
     :ivar results: ``passed``, ``FAILED`` or ``-`` by step
     :ivar reasons: why steps failed
@@ -127,6 +128,7 @@ class Row:
     release: Release
     version: str = '?'
     python: str = '?'
+    wheel: str = '?'
     results: dict[str, str] = dataclasses.field(default_factory=dict)
     reasons: list[str] = dataclasses.field(default_factory=list)
 
@@ -136,7 +138,7 @@ class Row:
         :param steps: those that have a column
         """
         return [self.release.service.capitalize(), self.version,
-                self.release.openstack, self.python,
+                self.release.openstack, self.python, self.wheel,
                 *(self.results.get(step, '-') for step in steps)]
 
 
@@ -146,25 +148,52 @@ def table(rows: list[Row], steps: tuple[str, ...]) -> str:
     :param rows: what became of each
     :param steps: those that have a column
     """
-    lines = [['Service', 'Version', 'Release', 'Python',
+    lines = [['Service', 'Version', 'Release', 'Python', 'Wheel',
               *(step.capitalize() for step in steps)],
              *(row.cells(steps) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    bar = '  '.join('=' * width for width in widths)
-    shown = ['  '.join(cell.ljust(width) for cell, width in
+    bar = ' '.join('=' * width for width in widths)
+    shown = [' '.join(cell.ljust(width) for cell, width in
                        zip(line, widths, strict=True)).rstrip()
              for line in lines]
     return '\n'.join([bar, shown[0], bar, *shown[1:], bar, ''])
 
 
-def page(rows: list[Row], version: str, options: str) -> str:
+def remember(row: Row, path: pathlib.Path) -> None:
+    """Add a row to those of earlier runs.
+
+    :param row: what became of one release on one Python
+    :param path: a file with one row a line, as JSON
+    """
+    with path.open('a') as file:
+        file.write(json.dumps({**dataclasses.asdict(row),
+                               'release': row.release.name}) + '\n')
+
+
+def remembered(path: pathlib.Path) -> list[Row]:
+    """Read the rows of several runs; the last one of a kind counts.
+
+    :param path: of :func:`remember`
+    :returns: in the order of the releases, then of the Pythons
+    """
+    names = [release.name for release in RELEASES]
+    found: dict[tuple[int, tuple[int, ...]], Row] = {}
+    for line in path.read_text().splitlines():
+        values = json.loads(line)
+        at = names.index(values.pop('release'))
+        row = Row(RELEASES[at], **values)
+        numbers = tuple(map(int, row.python.split('.')[:2]))
+        found[at, numbers] = row
+    return [found[key] for key in sorted(found)]
+
+
+def page(rows: list[Row], options: str) -> str:
     """Write the page of the documentation.
 
     :param rows: what became of each
-    :param version: of the wheel
     :param options: those with which it was made
     """
-    text = HEADER.format(version=version, options=options, date=(
+    text = HEADER.format(options=options, date=(
         datetime.datetime.now(datetime.UTC).date().isoformat()))
     text += table(rows, STEPS) + KEPT + table(rows, LIBRARIES)
     failed = [row for row in rows if row.reasons]

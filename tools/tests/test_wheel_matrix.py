@@ -15,9 +15,11 @@
 import contextlib
 import io
 import os
+import pathlib
 import sys
 from unittest import mock
 
+import fixtures
 from oslotest import base
 import testtools
 
@@ -72,7 +74,7 @@ class TestTrial(base.BaseTestCase):
                                      side_effect=effects.get(name))
                    for name, method in steps.items()]
         trial = matrix.Trial(wheel_page.RELEASES[0], '3.11',
-                             mock.sentinel.wheel,
+                             pathlib.Path('ours-1.0-py3-none-any.whl'),
                              mock.MagicMock())
         with contextlib.ExitStack() as stack:
             for patch in patches:
@@ -80,7 +82,7 @@ class TestTrial(base.BaseTestCase):
             return trial.run()
 
     def assert_row(self, results, reasons, row):
-        self.assertEqual((results.split(), reasons),
+        self.assertEqual((['1.0', *results.split()], reasons),
                          (row.cells(matrix.COLUMNS)[4:], row.reasons))
 
     def test_passed(self):
@@ -99,6 +101,24 @@ class TestTrial(base.BaseTestCase):
             self.run_trial(newest=wheel_environment.Failed(
                 'on installation, a==2 became a==1')))
 
+    def test_python_that_is_not_supported(self):
+        """Is no failure, and no row."""
+        self.assertRaises(
+            wheel_environment.Unsupported, self.run_trial,
+            install=wheel_environment.Unsupported('nova-31 does not'))
+
+    def test_support_by_the_classifiers(self):
+        trial = matrix.Trial(wheel_page.RELEASES[0], '3.11',
+                             pathlib.Path('ours-1.0-py3-none-any.whl'),
+                             mock.MagicMock())
+        trial.row.python = '3.1.2'
+        with mock.patch.object(matrix.Trial, '_call', autospec=True) as call:
+            call.return_value = 'Programming Language :: Python :: 3.11'
+            self.assertRaises(wheel_environment.Unsupported,
+                              trial._see_support)
+            trial.row.python = '3.11.7'
+            trial._see_support()
+
     def test_nothing_without_an_environment(self):
         self.assert_row(
             'FAILED - - - - -', ['install: no network'],
@@ -108,16 +128,32 @@ class TestTrial(base.BaseTestCase):
 class TestPage(base.BaseTestCase):
 
     def test_failures_are_told(self):
-        row = wheel_page.Row(wheel_page.RELEASES[0], '31.0.0', '3.11.7',
-                         {'install': 'FAILED'}, ['install: ' + 'x' * 200])
-        text = wheel_page.page([row], '1.0', ' --python 3.11')
+        row = wheel_page.Row(wheel_page.RELEASES[0], '31.0.0', '3.11.7', '1.0',
+                             {'install': 'FAILED'}, ['install: ' + 'x' * 200])
+        text = wheel_page.page([row], ' --python 3.11')
         self.assertIn('tox -e wheels -- --write --python 3.11\n', text)
-        self.assertIn('* Nova 31.0.0 2025.1 3.11.7::\n', text)
+        self.assertIn('* Nova 31.0.0 2025.1 3.11.7 1.0::\n', text)
         self.assertIn('install: ' + 'x' * 200,
                       ''.join(line.strip() if 'xx' in line else line
                               for line in text.splitlines()))
         self.assertEqual([], [line for line in text.splitlines()
                               if len(line) > 79])
+
+    def test_rows_of_several_runs(self):
+        """The last of a kind counts; releases and Pythons are in order."""
+        path = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).join('rows.jsonl'))
+        first, second = wheel_page.RELEASES[:2]
+        rows = [wheel_page.Row(release, '1.0', python, '1.0', {
+            'install': result}, reasons) for release, python, result, reasons
+            in ((second, '3.12.1', 'passed', []),
+                (first, '3.12.1', 'passed', []),
+                (first, '3.9.18', 'FAILED', ['install: why']),
+                (first, '3.9.20', 'passed', []))]
+        for row in rows:
+            wheel_page.remember(row, path)
+        self.assertEqual([rows[3], rows[1], rows[0]],
+                         wheel_page.remembered(path))
 
     def test_page_in_the_documentation(self):
         """It has every release, and names what did not pass."""
