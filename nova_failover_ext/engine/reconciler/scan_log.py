@@ -32,7 +32,7 @@ def describe(found: snapshot.BackendPlan) -> str:
         if servers:
             parts.append('%s %d%s' % (
                 verdict.value, len(servers),
-                '' if verdict is server_plans.Verdict.SKIP
+                ' (nothing to do)' if verdict is server_plans.Verdict.SKIP
                 else _reasons([server.reason for server in servers])))
     return '%s is on %s, %s%s' % (
         found.backend.name, statuses.called(found.backend.active_backend_id),
