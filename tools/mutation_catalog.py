@@ -191,7 +191,8 @@ MUTATIONS = (
              'return self._guest.has_to_run and not self._guest.runs',
              'return False'),
     Mutation('disconnect', 'left out', STEPS,
-             'self._components.virt.disconnect,', '(lambda *args: None),'),
+             'self._remove, self._conf.disconnect_timeout,',
+             '(lambda *args: None), self._conf.disconnect_timeout,'),
     Mutation('disconnect', 'after the record is saved', STEPS,
              'problem = self._disconnect(volume, volume.old_connection)\n',
              'volume.replace(item.fresh, connected=False)\n'
@@ -295,4 +296,16 @@ MUTATIONS = (
     Mutation('delete', 'what the API has sent is disconnected', MANAGER,
              """objects.BlockDeviceMappingList.get_by_instance_uuid(
                 context, instance.uuid))""", 'bdms)'),
+    Mutation('remove', "another server's device goes by its number", STEPS,
+             'if volume_places.same_place(other.connection_info, info)),',
+             'if False),'),
+    Mutation('remove', 'the identity of the device does not count', STEPS,
+             "'') or self._components.virt.stranger(info)", "'')"),
+    Mutation('remove', 'an identity that is not known is a stranger', LIBVIRT,
+             'if noted and identity and identity != noted', 'if noted'),
+    Mutation('remove', 'what is left of the old volume is forgotten', STEPS,
+             """        if problem:
+            raise interface.ConnectionStays(""",
+             """        if False:
+            raise interface.ConnectionStays("""),
 )

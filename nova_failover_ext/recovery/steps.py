@@ -245,14 +245,45 @@ class Steps:
         try:
             self._components.calls.call(
                 ('disconnect', self._instance.uuid, volume.volume_id),
-                self._components.virt.disconnect,
-                self._conf.disconnect_timeout,
-                self._context, self._instance, volume, info)
+                self._remove, self._conf.disconnect_timeout, volume, info)
         # os-brick and the virt driver raise whatever their tools do.
         except Exception as error:  # noqa: BLE001
             return masking.scrub(
                 f'disconnect: {type(error).__name__}: {error}', info)
         return ''
+
+    def _remove(self, volume: mapping.Mapping, info: dict[str, Any]) -> None:
+        virt = self._components.virt
+        taken = self._taken(volume, info)
+        if not taken:
+            virt.disconnect(self._context, self._instance, volume, info)
+            return
+        problem = virt.remove_known(info)
+        LOG.warning('The portal and LUN number of an old connection of volume '
+                    '%(volume)s now belong to %(taken)s, which stays. Left of '
+                    'the old one: %(left)s',
+                    {'volume': volume.volume_id, 'taken': taken,
+                     'left': problem or 'nothing'}, instance=self._instance)
+        if problem:
+            raise interface.ConnectionStays(
+                reason='its portal and LUN number now belong to '
+                f'{taken}: {problem}')
+
+    def _taken(self, volume: mapping.Mapping, info: dict[str, Any]) -> str:
+        """Say who has the numbers of an old connection now, if anybody."""
+        # Where it keeps the disks of a guest that is off, the driver itself
+        # knows whose they are.
+        if not volume_places.numbers(info) or (
+                self._components.virt.connects_when_off):
+            return ''
+        others = (mapping.Mapping(bdm) for bdm in
+                  self._components.host.all_mappings(self._context)
+                  if bdm.volume_id != volume.volume_id)
+        return next(
+            (f'volume {other.volume_id} of server {other.bdm.instance_uuid}'
+             for other in others
+             if volume_places.same_place(other.connection_info, info)),
+            '') or self._components.virt.stranger(info)
 
     def _shared(self, volume: mapping.Mapping,
                 info: dict[str, Any]) -> bool:

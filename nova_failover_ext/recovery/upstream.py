@@ -70,12 +70,17 @@ class Host:
         return objects.BlockDeviceMapping.get_by_volume_and_instance(
             context, volume_id, server_id)
 
-    def mappings_of(self, context: Any, volume_id: str) -> list[Any]:
-        """Load the block device mappings of a volume on this host."""
+    def all_mappings(self, context: Any) -> list[Any]:
+        """Load the block device mappings of all volumes on this host."""
         servers = objects.InstanceList.get_uuids_by_host(context, self.name)
         found = objects.BlockDeviceMappingList.get_by_instance_uuids(
             context, servers)
-        return [bdm for bdm in found if bdm.volume_id == volume_id]
+        return [bdm for bdm in found if bdm.is_volume]
+
+    def mappings_of(self, context: Any, volume_id: str) -> list[Any]:
+        """Load the block device mappings of a volume on this host."""
+        return [bdm for bdm in self.all_mappings(context)
+                if bdm.volume_id == volume_id]
 
     def volume_lock(self, volume_id: str) -> Any:
         """Return a lock of this host for a volume, as a context manager."""

@@ -44,6 +44,7 @@ _USE = frozenset((
     'enforce_multipath', 'initiator_target_map', 'qos_specs'))
 
 _MOST_PATHS = 4
+_BY_NUMBER = ('iscsi', 'iser', 'fibre_channel')
 
 
 def same_place(saved: Mapping[str, Any], fresh: Mapping[str, Any]) -> bool:
@@ -103,6 +104,21 @@ def describe(connection_info: Mapping[str, Any]) -> str:
     known = (_subsystem if protocol == 'nvmeof'
              else _PROTOCOLS.get(protocol, lambda data: frozenset()))
     return ' '.join(filter(None, (protocol, _listed(known(data)))))
+
+
+def numbers(connection_info: Mapping[str, Any]) -> Paths:
+    """Return by which numbers a host finds a volume's devices.
+
+    A storage system gives them to another volume once they are free.
+
+    :param connection_info: of a block device mapping
+    :returns: (portal, IQN, LUN), or (WWN, LUN); none for a protocol that
+        names a volume otherwise
+    """
+    protocol = _protocol(connection_info)
+    data = connection_info.get('data') or {}
+    return (_PROTOCOLS[protocol](data) if protocol in _BY_NUMBER
+            else frozenset())
 
 
 def _listed(paths: Paths) -> str:

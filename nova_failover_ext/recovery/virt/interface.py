@@ -143,14 +143,34 @@ class VirtHost(abc.ABC):
         return ''
 
     def wwid(self, instance: Any, volume: mapping.Mapping) -> str:
-        """Name the multipath map that the running guest's disk is on.
+        """Name the volume that the running guest's disk is on.
 
-        The name is kept until the map is seen to be gone: no number of the
-        host or of the storage tells it from a later one. Changes nothing.
+        The name, in the form of multipath's WWID, is kept until nothing of it
+        is seen on the host: no number of the host or of the storage tells it
+        from a later one. Changes nothing.
 
-        :returns: empty if it is on none
+        :returns: empty if it has none that is known
         """
         return ''
+
+    def stranger(self, connection_info: dict[str, Any]) -> str:
+        """Say what has the numbers of an old connection now, if not it.
+
+        :meth:`disconnect` removes what it finds by portal and LUN number.
+        Changes nothing.
+
+        :param connection_info: what was connected
+        :returns: empty if nothing else has, or nobody can tell
+        """
+        return ''
+
+    def remove_known(self, connection_info: dict[str, Any]) -> str:
+        """Remove what is left of a connection without using its numbers.
+
+        :param connection_info: what was connected
+        :returns: why something may still be left, or an empty string
+        """
+        return 'nobody knows by what else to find it'
 
     def fence(self, wwid: str, timeout: float) -> str:
         """Have what waits for a multipath map without a path fail.

@@ -51,6 +51,7 @@ from oslo_log import log as logging
 from nova_failover_ext.recovery.host_devices import multipath_maps
 from nova_failover_ext.recovery.host_devices import nfs_mounts
 from nova_failover_ext.recovery.host_devices import qemu_processes
+from nova_failover_ext.recovery.host_devices import scsi_devices
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
 from nova_failover_ext.recovery import probe
@@ -131,8 +132,26 @@ class LibvirtHost(interface.VirtHost):
     def wwid(self, instance: Any, volume: mapping.Mapping) -> str:
         """Follow the live domain's disk source, which QEMU holds open."""
         disk = self._disk(instance, volume)
-        return (multipath_maps.wwid_of(disk.source_path)
+        return (scsi_devices.identity_of(disk.source_path)
                 if disk is not None and disk.source_type == 'block' else '')
+
+    def stranger(self, connection_info: dict[str, Any]) -> str:
+        """Compare what the kernel says of the devices with what was noted."""
+        noted = _identity(connection_info)
+        found = scsi_devices.at(volume_places.numbers(connection_info))
+        return next((f'{device}, which is {identity} and not {noted}'
+                     for device, identity in sorted(found.items())
+                     if noted and identity and identity != noted), '')
+
+    def remove_known(self, connection_info: dict[str, Any]) -> str:
+        """Remove the map that has lost its paths, and look for paths."""
+        noted = _identity(connection_info)
+        if not noted:
+            return super().remove_known(connection_info)
+        problem = multipath_maps.remove(noted, _COMMAND_TIMEOUT)
+        left = scsi_devices.having(noted)
+        return problem or (f'{noted} still has {", ".join(left)}'
+                           if left else '')
 
     def fence(self, wwid: str, timeout: float) -> str:
         """See the base class."""
@@ -345,6 +364,13 @@ def _uses(volume: mapping.Mapping, old: dict[str, Any], wwid: str) -> bool:
     path = volume.connection_info.get('data', {}).get('device_path')
     return bool(path) and not volume_places.same_place(
         volume.connection_info, old) and multipath_maps.wwid_of(path) == wwid
+
+
+def _identity(connection_info: dict[str, Any]) -> str:
+    # Nova keeps the name of a Fibre Channel map, also of a guest that is off.
+    data = connection_info.get('data') or {}
+    return str(connection_info.get(staleness.WWID) or
+               data.get('multipath_id') or '')
 
 
 def _is_fixed(disk: Any) -> bool:

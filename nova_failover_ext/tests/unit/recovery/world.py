@@ -152,6 +152,7 @@ class World:
             lambda server_id, function, *args: function(*args))
         host.instance.return_value = self.instance
         host.mappings.side_effect = lambda *args: self.bdms
+        host.all_mappings.side_effect = lambda context: self.bdms
         host.mapping.side_effect = lambda context, server_id, name: next(
             bdm for bdm in self.bdms if bdm.volume_id == name)
         host.power_off.side_effect = self._power_off
@@ -183,6 +184,7 @@ class World:
             lambda context, instance: self.obstacles.get(SERVER, ''))
         virt.keeping_secrets.return_value = contextlib.nullcontext()
         virt.wwid.return_value = ''
+        virt.stranger.return_value = ''
         virt.fence.side_effect = self._fence
         virt.fencing.side_effect = lambda connections: (
             contextlib.nullcontext())

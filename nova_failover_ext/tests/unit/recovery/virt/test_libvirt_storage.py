@@ -19,6 +19,7 @@ import nova.conf
 from nova.virt.libvirt import driver as libvirt_driver
 
 from nova_failover_ext.recovery.host_devices import multipath_maps
+from nova_failover_ext.recovery.host_devices import scsi_devices
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface as virt_base
 from nova_failover_ext.tests.unit.recovery.virt import test_libvirt
@@ -67,6 +68,46 @@ class Storage(test_libvirt.LibvirtHostTestBase):
             remove.assert_called_once_with('w', 10)
             given = self.driver._disconnect_volume.call_args.args[1]
             self.assertNotIn(staleness.WWID, given)
+
+    def stranger(self, noted, **found):
+        old = {'driver_volume_type': 'iscsi', 'data': {
+            'target_portal': 'p', 'target_iqn': 'i', 'target_lun': 1}, **noted}
+        with mock.patch.object(scsi_devices, 'at', autospec=True,
+                               return_value=found) as at:
+            said = self.virt.stranger(old)
+        at.assert_called_once_with(frozenset([('p', 'i', '1')]))
+        return said
+
+    def test_device_of_another_volume(self):
+        noted = {staleness.WWID: 'w'}
+        self.assertEqual('sdb, which is v and not w',
+                         self.stranger(noted, sda='w', sdb='v'))
+        self.assertEqual('', self.stranger(noted, sda='w', sdb='w'))
+        # A dead one may not say what it is.
+        self.assertEqual('', self.stranger(noted, sda=''))
+        self.assertEqual('', self.stranger({}, sda='v'))
+
+    def test_device_that_nova_has_noted(self):
+        old = {'driver_volume_type': 'fibre_channel', 'data': {
+            'target_wwn': 'A', 'target_lun': 1, 'multipath_id': 'w'}}
+        with mock.patch.object(scsi_devices, 'at', autospec=True,
+                               return_value={'sda': 'v'}):
+            self.assertIn('v and not w', self.virt.stranger(old))
+
+    def remove_known(self, problem='', left=(), noted='w'):
+        with (mock.patch.object(multipath_maps, 'remove', autospec=True,
+                                return_value=problem),
+              mock.patch.object(scsi_devices, 'having', autospec=True,
+                                return_value=list(left))):
+            return self.virt.remove_known({staleness.WWID: noted})
+
+    def test_removal_without_numbers(self):
+        self.assertEqual('', self.remove_known())
+        self.assertEqual('busy', self.remove_known('busy'))
+        self.assertEqual('w still has sda, sdb',
+                         self.remove_known(left=('sda', 'sdb')))
+        self.assertIn('nobody knows', self.remove_known(noted=''))
+        self.driver._disconnect_volume.assert_not_called()
 
     def test_map_that_the_replica_shares_stays(self):
         old = {'driver_volume_type': 'iscsi', staleness.WWID: 'w',
