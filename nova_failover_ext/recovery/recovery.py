@@ -61,9 +61,8 @@ class Recovery:
             configuration say
         :returns: the outcome; expected failures are outcomes, not errors
         """
-        with self._slots:
-            return self._timed(server_id, self._locked, context, server_id,
-                               volumes, policy)
+        return self._timed(server_id, self._in_slot, context, server_id,
+                           volumes, policy)
 
     def catch_up(self, context: Any, instance: Any) -> bool:
         """Before Nova powers a guest on, do what waits for that.
@@ -100,6 +99,12 @@ class Recovery:
         return attempt.Attempt(self._components, context, instance,
                                states.Disposition.POWERED_OFF,
                                guest).catch_up()
+
+    def _in_slot(self, *args: Any) -> results.ServerResult:
+        # Under the lock of the instance, which a task of Nova that hangs
+        # keeps: one that waits for it must not take the turn of others.
+        with self._slots:
+            return self._locked(*args)
 
     def _locked(self, context: Any, server_id: str,
                 volumes: Dictionary[str, str],
