@@ -25,15 +25,11 @@ from typing import Any, Protocol
 from oslo_log import log as logging
 
 from nova_failover_ext.api import pauses
+from nova_failover_ext.engine import database_copy
 from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between two readings of the database.
-INTERVAL = 10.0
-#: Seconds for which an engine that begins to lead starts nothing before it
-#: has read the database.
-PATIENCE = 20.0
 # None stands for an end.
 _NONE = object()
 
@@ -69,32 +65,24 @@ class Brake:
         """
         self._store = store
         self._synchronize_more = synchronize
-        self._clock = clock
+        self._copy = database_copy.DatabaseCopy(
+            store.upgrade, self._synchronize, self._describe, clock)
         #: never changed in place: it is read without a lock
         self._pauses: Mapping[str, pauses.Pause] = {}
         #: what the database has still to be told, None for an end
         self._unsaved: dict[str, pauses.Pause | None] = {}
-        self._problem = ''
-        self._ready = False
-        self._upgraded = False
-        self._deadline = 0.0
-        self._due = 0.0
         self._lock = threading.Lock()
-        self._store_lock = threading.Lock()
 
     def lead(self) -> None:
         """Hold everything back until the database is read."""
         with self._lock:
             self._unsaved.clear()
-            self._ready = self._upgraded = False
-            self._deadline = self._clock() + PATIENCE
-            self._due = 0.0
+            self._copy.lead()
 
     def held(self, backend: str) -> bool:
         """Return whether no recovery of a backend may start."""
-        if not self._ready and self._clock() < self._deadline:
-            return True
-        return pauses.EVERYTHING in self._pauses or backend in self._pauses
+        return (self._copy.unread() or pauses.EVERYTHING in self._pauses
+                or backend in self._pauses)
 
     def get(self, backend: str) -> pauses.Pause | None:
         """Return the pause of just this backend, or that of everything.
@@ -108,7 +96,7 @@ class Brake:
 
         :raises RecoveryPaused: if the backend or everything is paused
         """
-        self._ensure_read()
+        self._copy.ensure_read()
         for pause in pauses.applying(self._pauses.values(), backend):
             raise exception.RecoveryPaused(pause=str(pause))
 
@@ -118,14 +106,15 @@ class Brake:
         :returns: see :meth:`report`
         :raises RecoveryPaused: if just that is paused already
         """
-        self._ensure_read()
+        self._copy.ensure_read()
         with self._lock:
             older = self._pauses.get(pause.backend)
             if older:
                 raise exception.RecoveryPaused(pause=str(older))
             self._note(pause.backend, pause)
         LOG.info('%s', pause)
-        return self._saved()
+        self._copy.save()
+        return self.report()
 
     def resume(self, backend: str, who: str) -> dict[str, Any]:
         """End a pause of a backend, or of everything.
@@ -135,11 +124,11 @@ class Brake:
         :raises NotPaused: if just that is not paused
         :raises DecisionsUnavailable: if nobody knows whether it is paused
         """
-        self._ensure_read()
+        self._copy.ensure_read()
         with self._lock:
             older = self._pauses.get(backend)
             if older is None:
-                self._refuse_unknown()
+                self._copy.refuse_unread()
                 raise exception.NotPaused(
                     subject='%s is' % (backend or 'Every backend'),
                     paused=', '.join(p.subject for p in self._pauses.values())
@@ -148,7 +137,8 @@ class Brake:
         LOG.info('Recoveries of %s are resumed by %s; they were paused by '
                  '%s since %s: %s', older.subject, who, older.who, older.when,
                  older.reason)
-        return self._saved()
+        self._copy.save()
+        return self.report()
 
     def report(self) -> dict[str, Any]:
         """Return what is paused as plain data for the bus.
@@ -158,39 +148,14 @@ class Brake:
         """
         return {'pauses': [pause.to_primitive() for pause in pauses.applying(
                     self._pauses.values(), pauses.EVERYTHING)],
-                'decisions': self._problem}
+                'decisions': self._copy.problem}
 
     def refresh(self, leading: bool) -> None:
         """Read the database if that is due, and write what it lacks.
 
         :param leading: whether this engine acts; only then it writes
         """
-        with self._lock:
-            if self._clock() < self._due:
-                return
-            self._due = self._clock() + INTERVAL
-        with self._store_lock:
-            self._synchronize(leading)
-        if leading and not self._ready:
-            # Until the first reading, nothing starts for a while.
-            self._due = 0.0
-
-    def _ensure_read(self) -> None:
-        # Who has just begun to lead may be asked before its first reading.
-        if self._ready:
-            return
-        with self._store_lock:
-            if not self._ready:
-                self._synchronize(True)
-
-    def _refuse_unknown(self) -> None:
-        if not self._ready:
-            raise exception.DecisionsUnavailable(self._problem)
-
-    def _saved(self) -> dict[str, Any]:
-        with self._store_lock:
-            self._synchronize(True)
-        return self.report()
+        self._copy.refresh(leading)
 
     def _note(self, backend: str, pause: pauses.Pause | None) -> None:
         known = {name: one for name, one in self._pauses.items()
@@ -199,25 +164,15 @@ class Brake:
         self._unsaved[backend] = pause
 
     def _synchronize(self, leading: bool) -> None:
-        problem = ''
-        try:
-            if leading:
-                self._write()
-            found = {pause.backend: pause for pause in self._store.read()}
-            with self._lock:
-                self._adopt(found)
-            if leading:
-                self._synchronize_more()
-        except exception.DecisionsUnavailable as exc:
-            problem = str(exc)
         if leading:
-            self._report_problem(problem)
-            self._ready = self._ready or not problem
+            self._write()
+        found = {pause.backend: pause for pause in self._store.read()}
+        with self._lock:
+            self._adopt(found)
+        if leading:
+            self._synchronize_more()
 
     def _write(self) -> None:
-        if not self._upgraded:
-            self._store.upgrade()
-            self._upgraded = True
         with self._lock:
             unsaved = dict(self._unsaved)
         refusal: exception.DecisionsUnavailable | None = None
@@ -248,12 +203,6 @@ class Brake:
                 found[backend] = pause
         self._pauses = found
 
-    def _report_problem(self, problem: str) -> None:
-        if problem and problem != self._problem:
-            LOG.warning('%s The latest decisions that are known stay in '
-                        'effect: %s', problem, '; '.join(
-                            map(str, self._pauses.values()))
-                        or 'nothing is paused')
-        elif self._problem and not problem:
-            LOG.info('The database of decisions can be used again')
-        self._problem = problem
+    def _describe(self) -> str:
+        return '; '.join(map(str, self._pauses.values())) or (
+            'nothing is paused')

@@ -27,17 +27,12 @@ from oslo_log import log as logging
 from oslo_utils import timeutils
 
 from nova_failover_ext.api import exclusions
+from nova_failover_ext.engine import database_copy
 from nova_failover_ext.engine import model
 from nova_failover_ext.engine import work_items
 from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
-
-#: Seconds between two readings of the databases.
-INTERVAL = 10.0
-#: Seconds for which an engine that begins to lead starts nothing before it
-#: has read the databases.
-PATIENCE = 20.0
 
 
 class Store(Protocol):
@@ -76,15 +71,12 @@ class ExclusionMemory:
         """
         self._store = store
         self._host_groups = host_groups
-        self._clock = clock
+        self._copy = database_copy.DatabaseCopy(
+            store.upgrade, self._synchronize, self._describe, clock)
         self._now = now
         #: never changed in place: it is read without a lock
         self._current = exclusions.Exclusions()
         self._reported = self._current
-        self._problem = ''
-        self._ready = False
-        self._deadline = 0.0
-        self._due = 0.0
         self._lock = threading.Lock()
 
     @property
@@ -94,13 +86,11 @@ class ExclusionMemory:
 
     def lead(self) -> None:
         """Begin to act: what was known may be outdated."""
-        self._ready = False
-        self._deadline = self._clock() + PATIENCE
-        self._due = 0.0
+        self._copy.lead()
 
     def unread(self) -> bool:
         """Return whether nothing may start before the databases are read."""
-        return not self._ready and self._clock() < self._deadline
+        return self._copy.unread()
 
     def covers(self, work: work_items.Work) -> bool:
         """Return whether a server is excluded; none is left half done."""
@@ -117,7 +107,8 @@ class ExclusionMemory:
             cannot be read
         """
         with self._lock:
-            self._ensure_read()
+            self._copy.ensure_read()
+            self._copy.refuse_unread()
             older = self._current.get(exclusion.key)
             if older:
                 raise exception.AlreadyExcluded(exclusion=str(older))
@@ -139,7 +130,8 @@ class ExclusionMemory:
         :raises DecisionsUnavailable: if that cannot be saved
         """
         with self._lock:
-            self._ensure_read()
+            self._copy.ensure_read()
+            self._copy.refuse_unread()
             older = self._current.named(kind, text)
             if older is None:
                 raise exception.NotExcluded(
@@ -171,42 +163,21 @@ class ExclusionMemory:
         """
         with self._lock:
             self._end(leading)
-            if self._clock() >= self._due:
-                self._due = self._clock() + INTERVAL
-                self._try_read(leading)
+            self._copy.refresh(leading)
             changed = self._reported != self._current
             self._reported = self._current
         return changed
 
-    def _ensure_read(self) -> None:
-        # Who has just begun to lead may be asked before its first reading.
-        if not self._ready:
-            self._read(True)
-
-    def _try_read(self, leading: bool) -> None:
-        problem = ''
-        try:
-            self._read(leading)
-        except (exception.DecisionsUnavailable,
-                exception.DatabaseUnavailable) as exc:
-            problem = str(exc)
-        if leading and problem and not self._ready:
-            # Until the first reading, nothing starts for a while.
-            self._due = 0.0
-        if leading and problem and problem != self._problem:
-            LOG.warning('%s The latest exclusions that are known stay in '
-                        'effect', problem)
-        self._problem = problem
-
-    def _read(self, leading: bool) -> None:
-        if leading and not self._ready:
-            self._store.upgrade()
+    def _synchronize(self, leading: bool) -> None:
         now, found = self._now(), self._store.read()
         lasting = [one for one in found if not one.over(now)]
         self._current = exclusions.Exclusions(self._resolved(lasting))
-        self._ready = self._ready or leading
         if leading and len(lasting) < len(found):
             self._store.purge(now)
+
+    def _describe(self) -> str:
+        return '; '.join(map(str, self._current.all())) or (
+            'nothing is excluded')
 
     def _resolved(self, found: Iterable[exclusions.Exclusion]
                   ) -> list[exclusions.Exclusion]:

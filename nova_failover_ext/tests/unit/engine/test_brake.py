@@ -20,6 +20,7 @@ from oslotest import base
 from nova_failover_ext.api import pauses
 from nova_failover_ext.decisions import store
 from nova_failover_ext.engine import brake
+from nova_failover_ext.engine import database_copy
 from nova_failover_ext import exception
 from nova_failover_ext.tests.unit.api import test_pauses
 
@@ -49,7 +50,7 @@ class BrakeTest(base.BaseTestCase):
         return made
 
     def _later(self, leading=True):
-        self.now += brake.INTERVAL
+        self.now += database_copy.INTERVAL
         self.brake.refresh(leading)
 
     def _pause(self, *args, **values):
@@ -179,7 +180,7 @@ class BrakeTest(base.BaseTestCase):
         self.brake = self._lead()
         self.assertTrue(self.brake.held('node@rbd'))
         self.assertIn('down', self.brake.report()['decisions'])
-        self.now += brake.PATIENCE
+        self.now += database_copy.PATIENCE
         self.assertFalse(self.brake.held('node@rbd'))
 
     def test_a_database_that_comes_up_after_the_engine(self):
@@ -189,12 +190,12 @@ class BrakeTest(base.BaseTestCase):
         self.now += 1
         self.store.read.side_effect = lambda: list(self.saved.values())
         other.refresh(True)
-        self.now += brake.PATIENCE
+        self.now += database_copy.PATIENCE
         self.assertTrue(other.held('node@rbd'))
 
     def test_a_database_that_hangs_holds_up_for_a_time(self):
         other = self._lead(refresh=False)
-        self.now += brake.PATIENCE
+        self.now += database_copy.PATIENCE
         self.assertFalse(other.held('node@rbd'))
 
     def test_the_last_decision_stays_in_effect(self):

@@ -21,6 +21,7 @@ from oslotest import base
 
 from nova_failover_ext.api import exclusions
 from nova_failover_ext.decisions import exclusion_store
+from nova_failover_ext.engine import database_copy
 from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine import model
 from nova_failover_ext import exception
@@ -70,7 +71,7 @@ class ExclusionMemoryTest(base.BaseTestCase):
             made.refresh(True)
         return made
 
-    def _later(self, seconds=exclusion_memory.INTERVAL, leading=True):
+    def _later(self, seconds=database_copy.INTERVAL, leading=True):
         self.seconds += seconds
         return self.memory.refresh(leading)
 
@@ -205,7 +206,7 @@ class ExclusionMemoryTest(base.BaseTestCase):
 
     def test_the_databases_are_read_now_and_then(self):
         self.saved['x'] = exclusion()
-        self.assertFalse(self._later(exclusion_memory.INTERVAL - 1))
+        self.assertFalse(self._later(database_copy.INTERVAL - 1))
         self.assertTrue(self._later(1))
         self.assertEqual(['server'], self._targets())
 
@@ -214,7 +215,7 @@ class ExclusionMemoryTest(base.BaseTestCase):
         getattr(self.store, name).side_effect = DOWN
         other = self._lead()
         self.assertTrue(other.unread())
-        self.seconds += exclusion_memory.PATIENCE
+        self.seconds += database_copy.PATIENCE
         self.assertFalse(other.unread())
         getattr(self.store, name).side_effect = {
             'upgrade': None, 'read': self._saved}[name]
