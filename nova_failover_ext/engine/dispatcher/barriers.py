@@ -17,34 +17,44 @@ Urgency alone says who starts first: with slots free, or hosts full, servers of
 several priorities are recovered at the same time. Behind a barrier, a server
 starts only once no more urgent server of its backends waits, is in flight, or
 is expected to be sent soon. However a recovery ends, it is an end: what has
-failed or is deferred holds up nobody.
+failed or is deferred holds up nobody. Nor does what operators hold up
+themselves, because they have paused another of its backends.
 """
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from nova_failover_ext.engine import work_items
+
+#: A priority, and all backends of the servers that are counted.
+_Key = tuple[int, frozenset[str]]
 
 
 class Barriers:
     """Which priorities are pending, by backend."""
 
-    def __init__(self) -> None:
-        """Start with nothing pending."""
-        self._pending: collections.defaultdict[
-            str, collections.Counter[int]] = collections.defaultdict(
-                collections.Counter)
+    def __init__(self, held: Callable[[str], bool]) -> None:
+        """Start with nothing pending.
+
+        :param held: whether nothing of a backend may start; it answers at
+            once
+        """
+        self._held = held
+        self._waiting = _counters()
+        self._running = _counters()
         self._expected: dict[str, Mapping[str, int]] = {}
 
-    def enter(self, work: work_items.Work) -> None:
+    def enter(self, work: work_items.Work, running: bool = False) -> None:
         """Note that a work waits, or that it is in flight."""
+        counters = self._running if running else self._waiting
         for backend in work.backends:
-            self._pending[backend][work.priority] += 1
+            counters[backend][work.priority, work.backends] += 1
 
-    def leave(self, work: work_items.Work) -> None:
+    def leave(self, work: work_items.Work, running: bool = False) -> None:
         """Note that a work does so no longer."""
+        counters = self._running if running else self._waiting
         for backend in work.backends:
-            self._pending[backend][work.priority] -= 1
+            counters[backend][work.priority, work.backends] -= 1
 
     def expect(self, backend: str, servers: Mapping[str, int]) -> None:
         """Note which servers of a backend will be sent soon.
@@ -73,7 +83,17 @@ class Barriers:
             in self._expected.get(backend, {}).items() if priority == first}
 
     def _first(self, backend: str) -> float:
-        pending = self._pending[backend]
-        return min((*(priority for priority in pending if pending[priority]),
+        running, waiting = self._running[backend], self._waiting[backend]
+        return min((*(key[0] for key in running if running[key]),
+                    *(key[0] for key in waiting if waiting[key]
+                      and not self._held_elsewhere(key[1], backend)),
                     *self._expected.get(backend, {}).values()),
                    default=float('inf'))
+
+    def _held_elsewhere(self, backends: frozenset[str], but: str) -> bool:
+        return any(self._held(backend) for backend in backends
+                   if backend != but)
+
+
+def _counters() -> collections.defaultdict[str, collections.Counter[_Key]]:
+    return collections.defaultdict(collections.Counter)

@@ -88,7 +88,7 @@ class Queue:
         self._orders: dict[str, list[tuple[int, int, _SubQueue]]] = {}
         self._parked: dict[Host, list[_SubQueue]] = {}
         self._served: dict[str, int] = {}
-        self._barriers = barriers.Barriers()
+        self._barriers = barriers.Barriers(self._held)
 
     def change(self, caps: work_items.Caps) -> None:
         """Let other numbers of servers be in flight."""
@@ -166,7 +166,7 @@ class Queue:
     def release(self, work: work_items.Work) -> None:
         """Count a work as in flight no longer."""
         entry = self._running.pop(work.server_id)
-        self._barriers.leave(entry.work)
+        self._barriers.leave(entry.work, running=True)
         for backend in entry.backends:
             self._running_of[backend].discard(work.server_id)
         self._on_host[entry.host] -= 1
@@ -233,7 +233,7 @@ class Queue:
         server_id = entry.work.server_id
         self._forget(server_id)
         self._running[server_id] = entry
-        self._barriers.enter(entry.work)
+        self._barriers.enter(entry.work, running=True)
         self._on_host[entry.host] += 1
         for backend in entry.backends:
             self._running_of[backend].add(server_id)

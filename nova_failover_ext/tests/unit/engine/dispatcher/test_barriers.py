@@ -37,8 +37,10 @@ class BarrierTest(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.shut = set()
+        self.paused = set()
         self.queue = work_queue.Queue(
-            CAPS, may_send=lambda _cell, host: host not in self.shut)
+            CAPS, may_send=lambda _cell, host: host not in self.shut,
+            held=self.paused.__contains__)
         self.running = {}
 
     def _take(self):
@@ -100,6 +102,23 @@ class BarrierTest(testtools.TestCase):
                         _work('d', 3, 'x', host='h2', barrier=False)])
         self.assertEqual(['a', 'd'], self._take())
         self.assertEqual(['c'], self._end('a'))
+
+    def test_a_paused_backend_holds_up_no_other(self):
+        self.paused.add('x')
+        self.queue.add([_work('a', 1, 'x', 'y'), _work('b', 3, 'y'),
+                        _work('c', 3, 'x', host='h2')])
+        self.assertEqual(['b'], self._take())
+        self.assertEqual([], self._awaited('y'))
+        self.paused.clear()
+        self.assertEqual(['a'], self._take())
+        self.assertEqual(['c'], self._end('a'))
+
+    def test_what_runs_is_waited_for_though_its_backend_is_paused(self):
+        self.queue.add([_work('a', 1, 'x', 'y'), _work('b', 3, 'y')])
+        self.assertEqual(['a'], self._take())
+        self.paused.add('x')
+        self.assertEqual(([], ['a']), (self._take(), self._awaited('y')))
+        self.assertEqual(['b'], self._end('a'))
 
     def test_who_is_expected_is_waited_for(self):
         self.queue.replace(fakes.BACKEND, [_work('b', 3)], {'late': 1})
