@@ -164,13 +164,12 @@ class EngineService(service.Service):
         super().stop(graceful)
 
     def _tick(self) -> None:
-        # A process that was stopped for a while does not know yet that
-        # another one leads.
-        if self._leadership and self._leadership.leading:
+        # See _acts.
+        if self._acts():
             self._reconciler.tick()
 
     def _refresh(self) -> None:
-        leading = bool(self._leadership and self._leadership.leading)
+        leading = self._acts()
         if leading and self._dispatcher:
             counts = self._dispatcher.counts
             self._canaries.act(self._brake, lambda name: counts(name)[0])
@@ -182,7 +181,7 @@ class EngineService(service.Service):
                 if options.automatic.lower() == engine_conf.CANARY else 0)
 
     def _refresh_exclusions(self) -> None:
-        leading = bool(self._leadership and self._leadership.leading)
+        leading = self._acts()
         if self._exclusions.refresh(leading) and leading:
             self._reconciler.rescan()
 
@@ -190,7 +189,13 @@ class EngineService(service.Service):
         return self._nova.host_groups()
 
     def _held(self, backend: str) -> bool:
-        return self._brake.held(backend) or self._exclusions.unread()
+        return (not self._acts() or self._brake.held(backend)
+                or self._exclusions.unread())
+
+    def _acts(self) -> bool:
+        # A process that was stopped for a while does not know yet that
+        # another one leads; the clock does.
+        return bool(self._leadership and self._leadership.leading)
 
     def _lead(self) -> None:
         reconciler, conf = self._reconciler, self._conf

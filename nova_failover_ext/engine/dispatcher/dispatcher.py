@@ -96,26 +96,35 @@ class Dispatcher:
         self._limits.change(caps.per_backend)
         self.start_more()
 
+    @property
+    def term(self) -> int:
+        """How often it was paused; what was planned before does not start."""
+        return self._epoch
+
     def replace(self, backend: str, works: Iterable[work_items.Work],
-                expected: Mapping[str, int] | None = None) -> None:
+                expected: Mapping[str, int] | None = None,
+                term: int | None = None) -> None:
         """Let these wait instead of what waited for the backend.
 
         What is in flight stays in flight, and is not started again.
 
         :param expected: see :meth:`.work_queue.Queue.replace`
+        :param term: nothing changes unless it is :attr:`term`, None for any
         """
         with self._lock:
-            if not self._idle:
+            if self._accepts(term):
                 self._queue.replace(backend, works, expected)
         self._start()
 
-    def add(self, backend: str, works: Iterable[work_items.Work]) -> None:
+    def add(self, backend: str, works: Iterable[work_items.Work],
+            term: int | None = None) -> None:
         """Let these wait too, for instance after a scan of some servers.
 
         :param backend: the one that their parts are of
+        :param term: see :meth:`replace`
         """
         with self._lock:
-            if not self._idle:
+            if self._accepts(term):
                 self._queue.add(works)
         self._start()
 
@@ -199,6 +208,9 @@ class Dispatcher:
     @property
     def _idle(self) -> bool:
         return self._paused or self._stopped
+
+    def _accepts(self, term: int | None) -> bool:
+        return not self._idle and term in (None, self._epoch)
 
     def _run(self, work: work_items.Work, epoch: int) -> None:
         try:

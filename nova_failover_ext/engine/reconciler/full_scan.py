@@ -53,6 +53,7 @@ class FullScan:
         """Scan a backend.
 
         :raises FailoverException: if the records cannot be read
+        :raises LeadershipLost: if what was read may not be acted upon
         """
         context = self._context
         began, spent = context.clock(), context.spent()
@@ -68,14 +69,16 @@ class FullScan:
         except exception.BackendNotFound as exc:
             LOG.warning('Skipping the scan: %s', exc)
             context.backends.forget(name)
-            context.dispatcher.replace(name, [])
+            context.replace(name)
             return
+        context.ensure_leading()
         if read.backend.name != name:
             context.backends.rename(name, read.backend.name)
             context.queue.add(read.backend.name, context.clock())
             return
         state = context.backends.get(name)
         known = self._known_failover(state, read)
+        context.ensure_leading()
         self._space(state, began)
         context.observer.scanned(name, context.clock() - began, {
             kind: count - spent.get(kind, 0)
@@ -84,7 +87,7 @@ class FullScan:
             state.claims = max(0, state.claims - confirmed)
             works = self._judge(state, read, began, known)
             context.begin(name, state, works)
-        context.dispatcher.replace(name, works, state.expected)
+        context.replace(name, works, state.expected)
         if head.sent:
             context.observer.all_found(
                 name, state.id_for_work(),
@@ -96,7 +99,7 @@ class FullScan:
         LOG.info('Cinder\'s record of %s has changed while its volumes were '
                  'read, scanning anew', name)
         # What waits was planned for what may be the target no longer.
-        self._context.dispatcher.replace(name, [])
+        self._context.replace(name)
         self._context.queue.add(name, self._context.clock())
 
     def _known_failover(self, state: backend_state.BackendState,

@@ -73,7 +73,9 @@ class HeadStart:
         :param volumes: all that was read so far
         :raises RecordChanged: if the scan has to begin anew
         :raises FailoverException: if records cannot be read
+        :raises LeadershipLost: if nothing may be dispatched any more
         """
+        self._context.ensure_leading()
         if backend.name != self._name:
             return
         context = self._context
@@ -108,7 +110,7 @@ class HeadStart:
                 or self._open and not gate.decide(backend, ()).open):
             raise RecordChanged()
         if was_open and not self._open:
-            context.dispatcher.replace(self._name, [])
+            context.replace(self._name)
 
     def _begin(self, state: backend_state.BackendState,
                backend: model.Backend) -> bool:
@@ -168,12 +170,13 @@ class HeadStart:
         records = snapshot.Records(
             backend, gate.decide(backend, used.values()), used,
             tuple(attachments), (), self._expected)
+        context.ensure_leading()
         with state.lock:
             works = self._choose(state, records, began)
             context.begin(self._name, state, works)
         self.sent.update(work.server_id for work in works)
         if works:
-            context.dispatcher.add(self._name, works)
+            context.add(self._name, works)
 
     def _choose(self, state: backend_state.BackendState,
                 records: snapshot.Records,

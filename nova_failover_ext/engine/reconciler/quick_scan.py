@@ -48,6 +48,7 @@ class QuickScan:
         """Scan the services, or the servers that are due.
 
         :raises FailoverException: if the records cannot be read
+        :raises LeadershipLost: if what was read may not be acted upon
         """
         if scan.kind is scan_queue.Kind.SERVICES:
             self.scan_services(scan.backend)
@@ -72,6 +73,7 @@ class QuickScan:
             context.queue.add(name, context.clock())
             return
         decision = gate.decide(backend, ())
+        context.ensure_leading()
         with state.lock:
             moved = state.signature != scan_context.signature(backend)
             if moved:
@@ -79,7 +81,7 @@ class QuickScan:
                          name)
                 context.supersede(name, state)
             if moved or (state.wait is None) != decision.open:
-                context.dispatcher.replace(name, [])
+                context.replace(name)
                 context.queue.add(name, context.clock())
             elif state.wait:
                 self._wait_on(name, state, decision)
@@ -128,6 +130,7 @@ class QuickScan:
              read: snapshot.Records,
              keys: Collection[tuple[str, str]], began: float) -> None:
         context = self._context
+        context.ensure_leading()
         with state.lock:
             if state.records is None or state.records.backend != read.backend:
                 return
@@ -135,7 +138,7 @@ class QuickScan:
             self._note_missing(state, read, keys, began)
             context.begin(name, state, works)
         if works:
-            context.dispatcher.add(name, works)
+            context.add(name, works)
 
     def _judge(self, name: str, state: backend_state.BackendState,
                read: snapshot.Records, began: float) -> list[work_items.Work]:

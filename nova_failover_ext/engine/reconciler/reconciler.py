@@ -101,8 +101,6 @@ class Reconciler:
             scan_queue.ScanQueue(), hosts, observer,
             triage.Triage(settings, hosts, observer), settings, waits, clock,
             excluded, adopt)
-        self._full_scan = full_scan.FullScan(self._context)
-        self._quick_scan = quick_scan.QuickScan(self._context)
         self._host_monitor: host_monitor.HostMonitor
 
     def use(self, dispatcher: dispatchers.Dispatcher,
@@ -194,6 +192,8 @@ class Reconciler:
 
     def tick(self) -> None:
         """Start the scans that are due."""
+        # What is planned now is void once leadership is lost.
+        term = self._context.dispatcher.term
         if not self._leading:
             return
         now = self._context.clock()
@@ -202,7 +202,7 @@ class Reconciler:
         self._host_monitor.tick()
         self._context.dispatcher.start_more()
         for scan in self._context.queue.take_due(now):
-            self._executor.submit(self._run, scan)
+            self._executor.submit(self._run, scan, term)
 
     def done(self, part: work_items.Part, work: work_items.Work,
              result: results.ServerResult, load: loads.Load) -> None:
@@ -293,9 +293,11 @@ class Reconciler:
             # The round is over: a full scan confirms what hosts reported.
             self._plan_full_scan(name)
 
-    def _run(self, scan: scan_queue.Scan) -> None:
+    def _run(self, scan: scan_queue.Scan, term: int) -> None:
         try:
-            self._take(scan)
+            self._take(scan, self._context.during(term))
+        except scan_context.LeadershipLost:
+            self._abandon(scan)
         except exception.FailoverException as exc:
             self._put_off(scan, str(exc))
         except Exception as exc:  # noqa: BLE001
@@ -309,13 +311,23 @@ class Reconciler:
             self._context.queue.done(scan.backend)
         self.tick()
 
-    def _take(self, scan: scan_queue.Scan) -> None:
+    def _take(self, scan: scan_queue.Scan,
+              context: scan_context.ScanContext) -> None:
+        context.ensure_leading()
         if scan.backend == EVERY:
             self.reconcile()
         elif scan.kind is scan_queue.Kind.FULL:
-            self._full_scan.take(scan.backend)
+            full_scan.FullScan(context).take(scan.backend)
         else:
-            self._quick_scan.take(scan)
+            quick_scan.QuickScan(context).take(scan)
+
+    def _abandon(self, scan: scan_queue.Scan) -> None:
+        LOG.info('The scan of %s is abandoned: leadership was lost meanwhile',
+                 scan.backend)
+        if self._leading:
+            # It may have been planned since leadership was gained again.
+            self._context.queue.add(scan.backend, self._context.clock(),
+                                    scan.kind)
 
     def _put_off(self, scan: scan_queue.Scan, reason: str) -> None:
         if scan.backend == EVERY:

@@ -13,7 +13,8 @@
 
 """What the coordinator's modules work with, and what several of them do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+import copy
 import dataclasses
 from typing import Any
 
@@ -32,6 +33,13 @@ from nova_failover_ext.engine.reconciler import triage as triages
 from nova_failover_ext.engine import work_items
 
 
+class LeadershipLost(Exception):
+    """The engine no longer leads, or has begun to lead anew.
+
+    Another one may have acted since, on newer records.
+    """
+
+
 @dataclasses.dataclass
 class ScanContext:
     """The coordinator's parts.
@@ -43,6 +51,8 @@ class ScanContext:
     :ivar excluded: tells what operators have excluded; it answers at once
     :ivar adopt: told the active_backend_id of each backend, before servers
         are dispatched because of it
+    :ivar term: in which term of the dispatcher a scan was planned, None for
+        no scan
     """
 
     cinder: Any
@@ -57,8 +67,35 @@ class ScanContext:
     clock: Callable[[], float]
     excluded: Callable[[], exclusions.Exclusions]
     adopt: Callable[[str, str], None]
+    term: int | None = None
     #: set once there is one, as it is made with the coordinator
     dispatcher: dispatchers.Dispatcher = dataclasses.field(init=False)
+
+    def during(self, term: int) -> 'ScanContext':
+        """Return the same for one scan.
+
+        :param term: in which it was planned
+        """
+        made = copy.copy(self)
+        made.term = term
+        return made
+
+    def ensure_leading(self) -> None:
+        """Leave a scan that has outlived its engine's leadership.
+
+        :raises LeadershipLost: if it has
+        """
+        if self.dispatcher.term != self.term:
+            raise LeadershipLost()
+
+    def replace(self, name: str, works: Sequence[work_items.Work] = (),
+                expected: Mapping[str, int] | None = None) -> None:
+        """Let these wait instead, see :meth:`.Dispatcher.replace`."""
+        self.dispatcher.replace(name, works, expected, term=self.term)
+
+    def add(self, name: str, works: Sequence[work_items.Work]) -> None:
+        """Let these wait too, see :meth:`.Dispatcher.add`."""
+        self.dispatcher.add(name, works, term=self.term)
 
     def spent(self) -> dict[str, int]:
         """Return the questions that this thread has asked, by kind."""
@@ -92,7 +129,7 @@ class ScanContext:
                   state: backend_state.BackendState) -> None:
         """Drop what waits, because Cinder has moved on."""
         _waiting, in_flight = self.dispatcher.counts(name)
-        self.dispatcher.replace(name, [])
+        self.replace(name)
         if state.began_at is None:
             return
         state.began_at = None

@@ -113,6 +113,17 @@ class DispatcherTest(testtools.TestCase):
             fakes.work(server_id=name, backend=backend, **values)
             for name in names])
 
+    def test_what_an_older_term_has_planned(self):
+        term = self.dispatcher.term
+        self.dispatcher.pause()
+        self.dispatcher.resume()
+        work = fakes.work(server_id='a')
+        self.dispatcher.replace(fakes.BACKEND, [work], term=term)
+        self.dispatcher.add(fakes.BACKEND, [work], term=term)
+        self.assertEqual((0, 0), self.dispatcher.counts(fakes.BACKEND))
+        self.dispatcher.add(fakes.BACKEND, [work], term=self.dispatcher.term)
+        self.assertEqual((0, 1), self.dispatcher.counts(fakes.BACKEND))
+
     def test_starts_no_more_than_the_caps_allow(self):
         self._replace('a', 'b', 'c')
         self.assertEqual({'a', 'b'},

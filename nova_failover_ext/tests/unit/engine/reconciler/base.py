@@ -143,7 +143,7 @@ class CoordinatorTestCase(testtools.TestCase):
         made.add.side_effect = self._send
         return made
 
-    def _send(self, backend, works, expected=None):
+    def _send(self, backend, works, expected=None, term=None):
         self.sent, self.expected = list(works), expected
 
     def _backend(self):

@@ -60,8 +60,8 @@ class HeadStartTestCase(base.CoordinatorTestCase):
             self.after.pop(self.read, lambda: None)()
         return found
 
-    def _send(self, backend, works, expected=None):
-        super()._send(backend, works, expected)
+    def _send(self, backend, works, expected=None, term=None):
+        super()._send(backend, works, expected, term)
         if backend == fakes.BACKEND:
             self.dispatched.append((self.read, sorted(self._ids())))
 
