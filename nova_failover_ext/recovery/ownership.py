@@ -71,9 +71,10 @@ def gone_reason(attachment_id: str) -> str:
 
     :param attachment_id: as the block device mapping names it
     """
-    return (f'Cinder has no attachment {attachment_id}; a hard reboot removes '
-            'the volume from the server, after which its owner can attach it '
-            'again')
+    return (f'Cinder has no attachment {attachment_id}; if it is still so '
+            'when no task and no migration of the server is in progress, a '
+            'hard reboot removes the volume from the server, after which its '
+            'owner can attach it again')
 
 
 def leftover_reason(*attachment_ids: str) -> str:
@@ -82,8 +83,9 @@ def leftover_reason(*attachment_ids: str) -> str:
     :param attachment_ids: the others that the server has of it
     """
     return ('no block device mapping of the server names its attachment '
-            '%s in Cinder; delete it with "cinder attachment-delete"'
-            % ', '.join(attachment_ids))
+            '%s in Cinder; if it is still so when no task and no migration of '
+            'the server is in progress, delete it with "cinder '
+            'attachment-delete"' % ', '.join(attachment_ids))
 
 
 def foreign_reason(attachment_id: str, attachment: cinder_api.Attachment,

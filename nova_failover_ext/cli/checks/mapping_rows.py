@@ -15,6 +15,7 @@
 
 import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+import dataclasses
 from typing import Any
 
 from nova.compute import vm_states
@@ -49,16 +50,47 @@ def inspect(records: Iterable[snapshot.Records], cinder: Any,
     if not volumes:
         return []
     try:
-        # A cell that cannot be read has a line of its own.
-        rows, _problems = nova.mappings(volumes)
-        known = {one.id: one for one in cinder.attachments()}
+        found = _look(volumes, cinder.attachments(), nova)
+        if found:
+            # All of Cinder's attachments take minutes; what has changed
+            # meanwhile was attached, detached or migrated.
+            suspects = {one.volume_id for one in found}
+            again = _look(suspects, cinder.attachments_of(sorted(suspects)),
+                          nova)
+            found = [one for one in again if one in set(found)]
+            found = _at_rest(found, nova)
     except (exception.CinderUnavailable,
             exception.DatabaseUnavailable) as exc:
         return [findings.failure(MAPPING, '', str(exc))]
-    return [*_of_rows(rows, known), *_of_cinder(rows, known, volumes)]
+    return [(findings.warning if one.ignored else findings.failure)(
+        MAPPING, f'volume {one.volume_id} of server {one.server_id}',
+        one.reason) for one in found]
 
 
-def _of_rows(rows: _Rows, known: _Known) -> Iterator[findings.Finding]:
+@dataclasses.dataclass(frozen=True)
+class _Suspect:
+    volume_id: str
+    server_id: str
+    cell: str
+    reason: str
+    ignored: bool = False
+
+
+def _look(volumes: Iterable[str], attachments: Iterable[
+        model.CinderAttachment], nova: Any) -> list[_Suspect]:
+    # Nova's rows are read last, so that none is older than what it is
+    # compared with. A cell that cannot be read has a line of its own.
+    known = {one.id: one for one in attachments}
+    rows, _problems = nova.mappings(set(volumes))
+    return [*_of_rows(rows, known), *_of_cinder(rows, known, set(volumes))]
+
+
+def _at_rest(found: list[_Suspect], nova: Any) -> list[_Suspect]:
+    moving = nova.migrating({(one.cell, one.server_id) for one in found})
+    return [one for one in found if one.server_id not in moving]
+
+
+def _of_rows(rows: _Rows, known: _Known) -> Iterator[_Suspect]:
     several = collections.Counter(
         (row.server.id, row.volume_id) for row in rows
         if row.info is not model.InfoState.EMPTY)
@@ -67,8 +99,8 @@ def _of_rows(rows: _Rows, known: _Known) -> Iterator[findings.Finding]:
         reason = ignored or _reason(
             row, several[row.server.id, row.volume_id], known)
         if reason:
-            yield (findings.warning if ignored else findings.failure)(
-                MAPPING, _subject(row.volume_id, row.server.id), reason)
+            yield _Suspect(row.volume_id, row.server.id, row.server.cell,
+                           reason, bool(ignored))
 
 
 def _ignored(row: model.MappingRow) -> str:
@@ -87,7 +119,8 @@ def _reason(row: model.MappingRow, several: int, known: _Known) -> str:
         return ownership.UNREADABLE
     if several > 1:
         return ownership.several_reason(several)
-    if not row.attachment_id or row.info is model.InfoState.EMPTY:
+    if (not row.attachment_id or row.info is model.InfoState.EMPTY
+            or row.server.task_state):
         return ''
     found = known.get(row.attachment_id)
     if found is None:
@@ -98,18 +131,14 @@ def _reason(row: model.MappingRow, several: int, known: _Known) -> str:
 
 
 def _of_cinder(rows: _Rows, known: _Known,
-               volumes: set[str]) -> Iterator[findings.Finding]:
+               volumes: set[str]) -> Iterator[_Suspect]:
     named = {row.attachment_id for row in rows}
     # Others may share a volume: only where Nova has it on the same server.
-    attached = {(row.volume_id, row.server.id) for row in rows
-                if not row.server.task_state}
+    attached = {(row.volume_id, row.server.id): row.server.cell
+                for row in rows if not row.server.task_state}
     for one in known.values():
         if (one.volume_id in volumes and one.id not in named and
                 (one.volume_id, one.server_id) in attached):
-            yield findings.failure(
-                MAPPING, _subject(one.volume_id, one.server_id),
-                ownership.leftover_reason(one.id))
-
-
-def _subject(volume_id: str, server_id: str) -> str:
-    return f'volume {volume_id} of server {server_id}'
+            yield _Suspect(one.volume_id, one.server_id,
+                           attached[one.volume_id, one.server_id],
+                           ownership.leftover_reason(one.id))

@@ -133,14 +133,23 @@ class CellReader:
                 for batch in batches(server_ids, self._batch_size)
                 for row in self._ask(nova_queries.recoveries, batch)}
 
+    def migrating(self, server_ids: list[str]) -> set[str]:
+        """Return which of the servers have a migration in progress."""
+        return {row.instance_uuid
+                for batch in batches(server_ids, self._batch_size)
+                for row in self._ask(nova_queries.servers_migrating, batch)}
+
     def servers_named(self, text: str) -> dict[str, str]:
         """Return the servers with that id or name, name by id."""
+        # MySQL compares without case, accents and trailing spaces.
         return {row.uuid: row.display_name or ''
-                for row in self._ask(nova_queries.servers_named, text)}
+                for row in self._ask(nova_queries.servers_named, text)
+                if text in (row.uuid, row.display_name)}
 
     def has_project(self, project_id: str) -> bool:
         """Return whether there is a server of a project."""
-        return bool(self._ask(nova_queries.has_project, project_id))
+        return project_id in {row.project_id for row in self._ask(
+            nova_queries.projects_like, project_id)}
 
     def _ask(self, query: Callable[..., Any], *args: Any) -> Any:
         self.statements += 1

@@ -205,6 +205,21 @@ class CinderReader:
                     self._pages(self._client().attachments.list)
                     for found in page if found.instance]
 
+    def attachments_of(self, volume_ids: Iterable[str]
+                       ) -> list[model.CinderAttachment]:
+        """Return all attachments of some volumes to servers.
+
+        It is a request for each volume.
+
+        :raises CinderUnavailable: if Cinder cannot be asked
+        """
+        with _translated():
+            return [_attachment(found) for volume_id in volume_ids
+                    for found in self._client().attachments.list(
+                        search_opts={'all_tenants': 1,
+                                     'volume_id': volume_id})
+                    if found.instance]
+
     def expectation(self, backend: model.Backend) -> driver_rules.Expectation:
         """Tell what to expect of a backend's driver.
 

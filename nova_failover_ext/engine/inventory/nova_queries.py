@@ -16,7 +16,7 @@ The one module of the engine that uses what Nova keeps private, read in Nova
 31 to 34:
 
 * ``nova.db.main.models``: BlockDeviceMapping, Instance, InstanceMetadata,
-  InstanceAction, InstanceActionEvent and the columns named below;
+  InstanceAction, InstanceActionEvent, Migration and the columns named below;
 * ``nova.db.main.api.pick_context_manager_reader``: opens a session on the
   database of the cell that the context is targeted at;
 * ``nova.objects.ServiceList``; ``nova.servicegroup.API.service_is_up``;
@@ -56,6 +56,10 @@ _INSTANCE = models.Instance
 _META = models.InstanceMetadata
 _ACTION = models.InstanceAction
 _EVENT = models.InstanceActionEvent
+_MIGRATION = models.Migration
+#: As nova.db.main.api.migration_get_in_progress_by_host_and_node has it.
+_ENDED = ('confirmed', 'reverted', 'error', 'failed', 'completed',
+          'cancelled', 'done')
 
 
 @db_api.pick_context_manager_reader
@@ -109,6 +113,15 @@ def servers_of_priorities(context: Any, values: tuple[str, ...],
 
 
 @db_api.pick_context_manager_reader
+def servers_migrating(context: Any,
+                      server_ids: tuple[str, ...]) -> list[Any]:
+    """Return which of the servers have a migration in progress."""
+    return list(context.session.query(_MIGRATION.instance_uuid).filter(
+        _MIGRATION.deleted == 0, _MIGRATION.status.notin_(_ENDED),
+        _MIGRATION.instance_uuid.in_(server_ids)).distinct())
+
+
+@db_api.pick_context_manager_reader
 def recoveries(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
     """Return the latest recovery of each server, with its last event."""
     latest = sa.select(sa.func.max(_ACTION.id)).where(
@@ -128,7 +141,7 @@ def recoveries(context: Any, server_ids: tuple[str, ...]) -> list[Any]:
 
 @db_api.pick_context_manager_reader
 def servers_named(context: Any, text: str) -> list[Any]:
-    """Return the servers with that id or name."""
+    """Return the servers with that id or name, as the database compares."""
     return list(context.session.query(
         _INSTANCE.uuid, _INSTANCE.display_name).filter(
         _INSTANCE.deleted == 0, sa.or_(_INSTANCE.uuid == text,
@@ -136,11 +149,14 @@ def servers_named(context: Any, text: str) -> list[Any]:
 
 
 @db_api.pick_context_manager_reader
-def has_project(context: Any, project_id: str) -> bool:
-    """Return whether there is a server of a project."""
-    return context.session.query(_INSTANCE.id).filter(
+def projects_like(context: Any, project_id: str) -> list[Any]:
+    """Return the ids of projects that have servers and match one id.
+
+    There may be several where the database compares without case.
+    """
+    return list(context.session.query(_INSTANCE.project_id).filter(
         _INSTANCE.deleted == 0,
-        _INSTANCE.project_id == project_id).first() is not None
+        _INSTANCE.project_id == project_id).distinct())
 
 
 def computes_up(context: nova.context.RequestContext) -> dict[str, bool]:

@@ -162,6 +162,21 @@ class NovaReader:
                 for host, up in reader.computes_up().items()})
         return {host: up for part in found for host, up in part.items()}
 
+    def migrating(self, servers: Iterable[tuple[str, str]]) -> set[str]:
+        """Return the ids of servers with a migration in progress.
+
+        :param servers: uuid of the cell and id of each; all those of a cell
+            that cannot be read count as migrating
+        :raises DatabaseUnavailable: if the API database cannot be read
+        """
+        by_cell = _by_cell(servers)
+        found, problems = self._read(
+            self._named(by_cell),
+            lambda reader, cell: reader.migrating(by_cell[cell]))
+        unread = {problem.cell for problem in problems}
+        return set().union(*found, *(
+            by_cell[cell] for cell in by_cell if cell in unread))
+
     def servers_named(self, text: str) -> tuple[
             dict[str, str], list[cell_problem.CellProblem]]:
         """Return the servers of the cloud with that id or name.

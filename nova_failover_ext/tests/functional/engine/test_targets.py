@@ -55,6 +55,25 @@ class TargetsTest(records.RecordsTestCase):
                          self.reader.servers_named(first))
         self.assertEqual(({}, []), self.reader.servers_named('we'))
 
+    def test_a_database_that_compares_without_case(self):
+        # As MySQL does, with the collation that Nova's tables have.
+        server_id = self._server(display_name='web', project_id='here')
+        rows = [mock.Mock(spec_set=['uuid', 'display_name', 'project_id'],
+                          uuid=server_id, display_name='web',
+                          project_id='here')]
+        with mock.patch.multiple(
+                nova_queries, autospec=True,
+                servers_named=mock.DEFAULT, projects_like=mock.DEFAULT
+                ) as queries:
+            for query in queries.values():
+                query.return_value = rows
+            for text in ('WEB', 'web ', server_id.upper()):
+                self.assertEqual(({}, []), self.reader.servers_named(text))
+            self.assertEqual({server_id: 'web'},
+                             self.reader.servers_named('web')[0])
+            self.assertFalse(self.reader.has_project('HERE'))
+            self.assertTrue(self.reader.has_project('here'))
+
     def test_a_cell_that_cannot_be_read(self):
         with mock.patch.object(nova_queries, 'servers_named',
                                autospec=True, side_effect=DOWN):

@@ -48,9 +48,16 @@ class MappingsTest(testtools.TestCase):
         self.cinder = mock.create_autospec(
             cinder_reader.CinderReader, instance=True)
 
+        self.nova.migrating.return_value = set()
+        #: what is there at the second look, None for the same
+        self.later = None
+
     def inspect(self, rows=(), attachments=()):
-        self.nova.mappings.return_value = (list(rows), [])
+        later_rows, later = self.later or (rows, attachments)
+        self.nova.mappings.side_effect = [
+            (list(rows), []), (list(later_rows), [])]
         self.cinder.attachments.return_value = list(attachments)
+        self.cinder.attachments_of.return_value = list(later)
         return [found.row for found in mapping_rows.inspect(
             [test_commands.records()], self.cinder, self.nova)]
 
@@ -84,6 +91,37 @@ class MappingsTest(testtools.TestCase):
         self.assertEqual([], self.inspect(
             [row(task_state='migrating')],
             [attachment(), attachment('destination')]))
+
+    def test_a_detachment_while_all_is_read(self):
+        self.later = [], []
+        self.assertEqual([], self.inspect([row()], []))
+        self.cinder.attachments_of.assert_called_once_with(['vol'])
+
+    def test_a_migration_that_begins_while_all_is_read(self):
+        attachments = [attachment(), attachment('destination')]
+        self.later = [row(task_state='migrating')], attachments
+        self.assertEqual([], self.inspect([row()], attachments))
+
+    def test_a_migration_that_ends_while_all_is_read(self):
+        self.later = ([row(attachment_id='destination')],
+                      [attachment('destination')])
+        self.assertEqual([], self.inspect(
+            [row()], [attachment(), attachment('destination')]))
+
+    def test_another_attachment_is_suspected_the_second_time(self):
+        self.later = [row(attachment_id='new')], []
+        self.assertEqual([], self.inspect([row()], []))
+
+    @ddt.data([], [attachment(), attachment('destination')])
+    def test_a_server_that_migrates(self, attachments):
+        self.nova.migrating.return_value = {'server'}
+        self.assertEqual([], self.inspect([row()], attachments))
+        self.nova.migrating.assert_called_once_with(
+            {(fakes.CELL, 'server')})
+
+    def test_a_task_is_about_to_detach_it(self):
+        self.assertEqual([], self.inspect(
+            [row(task_state='deleting')], []))
 
     def test_legacy_attachment(self):
         self.assertEqual([], self.inspect([row(attachment_id=None)]))

@@ -127,7 +127,7 @@ class OneBadVolume(OwnershipCase):
             lambda context, attachment_id: None)
         result = self.recover(self.around)
         self.assertEqual(Outcome.RECOVERED, _of(result, 'a').outcome)
-        self.assertIn('Cinder has no attachment attachment-b; a hard reboot',
+        self.assertIn('Cinder has no attachment attachment-b; if it is still',
                       _of(result, 'b').reason)
 
     def test_leftover_attachment(self):
@@ -136,7 +136,7 @@ class OneBadVolume(OwnershipCase):
         self.around.attachments['b'] = ['blank', 'attachment-b']
         result = self.recover(self.around)
         self.assertEqual(Outcome.RECOVERED, _of(result, 'a').outcome)
-        self.assertIn('its attachment blank in Cinder; delete it',
+        self.assertIn('its attachment blank in Cinder; if it is still',
                       _of(result, 'b').reason)
 
     def test_conflict_without_a_leftover(self):
