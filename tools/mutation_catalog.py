@@ -286,7 +286,7 @@ MUTATIONS = (
     Mutation('pause', 'what is paused starts', QUEUE,
              'return self._held(backend) or ', 'return '),
     Mutation('pause', 'a pause holds up only what names its backend', BRAKE,
-             'pauses.EVERYTHING in self._pauses or ', ''),
+             'or pauses.EVERYTHING in self._pauses\n', '\n'),
     Mutation('pause', 'the next engine starts before it has read', BRAKE,
              'self._copy.unread() or ', ''),
     Mutation('pause', 'what was not saved is forgotten', BRAKE,
