@@ -52,6 +52,7 @@ from nova_failover_ext.engine.listener import bus_servers
 from nova_failover_ext.engine.listener import notification_endpoint
 from nova_failover_ext.engine.listener import rpc_endpoint
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine.notifier import live_collector
 from nova_failover_ext.engine.notifier import log_observer
 from nova_failover_ext.engine.notifier import metrics
 from nova_failover_ext.engine.notifier import notifier
@@ -227,6 +228,12 @@ class EngineService(service.Service):
                 'topics': list(
                     self._conf.failover_engine.notification_topics)}
 
+    def _figures(self) -> live_collector.Figures | None:
+        # Metrics are served before there is a reconciler to ask.
+        if self._leadership is None:
+            return None
+        return self._reconciler.figures(self._held)
+
     def _make_observer(self) -> observers.Observer:
         options = self._conf.failover_engine
         recovery_notifier = notifier.Notifier(self._conf.host)
@@ -234,7 +241,7 @@ class EngineService(service.Service):
                                              recovery_notifier]
         self._stoppers.append(recovery_notifier.stop)
         if options.metrics_port:
-            counters = metrics.Metrics()
+            counters = metrics.Metrics(self._figures)
             self._stoppers.append(metrics.serve(
                 options.metrics_address, options.metrics_port,
                 counters.registry))

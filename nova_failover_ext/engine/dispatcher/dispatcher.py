@@ -80,7 +80,7 @@ class Dispatcher:
         self._queue = work_queue.Queue(
             caps, lambda backend: min(limits.startable(backend),
                                       self._at_most(backend)),
-            hosts.may_start, held)
+            hosts.may_start, held, clock)
         self._paused = False
         self._stopped = False
         #: how often it was paused; what was chosen before is not sent
@@ -188,6 +188,11 @@ class Dispatcher:
         with self._lock:
             return (self._queue.waiting(backend),
                     self._queue.in_flight(backend))
+
+    def waited(self, backend: str) -> float:
+        """Return for how many seconds the oldest has waited, 0 if none."""
+        with self._lock:
+            return self._queue.waited(backend)
 
     def limit(self, backend: str) -> int:
         """Return how many servers of a backend may be in flight now."""

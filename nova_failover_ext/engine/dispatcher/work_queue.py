@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 import dataclasses
 import heapq
 import itertools
+import time
 
 from nova_failover_ext.engine.dispatcher import barriers
 from nova_failover_ext.engine import work_items
@@ -41,6 +42,8 @@ class _Entry:
     work: work_items.Work = dataclasses.field(compare=False)
     host: Host = dataclasses.field(compare=False)
     backends: frozenset[str] = dataclasses.field(compare=False)
+    #: when it began to wait, in seconds of the queue's clock
+    since: float = dataclasses.field(compare=False, default=0.0)
 
 
 @dataclasses.dataclass(order=True, slots=True)
@@ -64,7 +67,8 @@ class Queue:
     def __init__(self, caps: work_items.Caps,
                  limit: Callable[[str], int] | None = None,
                  may_send: Callable[[str, str], bool] | None = None,
-                 held: Callable[[str], bool] | None = None) -> None:
+                 held: Callable[[str], bool] | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing.
 
         :param limit: how many of a backend may be in flight at present, if
@@ -73,8 +77,10 @@ class Queue:
             now
         :param held: whether nothing of a backend may start, because operators
             have paused it; what waits for it stays
+        :param clock: seconds, never going back
         """
         self._caps = caps
+        self._clock = clock
         self._limit = limit or (lambda _backend: self._caps.per_backend)
         self._may_send = may_send or (lambda _cell, _host: True)
         self._held = held or (lambda _backend: False)
@@ -200,6 +206,12 @@ class Queue:
         """Return how many servers wait for a backend."""
         return len(self._waiting_of[backend])
 
+    def waited(self, backend: str) -> float:
+        """Return for how many seconds the oldest has waited for a backend."""
+        now = self._clock()
+        return max((now - self._waiting[server_id].since
+                    for server_id in self._waiting_of[backend]), default=0.0)
+
     def in_flight(self, backend: str) -> int:
         """Return how many servers are being recovered for a backend."""
         return len(self._running_of[backend])
@@ -221,7 +233,8 @@ class Queue:
     def _wait(self, work: work_items.Work, older: _Entry | None) -> None:
         number = older.number if older else next(self._numbers)
         entry = _Entry(work.priority, number, work, (work.cell, work.host),
-                       work.backends)
+                       work.backends,
+                       older.since if older else self._clock())
         self._waiting[work.server_id] = entry
         self._barriers.enter(work)
         for backend in entry.backends:

@@ -27,7 +27,7 @@ from oslo_log import log as logging
 import prometheus_client as prometheus
 
 from nova_failover_ext.api import load as loads
-from nova_failover_ext.api import server_state
+from nova_failover_ext.engine.notifier import live_collector
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.engine import work_items
 from nova_failover_ext.recovery import results
@@ -48,9 +48,11 @@ class Metrics(observers.Observer):
     :ivar registry: the metrics of this engine, and of nothing else
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, figures: Callable[[], live_collector.Figures | None],
+                 clock: Callable[[], float] = time.monotonic) -> None:
         """Make the metrics, all without values.
 
+        :param figures: see :class:`.live_collector.LiveCollector`
         :param clock: seconds since any time
         """
         self.registry = prometheus.CollectorRegistry()
@@ -58,11 +60,10 @@ class Metrics(observers.Observer):
         self._lock = threading.Lock()
         #: when the recovery of a backend began
         self._began: dict[str, float] = {}
-        #: ids of servers in flight by backend
-        self._flying: dict[str, set[str]] = {}
         self._make_counters()
         self._make_gauges()
         self._make_histograms()
+        self.registry.register(live_collector.LiveCollector(figures))
 
     def began(self, backend: str, failover_id: str, target: str,
               servers: int) -> None:
@@ -73,14 +74,9 @@ class Metrics(observers.Observer):
         if not runs:
             self._failovers.labels(backend).inc()
 
-    def started(self, work: work_items.Work) -> None:
-        """Count a server as in flight."""
-        self._fly(work, started=True)
-
     def ended(self, work: work_items.Work, result: results.ServerResult,
               load: loads.Load) -> None:
         """Count a server in each of its backends."""
-        self._fly(work, started=False)
         for backend in sorted(work.backends):
             self._recoveries.labels(backend, result.outcome.value).inc()
             self._power_cycles.labels(backend).inc(result.power_cycled)
@@ -107,18 +103,6 @@ class Metrics(observers.Observer):
             self._began.pop(backend, None)
         self._superseded.labels(backend).inc(servers)
 
-    def server_states(self, backend: str,
-                      counts: Mapping[server_state.ServerState,
-                                      int], in_flight: int,
-                      limit: int, gate_open: bool) -> None:
-        """Show how a backend is."""
-        for state in server_state.ServerState:
-            self._servers.labels(backend, state.value).set(
-                counts.get(state, 0))
-        self._limit.labels(backend).set(limit)
-        self._gate_open.labels(backend).set(gate_open)
-        self._show_flying(backend)
-
     def scanned(self, backend: str, seconds: float,
                 queries: Mapping[str, int]) -> None:
         """Count what a scan has cost."""
@@ -132,22 +116,6 @@ class Metrics(observers.Observer):
         if not leading:
             with self._lock:
                 self._began.clear()
-            self._servers.clear()
-            self._limit.clear()
-            self._gate_open.clear()
-
-    def _fly(self, work: work_items.Work, started: bool) -> None:
-        with self._lock:
-            for backend in work.backends:
-                flying = self._flying.setdefault(backend, set())
-                (flying.add if started else flying.discard)(work.server_id)
-        for backend in work.backends:
-            self._show_flying(backend)
-
-    def _show_flying(self, backend: str) -> None:
-        with self._lock:
-            self._in_flight.labels(backend).set(
-                len(self._flying.get(backend, ())))
 
     def _observe_rto(self, backend: str, outcome: results.Outcome) -> None:
         with self._lock:
@@ -184,14 +152,6 @@ class Metrics(observers.Observer):
             ('kind',), registry=self.registry)
 
     def _make_gauges(self) -> None:
-        self._servers = self._gauge(
-            'servers', 'Servers by where they stand', 'state')
-        self._in_flight = self._gauge(
-            'in_flight', 'Servers that are being recovered')
-        self._limit = self._gauge(
-            'limit', 'Servers that may be recovered at the same time')
-        self._gate_open = self._gauge(
-            'gate_open', 'Whether recovery may act, 1 or 0')
         self._convergence = self._gauge(
             'convergence_seconds', 'What the latest failover took')
         self._leader = prometheus.Gauge(

@@ -23,7 +23,6 @@ from typing import Any
 from oslo_log import log as logging
 
 from nova_failover_ext.api import load as loads
-from nova_failover_ext.api import server_state
 from nova_failover_ext.engine import work_items
 from nova_failover_ext.recovery import results
 
@@ -76,15 +75,6 @@ class Observer:
 
         :param failover_id: of the older one
         :param servers: how many of its servers will not be recovered for it
-        """
-
-    def server_states(self, backend: str,
-                      counts: Mapping[server_state.ServerState,
-                                      int], in_flight: int,
-                      limit: int, gate_open: bool) -> None:
-        """The states of a backend's servers were counted, after a scan.
-
-        :param limit: how many may be in flight at present
         """
 
     def scanned(self, backend: str, seconds: float,

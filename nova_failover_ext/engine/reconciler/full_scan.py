@@ -246,9 +246,6 @@ class FullScan:
         context = self._context
         _waiting, in_flight = context.dispatcher.counts(name)
         counts = state.server_states.counts(in_flight)
-        context.observer.server_states(name, counts, in_flight,
-                                       context.dispatcher.limit(name),
-                                       state.wait is None)
         over = (state.wait is None and not read.problems and not state.claims
                 and not state.server_states.open())
         if over and state.began_at is not None:

@@ -37,6 +37,7 @@ from nova_failover_ext.engine.dispatcher import dispatcher as dispatchers
 from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine.inventory import snapshot
 from nova_failover_ext.engine import model
+from nova_failover_ext.engine.notifier import live_collector
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.engine.planner import gate
 from nova_failover_ext.engine.reconciler import backend_progress
@@ -44,6 +45,7 @@ from nova_failover_ext.engine.reconciler import backend_state
 from nova_failover_ext.engine.reconciler import full_scan
 from nova_failover_ext.engine.reconciler import host_monitor
 from nova_failover_ext.engine.reconciler import known_backends
+from nova_failover_ext.engine.reconciler import live_figures
 from nova_failover_ext.engine.reconciler import notification_log
 from nova_failover_ext.engine.reconciler import quick_scan
 from nova_failover_ext.engine.reconciler import scan_context
@@ -234,6 +236,15 @@ class Reconciler:
                        in self._context.backends.known()]
         return {name: backend_progress.of(self._context, known)
                 for name, known in asked}
+
+    def figures(self, paused: Callable[[str], bool]
+                ) -> live_collector.Figures | None:
+        """Return how all is at this moment, None if another engine acts.
+
+        :param paused: whether nothing of a backend may start
+        """
+        return live_figures.of(self._context, paused, self._every_errors
+                               ) if self._leading else None
 
     def health(self) -> dict[str, Any]:
         """Return the notification log as plain data for the bus."""

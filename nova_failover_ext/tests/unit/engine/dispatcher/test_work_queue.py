@@ -44,13 +44,14 @@ class QueueTest(testtools.TestCase):
         self.limits = {}
         self.shut = set()
         self.held = set()
+        self.now = 0.0
         self._make(LOOSE)
 
     def _make(self, caps):
         self.queue = work_queue.Queue(
             caps, lambda backend: self.limits.get(backend, 9),
             lambda _cell, host: host not in self.shut,
-            self.held.__contains__)
+            self.held.__contains__, lambda: self.now)
 
     def _take(self):
         taken = []
@@ -72,6 +73,20 @@ class QueueTest(testtools.TestCase):
         self.held.clear()
         self.assertEqual({'one', 'both'},
                          {w.server_id for w in self._take()})
+
+    def test_how_long_the_oldest_has_waited(self):
+        self.assertEqual(0.0, self.queue.waited('a'))
+        self.queue.add([_work('s1', 'a'), _work('s2', 'a', 'b')])
+        self.now = 5.0
+        # A scan that finds it again does not begin its wait anew.
+        self.queue.replace('a', [_work('s2', 'a'), _work('s3', 'a')])
+        self.now = 7.0
+        self.assertEqual((7.0, 7.0),
+                         (self.queue.waited('a'), self.queue.waited('b')))
+        self.queue.replace('a', [_work('s3', 'a')])
+        self.assertEqual(2.0, self.queue.waited('a'))
+        self.queue.clear()
+        self.assertEqual(0.0, self.queue.waited('a'))
 
     def test_nothing_waits(self):
         self.assertIsNone(self.queue.take())

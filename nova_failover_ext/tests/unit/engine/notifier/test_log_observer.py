@@ -106,5 +106,4 @@ class LogObserverTest(testtools.TestCase):
 
     def test_nothing_when_idle(self):
         self.observer.scanned(fakes.BACKEND, 1.0, {'cinder': 2})
-        self.observer.server_states(fakes.BACKEND, {}, 0, 4, True)
         self.assertEqual('', self.log.output)

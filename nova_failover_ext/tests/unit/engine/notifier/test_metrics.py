@@ -24,14 +24,12 @@ import prometheus_client as prometheus
 
 import nova_failover_ext
 from nova_failover_ext.api import load as loads
-from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.notifier import metrics
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.recovery import results
 from nova_failover_ext.tests.unit.engine import fakes
 
 Outcome = results.Outcome
-ServerState = server_state.ServerState
 OTHER = 'node@pure'
 DOCUMENT = (pathlib.Path(nova_failover_ext.__file__).parents[1]
             / 'doc' / 'source' / 'reference' / 'metrics.rst')
@@ -43,7 +41,8 @@ class MetricsTest(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.now = 100.0
-        self.metrics = metrics.Metrics(clock=lambda: self.now)
+        self.metrics = metrics.Metrics(
+            lambda: None, clock=lambda: self.now)
 
     def value(self, name, backend=fakes.BACKEND, **labels):
         if backend:
@@ -64,8 +63,8 @@ class MetricsTest(base.BaseTestCase):
     def test_every_event_is_heard(self):
         notification_log = {name for name in vars(observers.Observer)
                             if not name.startswith('_')}
-        # The states of servers tell how many there are.
-        self.assertEqual({'all_found'},
+        # Gauges are computed when they are fetched.
+        self.assertEqual({'all_found', 'started'},
                          notification_log - set(vars(metrics.Metrics)))
 
     @ddt.data(*Outcome)
@@ -111,23 +110,12 @@ class MetricsTest(base.BaseTestCase):
         self.end()
         self.assertEqual(1, self.value('power_cycles_total'))
 
-    def test_in_flight(self):
-        works = [fakes.work(server_id=i) for i in 'ab']
-        for work in works:
-            self.metrics.started(work)
-        self.assertEqual(2, self.value('in_flight'))
-        self.end(work=works[0])
-        self.assertEqual(1, self.value('in_flight'))
-
     def test_a_server_of_two_backends(self):
-        work = fakes.work(parts=(fakes.part(), fakes.part(backend=OTHER)))
-        self.metrics.started(work)
-        self.assertEqual(1, self.value('in_flight', OTHER))
-        self.end(work=work)
+        self.end(work=fakes.work(
+            parts=(fakes.part(), fakes.part(backend=OTHER))))
         for backend in (fakes.BACKEND, OTHER):
             self.assertEqual(1, self.value('recoveries_total', backend,
                                            outcome='recovered'))
-            self.assertEqual(0, self.value('in_flight', backend))
 
     def test_load(self):
         self.end(load=loads.Load(3, 6.0, 4.0, 1))
@@ -151,16 +139,6 @@ class MetricsTest(base.BaseTestCase):
         self.end()
         self.assertIsNone(self.value('rto_seconds_count'))
 
-    def test_standings(self):
-        for failed in (3, 0):
-            self.metrics.server_states(
-                fakes.BACKEND, {ServerState.FAILED: failed} if failed else {},
-                0, 16, gate_open=bool(failed))
-            self.assertEqual(failed, self.value('servers',
-                                                state='failed'))
-            self.assertEqual(bool(failed), self.value('gate_open'))
-        self.assertEqual(16, self.value('limit'))
-
     def test_scans(self):
         self.metrics.scanned(fakes.BACKEND, 0.5, {'cinder': 2, 'nova': 1})
         self.assertEqual(2, self.value('queries_total', None, kind='cinder'))
@@ -169,13 +147,9 @@ class MetricsTest(base.BaseTestCase):
     def test_who_does_not_act_tells_nothing(self):
         self.metrics.leadership_changed(True)
         self.assertEqual(1, self.value('leader', None))
-        self.metrics.server_states(fakes.BACKEND, {}, 0, 16, True)
         self.begin()
         self.metrics.leadership_changed(False)
         self.assertEqual(0, self.value('leader', None))
-        for name in ('limit', 'gate_open'):
-            self.assertIsNone(self.value(name))
-        self.assertIsNone(self.value('servers', state='failed'))
         self.end()
         self.assertIsNone(self.value('rto_seconds_count'))
 
@@ -190,7 +164,6 @@ class MetricsTest(base.BaseTestCase):
     def test_no_server_nor_project_nor_reason(self):
         self.begin()
         work = fakes.work(server_id='CANARY')
-        self.metrics.started(work)
         self.metrics.ended(work, results.ServerResult(
             'CANARY', Outcome.FAILED, 'CANARY', volumes=(
                 results.VolumeResult('CANARY', Outcome.FAILED),)),
@@ -206,7 +179,7 @@ class ServeTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.registry = metrics.Metrics().registry
+        self.registry = metrics.Metrics(lambda: None).registry
 
     def _serve(self):
         # Port 0 means no metrics, so a free one has to be found.

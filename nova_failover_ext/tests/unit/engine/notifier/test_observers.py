@@ -16,7 +16,6 @@ import fixtures
 import testtools
 
 from nova_failover_ext.api import load
-from nova_failover_ext.api import server_state
 from nova_failover_ext.engine.notifier import observers
 from nova_failover_ext.recovery import results
 from nova_failover_ext.tests.unit.engine import fakes
@@ -30,7 +29,6 @@ EVENTS = {
     'retries_exhausted': ('b', 'req', 's', 'why'),
     'converged': ('b', 'req', 1.0),
     'superseded': ('b', 'req', 2),
-    'server_states': ('b', {server_state.ServerState.FAILED: 1}, 1, 4, True),
     'scanned': ('b', 1.0, {'cinder': 2}),
     'leadership_changed': (True,),
 }
