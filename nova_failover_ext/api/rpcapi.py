@@ -99,9 +99,10 @@ class EngineAPI:
     * 1.0 - Initial version: recover, progress, status, health, ping
     * 1.1 - Add pause and resume; health returns pauses and decisions
     * 1.2 - Add exclude and include; health returns exclusions
+    * 1.3 - Add acts
     """
 
-    VERSION = '1.2'
+    VERSION = '1.3'
     #: What every engine understands, also an older one.
     BASE_VERSION = '1.0'
 
@@ -207,6 +208,21 @@ class EngineAPI:
         """
         return dict(self._client.prepare(timeout=timeout, version='1.2').call(
             context, 'include', kind=kind, text=text, who=who))
+
+    def acts(self, context: Any, since: str,
+             timeout: float) -> list[dict[str, str]]:
+        """Return what operators have done, the latest first.
+
+        :param since: leave out what is older, an ISO time, naive UTC
+        :param timeout: seconds to wait for an engine
+        :returns: see :meth:`.api.acts.Act.to_primitive`,
+            :data:`.api.acts.MOST_ACTS` of them at most
+        :raises oslo_messaging.MessagingTimeout: if no engine answers
+        :raises oslo_messaging.RemoteError: DecisionsUnavailable, if that
+            cannot be read
+        """
+        return list(self._client.prepare(timeout=timeout, version='1.3').call(
+            context, 'acts', since=since))
 
     def progress(self, context: Any, backends: list[str],
                  timeout: float) -> dict[str, dict[str, Any]]:

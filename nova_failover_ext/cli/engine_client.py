@@ -113,6 +113,16 @@ class EngineClient:
         return self._asked(lambda: self._api.include(
             self._context, kind, text, who, self._timeout))
 
+    def acts(self, since: str) -> list[dict[str, str]]:
+        """Return what operators have done, see ``EngineAPI.acts``.
+
+        Other exceptions are those of :meth:`recover`.
+
+        :raises DecisionsUnavailable: if the engine cannot read it
+        """
+        return self._asked(lambda: self._api.acts(
+            self._context, since, self._timeout))
+
     def progress(self, backends: list[str]) -> dict[str, dict[str, Any]]:
         """Return how far it is, see ``EngineAPI.progress``.
 

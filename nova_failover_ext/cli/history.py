@@ -28,6 +28,8 @@ FAILOVER_COLUMNS = ('Failover', 'Started', 'Last', 'Servers', 'Recovered',
 SERVER_COLUMNS = ('Server', 'Name', 'Project', 'Host', 'State', 'Tries',
                   'Began', 'Ended', 'Seconds', 'Reason', 'Followed By')
 
+ACT_COLUMNS = ('When', 'By', 'What', 'Subject', 'Reason')
+
 
 class History(command.FailoverCommand):
     """Show past failovers, or what one of them did to each server.
@@ -35,9 +37,13 @@ class History(command.FailoverCommand):
     A failover is named by its request id, which the instance actions of its
     servers have. Nova keeps these until its databases are archived.
 
+    With --acts, it shows what operators have done instead: who has paused,
+    resumed, excluded, included or asked for what, when and why.
+
     Changes nothing.
 
-    Needs Nova's databases; with --backend, Cinder as well.
+    Needs Nova's databases; with --backend, Cinder as well; with --acts, only
+    the message bus and a running nova-failover-engine.
     """
 
     exit_codes = (exitcodes.NOT_FOUND,)
@@ -60,13 +66,29 @@ class History(command.FailoverCommand):
             '--since', type=times.moment, default='30d', metavar='TIME',
             help='only what began since then: a while such as 12h or 30d, '
                  'or an ISO time in UTC (default: 30d)')
+        parser.add_argument(
+            '--acts', action='store_true',
+            help='show what operators have done since TIME, the latest first')
         return parser
+
+    def check_usage(self, parsed_args: argparse.Namespace) -> None:
+        """Refuse what acts cannot be selected by.
+
+        :raises UsageError: if there is any
+        """
+        if parsed_args.acts and (parsed_args.failover or parsed_args.backend
+                                 or parsed_args.server):
+            raise errors.UsageError(
+                '--acts goes with --since only, not with FAILOVER, --backend '
+                'or --server.')
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         """Return the table.
 
         :raises FailoverException: if something cannot be read
         """
+        if parsed_args.acts:
+            return self._acts(parsed_args.since)
         servers = self._servers(parsed_args)
         if not parsed_args.failover:
             return self._listed(parsed_args.since, servers)
@@ -80,6 +102,16 @@ class History(command.FailoverCommand):
         found, problems = reader(self).failovers(since, servers)
         warn(self, problems)
         return FAILOVER_COLUMNS, [failover_row(entry) for entry in found]
+
+    def _acts(self, since: datetime.datetime) -> Any:
+        from nova_failover_ext.api import acts
+        found = [acts.Act.from_primitive(one) for one
+                 in command.acting_engine().acts(since.astimezone(
+                     datetime.UTC).replace(tzinfo=None).isoformat())]
+        if len(found) >= acts.MOST_ACTS:
+            self.tell('Only the latest %d are shown.' % len(found))
+        return ACT_COLUMNS, [(act.when, act.who, act.what, act.subject,
+                              act.reason) for act in found]
 
     def _servers(self,
                  parsed_args: argparse.Namespace) -> frozenset[str] | None:

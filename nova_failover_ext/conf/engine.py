@@ -198,8 +198,9 @@ _DECISIONS_OPTS = [
         secret=True,
         help="""
 The database in which the engine remembers what operators have decided with
-``nova-failover pause``. The acting engine creates its tables and upgrades
-them. What is lost with this database are decisions, never a recovery.
+``nova-failover pause`` and ``exclude``, and who has done what. The acting
+engine creates its tables and upgrades them. What is lost with this database
+are decisions and history, never a recovery.
 
 Where several engines run, they have to share one: name a database of its own
 on the cloud's MariaDB then, never one of Nova's.
@@ -214,6 +215,20 @@ Possible values:
 Related options:
 
 * ``[DEFAULT] state_path``
+"""),
+    cfg.IntOpt(
+        'history_retention',
+        default=365,
+        min=1,
+        max=36500,
+        help="""
+Days for which the engine remembers what operators have done, for
+``nova-failover history --acts``. What is older is deleted when the next act is
+written.
+
+Related options:
+
+* ``connection``
 """),
 ]
 

@@ -22,6 +22,7 @@ from oslo_db.sqlalchemy import models
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from nova_failover_ext.api import acts
 from nova_failover_ext.api import decisions
 from nova_failover_ext.api import exclusions
 
@@ -78,3 +79,17 @@ class Canaries(Base):
     target = sa.Column(sa.String(decisions.MOST_NAME), nullable=False)
     results = sa.Column(sa.Text, nullable=False)
     paused = sa.Column(sa.Boolean, nullable=False)
+
+
+class Act(Base):
+    """See :class:`nova_failover_ext.api.acts.Act`."""
+
+    __tablename__ = 'nova_failover_acts'
+    __table_args__ = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+    key = sa.Column(sa.String(36), primary_key=True)
+    since = sa.Column(sa.DateTime, nullable=False, index=True)
+    what = sa.Column(sa.String(32), nullable=False)
+    subject = sa.Column(sa.String(acts.MOST_SUBJECT), nullable=False)
+    who = sa.Column(sa.String(acts.MOST_WHO), nullable=False)
+    reason = sa.Column(sa.Text, nullable=False)

@@ -32,10 +32,13 @@ from oslo_log import log as logging
 from oslo_service import service
 from oslo_utils import timeutils
 
+from nova_failover_ext.api import acts
 from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.conf import reload
+from nova_failover_ext.decisions import act_store
 from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import act_recorder
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine import canary_limit
 from nova_failover_ext.engine.dispatcher import backoff
@@ -102,6 +105,9 @@ class EngineService(service.Service):
             database, synchronize=self._canaries.synchronize)
         self._exclusions = exclusion_memory.ExclusionMemory(
             exclusion_store.ExclusionStore(database), self._host_groups)
+        self._recorder = act_recorder.ActRecorder(
+            act_store.ActStore(database),
+            lambda: self._conf.failover_engine.history_retention)
 
     def start(self) -> None:
         """Start to act, or to wait until the acting engine is gone.
@@ -142,6 +148,10 @@ class EngineService(service.Service):
             self._reconciler.change(reconciler_settings(self._conf))
             self._dispatcher.change(_caps(self._conf))
             LOG.info('The configuration was read again')
+            if self._leadership.leading:
+                self._recorder.record(acts.Act(
+                    acts.What.RELOAD, 'the configuration',
+                    'SIGHUP@%s' % self._conf.host))
 
     def stop(self, graceful: bool = False) -> None:
         """Let another engine act, start nothing new and stop to listen.
@@ -157,6 +167,7 @@ class EngineService(service.Service):
             self._dispatcher.stop()
         if self._serving:
             self._serving.wait()
+        self._recorder.stop()
         for executor in self._executors:
             executor.shutdown(wait=False)
         for stop in self._stoppers:
@@ -211,7 +222,8 @@ class EngineService(service.Service):
             lambda: rpc_endpoint.server(
                 conf, rpc_endpoint.Endpoint(reconciler, conf.host,
                                             self._about, self._brake,
-                                            self._exclusions))))
+                                            self._exclusions,
+                                            self._recorder))))
         self._serving.start()
         self._executors[0].submit(self._refresh)
         self._executors[0].submit(self._refresh_exclusions)

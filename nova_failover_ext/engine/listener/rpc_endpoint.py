@@ -13,16 +13,20 @@
 """The engine's RPC endpoint, for the command line."""
 
 from collections.abc import Callable
+import dataclasses
+import datetime
 from typing import Any
 
 from nova import rpc
 from oslo_config import cfg
 import oslo_messaging as messaging
 
+from nova_failover_ext.api import acts as records
 from nova_failover_ext.api import exclusions
 from nova_failover_ext.api import pauses
 from nova_failover_ext.api import requests
 from nova_failover_ext.api import rpcapi
+from nova_failover_ext.engine import act_recorder
 from nova_failover_ext.engine import brake as brakes
 from nova_failover_ext.engine import exclusion_memory
 from nova_failover_ext.engine.reconciler import reconciler as reconcilers
@@ -37,19 +41,22 @@ class Endpoint:
     def __init__(self, reconciler: reconcilers.Reconciler, host: str,
                  about: Callable[[], dict[str, Any]],
                  brake: brakes.Brake,
-                 excluded: exclusion_memory.ExclusionMemory) -> None:
+                 excluded: exclusion_memory.ExclusionMemory,
+                 recorder: act_recorder.ActRecorder) -> None:
         """Remember whom to ask.
 
         :param host: name of this controller, for :meth:`ping`
         :param about: what else :meth:`health` tells
         :param brake: what operators have paused
         :param excluded: what operators have excluded
+        :param recorder: what operators have done
         """
         self._reconciler = reconciler
         self._host = host
         self._about = about
         self._brake = brake
         self._excluded = excluded
+        self._recorder = recorder
 
     @messaging.expected_exceptions(exception.RecoveryPaused)
     def recover(self, _context: Any, request: dict[str, Any]) -> str:
@@ -61,7 +68,11 @@ class Endpoint:
         """
         wanted = requests.Request.from_primitive(request)
         self._brake.refuse(wanted.backend)
-        return self._reconciler.recover(wanted)
+        failover_id = self._reconciler.recover(wanted)
+        self._record(records.What.RECOVER, wanted.backend, wanted.who,
+                     str(dataclasses.replace(wanted,
+                                             failover_id=failover_id)))
+        return failover_id
 
     @messaging.expected_exceptions(exception.RecoveryPaused)
     def pause(self, _context: Any, pause: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +84,10 @@ class Endpoint:
         """
         wanted = pauses.Pause.from_primitive(pause)
         wanted.check()
-        return self._brake.pause(wanted)
+        said = self._brake.pause(wanted)
+        self._record(records.What.PAUSE, wanted.subject, wanted.who,
+                     wanted.reason)
+        return said
 
     @messaging.expected_exceptions(exception.NotPaused,
                                    exception.DecisionsUnavailable)
@@ -86,7 +100,9 @@ class Endpoint:
         :raises NotPaused: if just that is not paused
         :raises DecisionsUnavailable: if nobody knows whether it is paused
         """
-        return self._brake.resume(backend, who)
+        said = self._brake.resume(backend, who)
+        self._record(records.What.RESUME, backend or 'every backend', who)
+        return said
 
     @messaging.expected_exceptions(exception.AlreadyExcluded,
                                    exception.DatabaseUnavailable,
@@ -102,7 +118,10 @@ class Endpoint:
         """
         wanted = exclusions.Exclusion.from_primitive(exclusion)
         wanted.check()
-        return self._excluded.exclude(wanted)
+        said = self._excluded.exclude(wanted)
+        self._record(records.What.EXCLUDE, wanted.subject, wanted.who,
+                     wanted.reason)
+        return said
 
     @messaging.expected_exceptions(exception.NotExcluded,
                                    exception.DatabaseUnavailable,
@@ -116,7 +135,20 @@ class Endpoint:
         :raises NotExcluded: if just that is not excluded
         :raises FailoverException: if that cannot be saved
         """
-        return self._excluded.include(exclusions.Kind(kind), text, who)
+        known = exclusions.Kind(kind)
+        said = self._excluded.include(known, text, who)
+        self._record(records.What.INCLUDE, '%s %s' % (known.words, text), who)
+        return said
+
+    @messaging.expected_exceptions(exception.DecisionsUnavailable)
+    def acts(self, _context: Any, since: str) -> list[dict[str, str]]:
+        """Return what operators have done, the latest first.
+
+        :param since: leave out what is older, an ISO time, naive UTC
+        :raises DecisionsUnavailable: if that cannot be read
+        """
+        return [act.to_primitive() for act in self._recorder.read(
+            datetime.datetime.fromisoformat(since))]
 
     def progress(self, _context: Any, backends: list[str]
                  ) -> dict[str, dict[str, Any]]:
@@ -136,6 +168,11 @@ class Endpoint:
     def ping(self, _context: Any) -> dict[str, str]:
         """Tell that an engine is here."""
         return {'host': self._host, 'version': rpcapi.EngineAPI.VERSION}
+
+    def _record(self, what: records.What, subject: str, who: str,
+                reason: str = '') -> None:
+        self._recorder.record(records.Act(what, subject, who or 'unknown',
+                                       reason))
 
 
 def server(conf: cfg.ConfigOpts, endpoint: Endpoint) -> Any:

@@ -31,6 +31,7 @@ from nova_failover_ext.compute import cinder_meter
 from nova_failover_ext.compute import endpoint
 from nova_failover_ext import conf as own_conf
 from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import act_recorder
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import compute_client
 from nova_failover_ext.engine.dispatcher import host_health
@@ -235,7 +236,8 @@ class EngineBusTest(test.TestCase):
     def _serve(self):
         server = rpc_endpoint.server(nova_rpc.CONF, rpc_endpoint.Endpoint(
             self.reconciler, 'ctl', lambda: {'coordination': 'alone'},
-            brake.Brake(self.store), self.exclusions))
+            brake.Brake(self.store), self.exclusions,
+            mock.create_autospec(act_recorder.ActRecorder, instance=True)))
         server.start()
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)

@@ -86,6 +86,14 @@ class EngineAPI(base.BaseTestCase):
         self.call.assert_called_with(
             'context', 'resume', backend='b', who='jo@ctl1')
 
+    def test_acts(self):
+        self.call.return_value = [{'what': 'pause'}]
+        self.assertEqual([{'what': 'pause'}], self.api.acts(
+            'context', '2026-11-26T22:00:05', 3))
+        self.client.prepare.assert_called_with(timeout=3, version='1.3')
+        self.call.assert_called_with(
+            'context', 'acts', since='2026-11-26T22:00:05')
+
     def test_exclude_and_include(self):
         self.call.return_value = {'exclusions': []}
         self.assertEqual({'exclusions': []}, self.api.exclude(

@@ -18,11 +18,14 @@ import pathlib
 import ddt
 import fixtures
 
+from nova_failover_ext.api import acts
 from nova_failover_ext.api import cell_problem
+from nova_failover_ext.cli import exitcodes
 from nova_failover_ext import exception
 from nova_failover_ext.history import action_reader
 from nova_failover_ext.history import outcomes
 from nova_failover_ext import report
+from nova_failover_ext.tests.unit.api import test_acts
 from nova_failover_ext.tests.unit.cli import test_commands
 from nova_failover_ext.tests.unit.engine import fakes
 
@@ -72,6 +75,30 @@ class HistoryTest(HistoryTestCase):
     def test_since(self):
         self._run('history', '--since', '2026-11-23T12:00:00')
         self.assertEqual(NOON, self.failovers.call_args.args[1])
+
+    def test_acts(self):
+        self.engine.acts.return_value = [test_acts.act().to_primitive()]
+        (row,) = self._json('history', '--acts', '--since',
+                            '2026-11-23T13:00:00+01:00')
+        self.assertEqual(
+            {'When': '2026-11-26T22:00:05+00:00', 'By': 'jo@ctl1',
+             'What': 'pause', 'Subject': 'node@rbd', 'Reason': 'array ill'},
+            row)
+        self.engine.acts.assert_called_once_with('2026-11-23T12:00:00')
+        self.failovers.assert_not_called()
+
+    def test_more_acts_than_an_answer_holds(self):
+        self.engine.acts.return_value = [
+            test_acts.act().to_primitive()] * acts.MOST_ACTS
+        _code, _out, err = self._run('history', '--acts')
+        self.assertIn('Only the latest 1000 are shown.', err)
+
+    @ddt.data(['req-1'], ['--server', 'a'], ['--backend', 'b'])
+    def test_acts_of_something(self, arguments):
+        code, _out, err = self._run('history', '--acts', *arguments)
+        self.assertEqual(exitcodes.USAGE, code)
+        self.assertIn('--since only', err)
+        self.engine.acts.assert_not_called()
 
     def test_since_nonsense(self):
         error = self.assertRaises(SystemExit, self._run, 'history',

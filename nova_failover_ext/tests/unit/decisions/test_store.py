@@ -35,13 +35,12 @@ from nova_failover_ext.tests.unit.api import test_canaries as canaries
 from nova_failover_ext.tests.unit.api import test_pauses
 
 TABLES = {'nova_failover_pauses', 'nova_failover_exclusions',
-          'nova_failover_canaries',
+          'nova_failover_canaries', 'nova_failover_acts',
           'nova_failover_alembic_version'}
 
 
-@ddt.ddt
-class StoreTest(base.BaseTestCase):
-    """What is written is there for the next process."""
+class DatabaseTestCase(base.BaseTestCase):
+    """With a file of SQLite that is the default."""
 
     def setUp(self):
         super().setUp()
@@ -65,6 +64,11 @@ class StoreTest(base.BaseTestCase):
         if upgrade:
             made.upgrade()
         return made
+
+
+@ddt.ddt
+class StoreTest(DatabaseTestCase):
+    """What is written is there for the next process."""
 
     def test_the_default_is_a_file_in_the_state_path(self):
         self._store()

@@ -30,6 +30,7 @@ from nova_failover_ext.conf import engine as engine_conf
 from nova_failover_ext.conf import reload
 from nova_failover_ext.decisions import exclusion_store
 from nova_failover_ext.decisions import store
+from nova_failover_ext.engine import act_recorder
 from nova_failover_ext.engine import brake
 from nova_failover_ext.engine.dispatcher import dispatcher
 from nova_failover_ext.engine.election import locks
@@ -41,6 +42,7 @@ from nova_failover_ext.engine.reconciler import reconciler
 from nova_failover_ext.engine import service
 from nova_failover_ext.engine import work_items
 from nova_failover_ext import exception
+from nova_failover_ext.tests.unit.api import test_acts
 from nova_failover_ext.tests.unit.api import test_exclusions
 from nova_failover_ext.tests.unit.api import test_pauses
 
@@ -244,9 +246,11 @@ class EndpointTest(testtools.TestCase):
         self.brake = mock.create_autospec(brake.Brake, instance=True)
         self.excluded = mock.create_autospec(
             exclusion_memory.ExclusionMemory, instance=True)
+        self.recorder = mock.create_autospec(
+            act_recorder.ActRecorder, instance=True)
         self.endpoint = rpc_endpoint.Endpoint(
-            self.reconciler, 'ctl', lambda: {'topics': ['t']}, self.brake,
-            self.excluded)
+            self.reconciler, 'ctl', lambda: {'topics': ['t']},
+            self.brake, self.excluded, self.recorder)
 
     def test_recover(self):
         self.reconciler.recover.return_value = 'req-1'
@@ -331,6 +335,44 @@ class EndpointTest(testtools.TestCase):
             subject='b is', paused='nothing')
         self.assertIs(exception.NotPaused, self._refused(
             self.endpoint.resume, 'b', 'jo@ctl1'))
+
+    def _recorded(self):
+        return [(act.what, act.subject, act.who, act.reason) for (act,), _ in
+                self.recorder.record.call_args_list]
+
+    def test_what_is_done_is_recorded(self):
+        self.reconciler.recover.return_value = 'req-1'
+        self.endpoint.recover({}, request={'backend': 'b', 'who': 'jo@ctl1',
+                                           'limit': 3})
+        pause, exclusion = test_pauses.pause(''), test_exclusions.exclusion()
+        self.endpoint.pause({}, pause=pause.to_primitive())
+        self.endpoint.resume({}, backend='b', who='')
+        self.endpoint.exclude({}, exclusion=exclusion.to_primitive())
+        self.endpoint.include({}, kind='host', text='h', who='jo@ctl1')
+        self.assertEqual([
+            ('recover', 'b', 'jo@ctl1',
+             'jo@ctl1 asks for a recovery of b (request req-1); limit: 3'),
+            ('pause', 'every backend', pause.who, pause.reason),
+            ('resume', 'b', 'unknown', ''),
+            ('exclude', exclusion.subject, exclusion.who, exclusion.reason),
+            ('include', 'host h', 'jo@ctl1', '')], self._recorded())
+
+    def test_what_is_refused_is_not_recorded(self):
+        self.brake.pause.side_effect = exception.RecoveryPaused(pause='x')
+        self._refused(self.endpoint.pause, test_pauses.pause().to_primitive())
+        self.recorder.record.assert_not_called()
+
+    def test_acts(self):
+        self.recorder.read.return_value = [test_acts.act()]
+        self.assertEqual([test_acts.act().to_primitive()], self.endpoint.acts(
+            {}, since=test_acts.SINCE.isoformat()))
+        self.recorder.read.assert_called_once_with(test_acts.SINCE)
+
+    def test_acts_that_cannot_be_read(self):
+        down = exception.DecisionsUnavailable(reason='x')
+        self.recorder.read.side_effect = down
+        self.assertIs(type(down),
+                      self._refused(self.endpoint.acts, '2026-11-26'))
 
     def test_progress(self):
         self.reconciler.progress.return_value = {'b': {'done': True}}
