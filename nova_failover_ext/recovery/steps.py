@@ -243,9 +243,10 @@ class Steps:
                      instance=self._instance)
             return ''
         try:
-            self._components.calls.call(
-                ('disconnect', self._instance.uuid, volume.volume_id),
-                self._remove, self._conf.disconnect_timeout, volume, info)
+            with self._components.virt.fencing([info]):
+                self._components.calls.call(
+                    ('disconnect', self._instance.uuid, volume.volume_id),
+                    self._remove, self._conf.disconnect_timeout, volume, info)
         # os-brick and the virt driver raise whatever their tools do.
         except Exception as error:  # noqa: BLE001
             return masking.scrub(

@@ -169,3 +169,11 @@ class FencingOfMounts(FencingCase):
         self.assertTrue(calls.index('fencing-begins')
                         < calls.index('release')
                         < calls.index('fencing-ends'))
+
+    def test_while_the_old_connection_is_removed(self):
+        self.around.virt.fencing.side_effect = self.around.fencing
+        self.recover(self.around)
+        calls = [call.split()[0] for call in self.around.calls]
+        where = calls.index('disconnect')
+        self.assertEqual(['fencing-begins', 'fencing-ends'],
+                         [calls[where - 1], calls[where + 1]])
