@@ -47,8 +47,8 @@ class Status(command.FailoverCommand):
         selection.add_filters(parser)
         parser.add_argument(
             '--check', action='store_true',
-            help='exit with 0 only if every server that is shown is converged, '
-                 'an engine answers and nothing is paused')
+            help='exit with 0 only if every server that is shown is '
+                 'converged, an engine answers and nothing is paused')
         parser.add_argument(
             '--watch', action='store_true',
             help='repeat it until nothing changes by itself or Ctrl-C is '
