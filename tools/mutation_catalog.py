@@ -186,7 +186,7 @@ MUTATIONS = (
              'clean_shutdown=False', 'clean_shutdown=True'),
     Mutation('power_off', 'not seen to have happened', STEPS,
              "if virt.guest_runs(self._instance):\n"
-             "                raise", "if False:\n                raise"),
+             "            raise", "if False:\n            raise"),
     Mutation('power_off', 'forgotten by the next pass', ATTEMPT,
              'return self._guest.has_to_run and not self._guest.runs',
              'return False'),

@@ -17,7 +17,7 @@ each step is bounded in time and named when it fails, and that no old
 connection is forgotten on the host.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 from typing import Any
 
@@ -184,18 +184,20 @@ class Steps:
                 ('watch', self._instance.uuid), virt.watch,
                 self._conf.release_timeout, self._instance)
             with virt.fencing(self._old_connections):
-                if virt.guest_runs(self._instance):
-                    self._components.host.power_off(self._context,
-                                                    self._instance)
-                if virt.guest_runs(self._instance):
-                    raise exception.RecoveryFailed(
-                        step='power_off', reason='the guest is still there')
-                left = bounded.wait_until_empty(
-                    alive, self._conf.release_timeout)
-            if left:
-                # libvirt says it is off, and it has its disks open.
-                raise exception.RecoveryFailed(
-                    step='power_off', reason=f'it is off, but not {left}')
+                self._end_guest(alive)
+
+    def _end_guest(self, alive: Callable[[], str]) -> None:
+        virt = self._components.virt
+        if virt.guest_runs(self._instance):
+            self._components.host.power_off(self._context, self._instance)
+        if virt.guest_runs(self._instance):
+            raise exception.RecoveryFailed(
+                step='power_off', reason='the guest is still there')
+        left = bounded.wait_until_empty(alive, self._conf.release_timeout)
+        if left:
+            # libvirt says it is off, and it has its disks open.
+            raise exception.RecoveryFailed(
+                step='power_off', reason=f'it is off, but not {left}')
 
     def connect(self, item: prepare.Prepared) -> None:
         """Connect the volume to the host.
