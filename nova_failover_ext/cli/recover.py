@@ -22,6 +22,7 @@ from nova_failover_ext.cli import command
 from nova_failover_ext.cli import errors
 from nova_failover_ext.cli import exitcodes
 from nova_failover_ext.cli import selection
+from nova_failover_ext.cli import times
 from nova_failover_ext import exception
 
 
@@ -62,7 +63,7 @@ class Recover(command.FailoverCommand):
             '--wait', action='store_true',
             help='wait until the servers asked for are converged')
         parser.add_argument(
-            '--timeout', type=_seconds, default=1800, metavar='SECONDS',
+            '--timeout', type=times.seconds, default=1800, metavar='SECONDS',
             help='with --wait: stop waiting after this time, with exit '
                  'code %d (default: 1800)' % exitcodes.TIMED_OUT)
         return parser
@@ -206,10 +207,3 @@ class Recover(command.FailoverCommand):
         found = selection.judge(self._read(request.backend), request,
                                 exclusions.Exclusions())
         return frozenset(s.server.id for s in found.servers)
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError('%s is not positive' % text)
-    return value

@@ -38,6 +38,20 @@ def deadline(text: str) -> datetime.datetime:
     return _time(text, 1)
 
 
+def seconds(text: str) -> float:
+    """Return a positive number of seconds.
+
+    :raises argparse.ArgumentTypeError: if it is not
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError('%s is not positive' % text)
+    return value
+
+
 def _time(text: str, direction: int) -> datetime.datetime:
     while_ = re.fullmatch(r'(\d{1,5})([mhd])', text)
     try:
