@@ -13,10 +13,6 @@
 """Asks a compute host, on the bus of its cell, to recover one server.
 
 It notes in the host health who answers and who does not.
-
-Upstream relied on, read in Nova 31 to 34: ``nova.rpc.get_client``,
-``nova.rpc.ClientRouter`` (picks the transport of the cell that a context is
-targeted at) and ``nova.context.target_cell``.
 """
 
 import collections.abc
@@ -25,14 +21,12 @@ from typing import Any
 
 import nova.context
 from nova import exception as nova_exception
-from nova import objects
-from nova import rpc
 from oslo_db import exception as db_exception
 from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from nova_failover_ext.api import load as loads
-from nova_failover_ext.api import rpcapi
+from nova_failover_ext.engine.dispatcher import cell_bus
 from nova_failover_ext.engine.dispatcher import host_health
 from nova_failover_ext.engine import work_items
 from nova_failover_ext.recovery import results
@@ -59,10 +53,7 @@ class ComputeClient:
         self._timeout = timeout
         self._heartbeat = heartbeat
         self._hosts = hosts
-        #: by uuid; Nova itself keeps a cell's addresses until it ends
-        self._cells: dict[str, Any] = {}
-        self._router = rpc.ClientRouter(
-            rpc.get_client(rpcapi.ComputeFailoverAPI.target()))
+        self._bus = cell_bus.CellBus()
 
     def recover(self, work: work_items.Work
                 ) -> tuple[results.ServerResult, loads.Load]:
@@ -92,12 +83,12 @@ class ComputeClient:
 
         :param cell: uuid of the host's cell
         :param timeout: seconds to wait for the answer
-        :returns: see :meth:`rpcapi.ComputeFailoverAPI.ping`
+        :returns: see :meth:`.api.rpcapi.ComputeFailoverAPI.ping`
         :raises oslo_messaging.MessagingException: if it does not say so
         :raises nova.exception.NovaException: if the cell is not known
         """
         with (self._noting(cell, host),
-              self._api(cell, nova.context.get_admin_context())
+              self._bus.api(cell, nova.context.get_admin_context())
               as (api, cctxt)):
             return api.ping(cctxt, host, timeout)
 
@@ -105,20 +96,10 @@ class ComputeClient:
               ) -> tuple[results.ServerResult, loads.Load]:
         context = nova.context.RequestContext(
             is_admin=True, request_id=work.failover_id, overwrite=False)
-        with self._api(work.cell, context) as (api, cctxt):
+        with self._bus.api(work.cell, context) as (api, cctxt):
             return api.recover_server(
                 cctxt, work.host, work.server_id, work.failover_id,
                 work.volumes, self._timeout, self._heartbeat, work.policy)
-
-    @contextlib.contextmanager
-    def _api(self, cell_id: str, context: Any) -> collections.abc.Iterator[
-            tuple[rpcapi.ComputeFailoverAPI, Any]]:
-        cell = self._cells.get(cell_id)
-        if cell is None:
-            cell = objects.CellMapping.get_by_uuid(context, cell_id)
-            self._cells[cell_id] = cell
-        with nova.context.target_cell(context, cell) as cctxt:
-            yield rpcapi.ComputeFailoverAPI(self._router.client(cctxt)), cctxt
 
     @contextlib.contextmanager
     def _noting(self, cell: str, host: str) -> collections.abc.Iterator[None]:
