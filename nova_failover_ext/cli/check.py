@@ -17,6 +17,7 @@ from typing import Any
 
 from nova_failover_ext.cli import command
 from nova_failover_ext.cli import exitcodes
+from nova_failover_ext.cli import times
 from nova_failover_ext import exception
 
 #: Seconds to wait for the engine.
@@ -45,7 +46,8 @@ class Check(command.FailoverCommand):
         command.add_backend(
             parser, optional='without it, every replicated backend')
         parser.add_argument(
-            '--host-timeout', type=float, default=10, metavar='SECONDS',
+            '--host-timeout', type=times.seconds, default=10,
+            metavar='SECONDS',
             help='how long a compute host may take to answer (default: 10)')
         parser.add_argument('--no-hosts', action='store_true',
                             help='ask no compute host')

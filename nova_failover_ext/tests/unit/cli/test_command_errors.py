@@ -89,7 +89,9 @@ class ErrorsTest(test_commands.CommandsTestCase):
 
     @ddt.data((['nonsense'], 'nonsense'), (['plan', '--nonsense'], 'usage:'),
               (['recover'], 'Name a BACKEND'),
-              (['pause', '--reason', ' '], 'a pause needs a reason'))
+              (['pause', '--reason', ' '], 'a pause needs a reason'),
+              (['status', '--state', 'well'], 'usage:'),
+              (['check', '--host-timeout', '-5'], 'not positive'))
     @ddt.unpack
     def test_usage_errors_need_no_configuration(self, arguments, expected):
         try:
