@@ -17,6 +17,7 @@ import logging
 from cloud.scenario import facts
 from cloud.scenario import world as worlds
 from cloud.storage.ceph import kind as ceph
+from cloud.storage import nfs
 from cloud import waiting
 
 LOG = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Cast:
         without a failover.
         """
         volume = self.world.volume('alpha', 'a-data')
-        if isinstance(self.world.kind, ceph.Ceph):
+        if isinstance(self.world.kind, (ceph.Ceph, nfs.Nfs)):
             server = self.world.server('alpha', 'a', data=volume)
         else:
             server = self.world.server('alpha', 'a')
