@@ -32,6 +32,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import bounded
 from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import components
 from nova_failover_ext.recovery import mapping
@@ -65,6 +66,7 @@ class StartupRecovery:
         self._withheld: list[_Withheld] = []
         self._backends: dict[str, cinder_api.Backend] | None = None
         self._silent = False
+        self._keys_silent = False
 
     def withhold(self, context: Any, instance: Any) -> bool:
         """Return whether Nova must not resume a guest; claim it if so.
@@ -142,10 +144,18 @@ class StartupRecovery:
 
     def _cannot_run(self, context: Any, instance: Any,
                     mappings: Iterable[mapping.Mapping]) -> bool:
+        # Each question that is not answered takes its time, too.
+        if self._keys_silent:
+            return False
         # Only its owner can start it; the claim would be in the way of that.
         try:
             return any(start_check.StartCheck(
                 self._components, context, instance).obstacles(mappings))
+        except exception.RecoveryDeferred as error:
+            self._keys_silent = isinstance(error.__cause__, bounded.TimedOut)
+            LOG.warning('It is not known whether the guest could be started: '
+                        '%s', error, instance=instance)
+            return False
         # Whatever it is, it must not keep the service from starting.
         except Exception as error:  # noqa: BLE001
             LOG.warning('It is not known whether the guest could be started: '

@@ -24,6 +24,7 @@ from nova.objects import instance as instance_object
 from oslo_serialization import jsonutils
 
 from nova_failover_ext import exception
+from nova_failover_ext.recovery import bounded
 from nova_failover_ext.recovery import cinder_api
 from nova_failover_ext.recovery import recovery
 from nova_failover_ext.recovery import results
@@ -186,6 +187,23 @@ class StartupRecovery(StartupRecoveryCase):
     def test_what_nobody_expects_keeps_no_service_from_starting(self):
         self.around.virt.server_obstacle.side_effect = ValueError('canary')
         self.assertTrue(self.withhold())
+
+    def test_silent_key_manager_is_asked_once_for_all_servers(self):
+        calls = self.useFixture(fixtures.MockPatchObject(
+            self.around.components.calls, 'call', autospec=True,
+            side_effect=bounded.TimedOut('no answer within 60 seconds'))).mock
+        for _server in range(3):
+            self.around.instance.task_state = None
+            self.assertTrue(self.withhold())
+        self.assertEqual(1, calls.call_count)
+
+    def test_key_manager_is_asked_again_after_another_failure(self):
+        self.around.virt.obstacle.side_effect = (
+            exception.RecoveryDeferred(reason='Cinder failed'))
+        for _server in range(3):
+            self.around.instance.task_state = None
+            self.assertTrue(self.withhold())
+        self.assertEqual(3, self.around.virt.obstacle.call_count)
 
     def test_nothing_was_withheld(self):
         self.own.start()
