@@ -37,7 +37,7 @@ class BadVolume(kinds.KindsBase):
         """Have Cinder forget the attachment, and say so."""
         attachment_id = self.bdm(self.server, self.bad).attachment_id
         del self.cinder.volume_to_attachment[self.bad][attachment_id]
-        return f'Cinder has no attachment {attachment_id}; a hard reboot'
+        return f'Cinder has no attachment {attachment_id}; if it is'
 
     def driver_error(self):
         self.cinder.faults.fail(faults.Call.DRIVER, '500',
@@ -46,7 +46,7 @@ class BadVolume(kinds.KindsBase):
 
     def leftover_attachment(self):
         left = self.cinder.cinder.records.reserve(self.bad, self.server['id'])
-        return f'its attachment {left["id"]} in Cinder; delete it'
+        return f'its attachment {left["id"]} in Cinder; if it is still so'
 
     @ddt.data('attachment_gone', 'driver_error', 'leftover_attachment')
     def test_root_is_healed(self, kind):
