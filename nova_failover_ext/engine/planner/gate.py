@@ -137,8 +137,11 @@ def _by_members(backend: model.Backend) -> Decision | None:
         return _closed(Kind.FAILED, 'the failover of %s failed in Cinder'
                        % ', '.join(failed))
     if len({m.active_backend_id or '' for m in live}) > 1:
-        return _closed(Kind.DISAGREE, 'the members of the cluster name '
-                       'different active backends')
+        return _closed(
+            Kind.DISAGREE, 'the members of the cluster name different active '
+            'backends: ' + ', '.join(sorted(
+                f'{m.host} {statuses.called(m.active_backend_id)}'
+                for m in live)))
     return None
 
 

@@ -55,9 +55,11 @@ class DecideTest(testtools.TestCase):
 
     def test_members_that_disagree(self):
         backend = fakes.backend(
-            fakes.member(), fakes.member(active_backend_id=None))
+            fakes.member(host='one@rbd'),
+            fakes.member(host='two@rbd', active_backend_id=None))
         decision = gate.decide(backend, [])
-        self.assertIn('different active', decision.reason)
+        self.assertIn('different active backends: one@rbd second, two@rbd '
+                      'primary', decision.reason)
         self.assertIs(gate.Kind.DISAGREE, decision.kind)
 
     def test_a_member_that_is_down_has_no_say(self):
