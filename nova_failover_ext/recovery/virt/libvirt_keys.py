@@ -37,6 +37,7 @@ from nova.virt import hardware
 from nova.virt.libvirt import guest as libvirt_guest
 from os_brick import encryptors
 from oslo_log import log as logging
+import requests
 
 from nova_failover_ext import exception
 from nova_failover_ext.recovery import mapping
@@ -47,6 +48,13 @@ LOG = logging.getLogger(__name__)
 _CINDER_ERRORS = (client_exceptions.ClientException,
                   keystone_exceptions.ClientException,
                   nova_exception.NovaException)
+#: A key manager that is down, or cannot be reached.
+_UNANSWERED = (keystone_exceptions.ConnectFailure,
+               keystone_exceptions.DiscoveryFailure,
+               keystone_exceptions.EndpointNotFound,
+               requests.exceptions.ConnectionError,
+               requests.exceptions.Timeout, ConnectionError, TimeoutError)
+_SERVER_ERROR = 500
 #: What heals a server whose key only its owner gets.
 _OWNER = ('have its owner stop the server, wait until it is recovered, and '
           'start it again')
@@ -73,7 +81,7 @@ class Keys:
 
         :param context: an admin's
         :returns: a reason with what heals it, or an empty string
-        :raises RecoveryDeferred: if Cinder does not answer
+        :raises RecoveryDeferred: if Cinder or the key manager does not answer
         """
         data = volume.connection_info.get('data') or {}
         if not data.get('encrypted') or self._driver._host.find_secret(
@@ -105,6 +113,7 @@ class Keys:
         :param context: an admin's
         :param instance: the nova.objects.Instance
         :returns: a reason with what heals it, or an empty string
+        :raises RecoveryDeferred: if the key manager does not answer
         """
         key_id = instance.system_metadata.get('vtpm_secret_uuid')
         if not nova.conf.CONF.libvirt.swtpm_enabled or not key_id or (
@@ -176,10 +185,26 @@ def _refusal(make_context: Callable[[], Any], key_id: str, need: str) -> str:
         key_manager.API(nova.conf.CONF).get(make_context(), key_id)
     # Each key manager raises what its own client does.
     except Exception as error:  # noqa: BLE001
+        if _is_unanswered(error):
+            raise exception.RecoveryDeferred(
+                reason=f'{need}, and the key manager cannot be asked '
+                f'({type(error).__name__}); it is tried again') from error
         return (f'{need}, which the key manager does not give to Nova '
                 f'({type(error).__name__}: {masking.first_line(error)}): '
                 f'{_OWNER}')
     return ''
+
+
+def _is_unanswered(error: BaseException | None) -> bool:
+    # castellan's own errors hide what the client of the key manager raised.
+    while error is not None:
+        status = getattr(error, 'status_code', None) or getattr(
+            error, 'http_status', None)
+        if isinstance(error, _UNANSWERED) or (
+                isinstance(status, int) and status >= _SERVER_ERROR):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_dm_crypt(encryption: dict[str, Any]) -> bool:

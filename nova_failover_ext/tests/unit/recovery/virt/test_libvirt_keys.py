@@ -15,16 +15,20 @@
 
 from unittest import mock
 
+from barbicanclient import exceptions as barbican_exceptions
+from castellan.common import exception as castellan_exceptions
 from castellan import key_manager
 from castellan.key_manager import key_manager as manager_base
 from cinderclient import exceptions as client_exceptions
 import ddt
+from keystoneauth1 import exceptions as keystone_exceptions
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova.virt.libvirt import driver as libvirt_driver
 from nova.virt.libvirt import host as libvirt_host
 from os_brick import encryptors
 from oslo_serialization import jsonutils
+import requests
 
 from nova_failover_ext import exception
 from nova_failover_ext.recovery.virt import libvirt_keys
@@ -90,6 +94,33 @@ class OfVolume(KeysTestBase):
         self.assertIn('does not give to Nova (KeyError', problem)
         self.assertIn('have its owner stop the server', problem)
         self.assertNotIn('canary', problem)
+
+    @ddt.data(keystone_exceptions.ConnectFailure('canary'),
+              requests.exceptions.ReadTimeout('canary'),
+              ConnectionRefusedError('canary'),
+              barbican_exceptions.HTTPServerError('canary', 503))
+    def test_key_manager_that_is_down(self, cause):
+        def get(context, key_id):
+            try:
+                raise cause
+            except type(cause) as error:
+                # As castellan's key managers do, without "from".
+                raise castellan_exceptions.KeyManagerError(  # noqa: B904
+                    reason=error)
+
+        self.manager.get.side_effect = get
+        deferred = self.assertRaises(
+            exception.RecoveryDeferred, self.of_volume)
+        self.assertIn('the key manager cannot be asked', str(deferred))
+        self.assertNotIn('canary', str(deferred))
+        self.assertNotIn('its owner', str(deferred))
+
+    @ddt.data(castellan_exceptions.Forbidden(),
+              castellan_exceptions.ManagedObjectNotFoundError(uuid='key'),
+              barbican_exceptions.HTTPClientError('forbidden', 403))
+    def test_key_manager_that_refuses(self, error):
+        self.manager.get.side_effect = error
+        self.assertIn('does not give to Nova', self.of_volume())
 
     def test_nobody_is_asked_for_what_the_host_has(self):
         self.host.find_secret.return_value = 'secret'
