@@ -167,7 +167,8 @@ class Cells:
                 found.append(self._end(cell.uuid, reading))
             except (_Silent, *_ERRORS) as exc:
                 problems.append(cell_problem.CellProblem(
-                    cell.name or cell.uuid, masking.first_line(exc)))
+                    cell.name or cell.uuid, masking.first_line(exc),
+                    cell.uuid))
         return found, problems
 
     def _begin(self, cell: Any, read: Read[Any]) -> Reading | None:

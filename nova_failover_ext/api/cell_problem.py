@@ -19,8 +19,11 @@ import dataclasses
 class CellProblem:
     """A cell that could not be read, so that its servers are unknown.
 
+    :ivar cell: its name, or its uuid if it has none
     :ivar reason: one sentence without secrets
+    :ivar uuid: what servers name their cell by
     """
 
     cell: str
     reason: str
+    uuid: str = dataclasses.field(default='', compare=False)

@@ -30,6 +30,8 @@ from nova_failover_ext import exception
 
 LOG = logging.getLogger(__name__)
 
+#: How many acts may be refused in a row before the others wait, too.
+MOST_REFUSED = 3
 #: Seconds after which a database that cannot be used is tried again.
 INTERVAL = 10.0
 #: Acts that may wait for the database.
@@ -131,6 +133,9 @@ class ActRecorder:
             self._write()
         except exception.DecisionsUnavailable as exc:
             problem = str(exc)
+        # The thread has to live on, whatever it is.
+        except Exception as exc:  # noqa: BLE001
+            problem = f'Acts cannot be written: {type(exc).__name__}.'
         if problem and problem != self._problem:
             LOG.warning('%s What operators do is written to the history when '
                         'it can be used again; recoveries go on.', problem)
@@ -143,12 +148,36 @@ class ActRecorder:
             if not batch:
                 return
             self._ensure_upgraded()
-            self._store.save(batch, timeutils.utcnow() - datetime.timedelta(
-                days=self._retention()))
-            with self._changed:
-                # Others have been appended at most.
-                for _act in batch:
-                    self._pending.popleft()
+            oldest = timeutils.utcnow() - datetime.timedelta(
+                days=self._retention())
+            try:
+                self._save(batch, oldest)
+            except exception.DecisionsUnavailable:
+                self._save_singly(batch, oldest)
+
+    def _save_singly(self, batch: list[acts.Act],
+                     oldest: datetime.datetime) -> None:
+        # One that the database refuses must not hold up the others; where
+        # several fail, it is the database.
+        refused: list[exception.DecisionsUnavailable] = []
+        for act in batch:
+            try:
+                self._save([act], oldest)
+            except exception.DecisionsUnavailable as exc:
+                refused.append(exc)
+                with self._changed:
+                    self._pending.remove(act)
+                    self._pending.append(act)
+            if len(refused) == MOST_REFUSED:
+                break
+        if refused:
+            raise refused[-1]
+
+    def _save(self, batch: list[acts.Act], oldest: datetime.datetime) -> None:
+        self._store.save(batch, oldest)
+        with self._changed:
+            for act in batch:
+                self._pending.remove(act)
 
     def _ensure_upgraded(self) -> None:
         if not self._upgraded:

@@ -94,7 +94,8 @@ class DatabaseCopy:
                 return
             self._due = self._clock() + INTERVAL
         self.save(leading)
-        if leading and not self._ready:
+        # It may have begun to lead after the caller has looked.
+        if self.unread() or (leading and not self._ready):
             # Until the first reading, nothing starts for a while.
             self._due = 0.0
 

@@ -57,7 +57,8 @@ def inspect(records: Iterable[snapshot.Records], cinder: Any,
             suspects = {one.volume_id for one in found}
             again = _look(suspects, cinder.attachments_of(sorted(suspects)),
                           nova)
-            found = [one for one in again if one in set(found)]
+            before = set(found)
+            found = [one for one in again if one in before]
             found = _at_rest(found, nova)
     except (exception.CinderUnavailable,
             exception.DatabaseUnavailable) as exc:

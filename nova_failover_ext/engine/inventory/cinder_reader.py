@@ -214,8 +214,10 @@ class CinderReader:
         :raises CinderUnavailable: if Cinder cannot be asked
         """
         with _translated():
+            client = self._client()
             return [_attachment(found) for volume_id in volume_ids
-                    for found in self._client().attachments.list(
+                    for found in self._timed(
+                        client.attachments.list,
                         search_opts={'all_tenants': 1,
                                      'volume_id': volume_id})
                     if found.instance]

@@ -173,7 +173,7 @@ class NovaReader:
         found, problems = self._read(
             self._named(by_cell),
             lambda reader, cell: reader.migrating(by_cell[cell]))
-        unread = {problem.cell for problem in problems}
+        unread = {problem.uuid for problem in problems}
         return set().union(*found, *(
             by_cell[cell] for cell in by_cell if cell in unread))
 

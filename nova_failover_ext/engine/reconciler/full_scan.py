@@ -67,6 +67,7 @@ class FullScan:
             self._begin_anew(name)
             return
         except exception.BackendNotFound as exc:
+            context.ensure_leading()
             LOG.warning('Skipping the scan: %s', exc)
             context.backends.forget(name)
             context.replace(name)

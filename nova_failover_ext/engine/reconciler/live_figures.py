@@ -44,7 +44,7 @@ def _of_backend(context: scan_context.ScanContext, name: str,
     return live_collector.BackendFigures(
         name, state.server_states.counts(in_flight), waiting, in_flight,
         state.server_states.open(), context.dispatcher.waited(name),
-        context.dispatcher.limit(name), state.wait is None, paused,
+        context.dispatcher.limit(name), state.gate()['open'], paused,
         state.errors, state.unread)
 
 

@@ -157,7 +157,7 @@ class QuickScan:
                       keys: Collection[tuple[str, str]],
                       began: float) -> None:
         seen = {attachment.server.id for attachment in read.attachments}
-        unread = {problem.cell for problem in read.problems}
+        unread = {problem.uuid for problem in read.problems}
         gone = [server_id for cell, server_id in keys
                 if server_id not in seen and cell not in unread]
         state.tries.postpone(

@@ -87,6 +87,40 @@ class ActRecorderTest(base.BaseTestCase):
         self.assertEqual([test_acts.act()], self.written)
         warning.assert_called_once()
 
+    def test_an_act_that_is_refused_holds_up_no_other(self):
+        all_saved = threading.Event()
+
+        def save(found, oldest):
+            if test_acts.act('bad') in found:
+                raise DOWN
+            self._save(found, oldest)
+            if len(self.written) == 3:
+                all_saved.set()
+
+        self.store.save.side_effect = save
+        refused = [test_acts.act(subject) for subject in ('a', 'bad', 'b')]
+        self.recorder._pending.extend(refused)
+        self.recorder.record(test_acts.act('c'))
+        self.assertTrue(all_saved.wait(PATIENCE))
+        self.assertEqual([test_acts.act(each) for each in 'abc'],
+                         sorted(self.written, key=lambda one: one.subject))
+
+    def test_whatever_is_raised_the_next_is_written(self):
+        failures = [TypeError('canary')]
+
+        def save(found, oldest):
+            if failures:
+                raise failures.pop()
+            self._save(found, oldest)
+
+        self.store.save.side_effect = save
+        with mock.patch.object(act_recorder.LOG, 'warning',
+                               autospec=True) as warning:
+            self.recorder.record(test_acts.act())
+            self.assertTrue(self.saved.wait(PATIENCE))
+        self.assertEqual([test_acts.act()], self.written)
+        self.assertNotIn('canary', str(warning.call_args_list))
+
     def test_who_reads_is_told(self):
         self.store.read.side_effect = DOWN
         self.assertRaises(exception.DecisionsUnavailable, self.recorder.read,

@@ -55,6 +55,16 @@ class DatabaseCopyTest(base.BaseTestCase):
         self.assertTrue(self.copy.unread())
         self.assertEqual(('', ''), (self.copy.problem, self.log.output))
 
+    def test_it_begins_to_lead_while_it_is_read_for_the_last_time(self):
+        self.copy.refresh(True)
+        self.now += database_copy.INTERVAL
+        self.copy.lead()
+        # Who calls has looked before that.
+        self.copy.refresh(False)
+        self.assertTrue(self.copy.unread())
+        self.copy.refresh(True)
+        self.assertFalse(self.copy.unread())
+
     def test_it_is_tried_again_at_once_until_it_was_read(self):
         self.synchronize.side_effect = DOWN
         self.copy.refresh(True)

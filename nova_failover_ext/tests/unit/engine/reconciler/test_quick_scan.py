@@ -170,7 +170,8 @@ class PartialTest(base.CoordinatorTestCase):
         self._hint()
         self._end(Outcome.FAILED)
         self.attachments, before = [], self.attachments
-        self.problems = [cell_problem.CellProblem(fakes.CELL, 'gone')]
+        self.problems = [cell_problem.CellProblem(
+            'east', 'gone', fakes.CELL)]
         self._later(5)
         self.attachments, self.problems = before, []
         self._later(5)
