@@ -127,19 +127,6 @@ def probe(volume_id: str, connection_info: Mapping[str, Any],
         _try(volume_id, f'reading {path}', timeout, _read, path)
 
 
-def answers(connection_info: Mapping[str, Any], timeout: float) -> bool:
-    """Return whether a portal of a volume accepts connections.
-
-    :param connection_info: any connection of the volume
-    :param timeout: seconds for all portals together
-    """
-    try:
-        probe('', connection_info, timeout)
-    except exception.StorageUnreachable:
-        return False
-    return True
-
-
 def _readable(volume_id: str,
               connection_info: Mapping[str, Any]) -> Targets:
     try:

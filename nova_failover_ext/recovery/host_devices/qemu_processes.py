@@ -22,6 +22,7 @@ Everything here is read from ``/proc``, without root.
 from collections.abc import Iterable
 import dataclasses
 import pathlib
+import threading
 
 _PROC = pathlib.Path('/proc')
 # Zombies and the dead have no open files any more.
@@ -147,17 +148,20 @@ class Watched:
         """
         self._proc = proc
         self._seen: dict[str, frozenset[Process]] = {}
+        self._lock = threading.Lock()
 
     def of_server(self, server_id: str) -> frozenset[Process]:
         """Return the QEMU processes of a server, also those seen before.
 
         :param server_id: UUID
         """
-        self._seen = {each: left for each, seen in self._seen.items()
-                      if (left := self._alive(seen))}
-        found = (of_server(server_id, self._proc)
-                 | self._seen.get(server_id, frozenset()))
-        self._seen[server_id] = found
+        # It may hang, and must not hold up the recovery of others.
+        found = of_server(server_id, self._proc)
+        with self._lock:
+            self._seen = {each: left for each, seen in self._seen.items()
+                          if (left := self._alive(seen))}
+            found |= self._seen.get(server_id, frozenset())
+            self._seen[server_id] = found
         return found
 
     def _alive(self, processes: frozenset[Process]) -> frozenset[Process]:

@@ -54,7 +54,6 @@ from nova_failover_ext.recovery.host_devices import qemu_processes
 from nova_failover_ext.recovery.host_devices import scsi_devices
 from nova_failover_ext.recovery import mapping
 from nova_failover_ext.recovery import masking
-from nova_failover_ext.recovery import probe
 from nova_failover_ext.recovery import staleness
 from nova_failover_ext.recovery.virt import interface
 from nova_failover_ext.recovery.virt import libvirt_keys
@@ -67,8 +66,6 @@ LOG = logging.getLogger(__name__)
 _AGENT_TIMEOUT = 5
 # Seconds for one command of the host on a multipath map.
 _COMMAND_TIMEOUT = 10
-# Seconds for a server of NFS to accept a connection.
-_ANSWER_TIMEOUT = 2
 _FIXED_BUSES = ('sata', 'ide', 'fdc')
 _FIXED_DEVICES = ('cdrom', 'floppy')
 
@@ -161,10 +158,8 @@ class LibvirtHost(interface.VirtHost):
     def fencing(self, connections: Iterable[dict[str, Any]]
                 ) -> contextlib.AbstractContextManager[None]:
         """See the base class; NFS is the kind whose requests wait for ever."""
-        found = {mount: each for each in connections
-                 if (mount := nfs_mounts.find(each))}
-        return nfs_mounts.fencing(found, lambda mount: probe.answers(
-            found[mount], _ANSWER_TIMEOUT))
+        return nfs_mounts.fencing(filter(None, {
+            nfs_mounts.find(each) for each in connections}))
 
     def watch(self, instance: Any) -> Callable[[], str]:
         """Remember the server's QEMU processes, and read their states."""
